@@ -1,0 +1,1 @@
+"""Class-agnostic instance masks with instance-sensitive fully convolutional networks."""

@@ -1,0 +1,89 @@
+"""Settings as frozen dataclasses: every field with its unit, checked on creation, to and from JSON.
+
+A configuration is passed as an argument and never kept as a global. Values marked [P] are the paper's
+(Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016); the others are this project's choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, Self
+
+from ifcn_tf.files import UserError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+#: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
+SIX_SCALES = (119, 178, 267, 400, 600, 900)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+class _Json:
+    """JSON round trip for the dataclasses below."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON types."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no field."""
+        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - names)
+        _require(not unknown, f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(sorted(names))}.")
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(_Json):
+    """Architecture of the network; together with the weights it determines every output."""
+
+    k: int = 5
+    """Relative positions a side, so k * k score maps [count] [P]: 3, 5 or 7."""
+    window_cells: int = 21
+    """Side of the sliding window and of its mask, the paper's m [cells of 8 px] [P]."""
+    trunk_channels: tuple[int, ...] = (64, 128, 256, 512, 512)
+    """Output channels of the five VGG-16 blocks [count]; only these defaults fit the ImageNet weights."""
+    branch_channels: int = 512
+    """Channels of the hidden layer of each branch [count] [P]."""
+
+    def __post_init__(self) -> None:
+        _require(self.k in (3, 5, 7), f"k must be 3, 5 or 7, not {self.k}.")
+        _require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
+        _require(len(self.trunk_channels) == 5, f"trunk_channels needs five numbers, not {self.trunk_channels}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProposerConfig(_Json):
+    """Settings of the step from an image to its proposals (section 3.3, "Inference")."""
+
+    shorter_sides: tuple[int, ...] = SIX_SCALES
+    """Shorter side of the image at each scale of the pyramid [px] [P]."""
+    longer_side_limit: int = 2700
+    """No resized image is longer than this [px]; keeps panoramas (over 3 : 1 at 900 px) within memory."""
+    mask_threshold: float = 0.4
+    """A cell or pixel belongs to the mask from this probability on [0..1]."""
+    nms_iou: float = 0.8
+    """Of two proposals whose boxes overlap by more than this IoU the better one stays [0..1] [P]."""
+    num_proposals: int = 1000
+    """Proposals kept an image, the paper's N [count] [P]."""
+    pre_nms: int = 12000
+    """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
+    min_area: float = 0.0
+    """Masks of a smaller area are dropped [px^2 of the original image]; empty masks always are."""
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.shorter_sides) and all(side >= 8 for side in self.shorter_sides),
+            f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
+        )
+        _require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
+        _require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
+        _require(self.num_proposals > 0, f"num_proposals must be positive, not {self.num_proposals}.")
+        _require(self.pre_nms > 0, f"pre_nms must be positive, not {self.pre_nms}.")
+        _require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        _require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")

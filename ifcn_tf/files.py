@@ -1,0 +1,73 @@
+"""Files that are either whole or absent, and errors that name them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+
+class UserError(Exception):
+    """Something the user can mend: the message is one sentence that names the file or flag and says what to do.
+
+    The command line prints it without a traceback and ends with a non-zero exit status.
+    """
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """Opens a temporary file beside `path` that takes its name only when the block ends without an exception.
+
+    Args:
+        path: the file to write; an existing one stays as it is until then. Missing folders are made.
+        mode: "w" for text (UTF-8) or "wb".
+
+    Raises:
+        UserError: the file cannot be written (no permission, full disk); nothing is left behind.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(descriptor, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another place."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Parses a JSON file; raises UserError, with one sentence that names the file, when it cannot."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
+
+
+def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2) -> None:
+    """Writes a JSON file whole or not at all; raises UserError when it cannot."""
+    with atomic_write(path) as file:
+        json.dump(value, file, indent=indent)
+        file.write("\n")

@@ -1,0 +1,77 @@
+"""The conventions of the whole project: pixels, cells, windows, scales.
+
+* Row before column everywhere (`yx`, `hw`, `boxes_yxyx`), unless a file format says otherwise (COCO's `bbox_xywh`).
+* Pixel (0, 0) covers [0, 1) x [0, 1); its centre is (0.5, 0.5). Boxes are half-open: [top, bottom) x [left, right).
+* Cell (i, j) of a stride-8 map covers pixels [8 i, 8 i + 8) x [8 j, 8 j + 8) of the resized image.
+* A window (y, x) is named by its centre cell. It covers cells y - 10 .. y + 10 and x - 10 .. x + 10, that is the pixels
+  [8 (y - 10), 8 (y + 11)) x [8 (x - 10), 8 (x + 11)) of the resized image: 168 px a side.
+
+Functions that take integers use nothing but operators, so Python numbers, NumPy arrays and tensors all work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: Pixels of the resized image between neighbouring cells of the feature map (section 3.3).
+STRIDE = 8
+#: Side of the sliding window in cells, the paper's m (section 3.3).
+WINDOW_CELLS = 21
+
+
+def _minimum(a: Any, b: Any) -> Any:
+    return (a + b - abs(a - b)) // 2
+
+
+def _maximum(a: Any, b: Any) -> Any:
+    return (a + b + abs(a - b)) // 2
+
+
+def resized_hw(height: Any, width: Any, shorter_side: int, longer_side_limit: int) -> tuple[Any, Any]:
+    """Size of an image after its shorter side was brought to `shorter_side`, keeping its aspect ratio.
+
+    Args:
+        height, width: size of the original [px], integers, at least 1.
+        shorter_side: wanted shorter side [px].
+        longer_side_limit: the scale is lowered where the longer side would exceed this [px].
+
+    Returns:
+        (height, width) of the resized image [px], rounded half up, at least 1.
+    """
+    shorter, longer = _minimum(height, width), _maximum(height, width)
+    wanted, over = shorter_side * longer, longer_side_limit * shorter
+    # Both sides are multiplied by numerator / denominator, in integers: shorter_side / shorter or limit / longer.
+    fits = 1 - _minimum(_maximum(wanted - over, 0), 1)
+    numerator = fits * shorter_side + (1 - fits) * longer_side_limit
+    denominator = fits * shorter + (1 - fits) * longer
+
+    def scaled(side: Any) -> Any:
+        return _maximum((2 * side * numerator + denominator) // (2 * denominator), 1)
+
+    return scaled(height), scaled(width)
+
+
+def window_extent(windows: Any, cells: int = WINDOW_CELLS, stride: int = STRIDE) -> tuple[Any, Any]:
+    """Pixels that windows cover in the resized image; they may overhang it on every side.
+
+    Args:
+        windows: integers [..., 2], centre cells (y, x).
+        cells: side of a window [cells]. Of an even number the centre is the cell after the middle.
+        stride: pixels between cells.
+
+    Returns:
+        (top_left, bottom_right), each [..., 2] in pixels (y, x), half-open.
+    """
+    top_left = (windows - cells // 2) * stride
+    return top_left, top_left + cells * stride
+
+
+def position_bins(k: int, cells: int = WINDOW_CELLS) -> np.ndarray:
+    """Relative position of each cell along one axis of a window: bin(i) = floor(i * k / m) (section 3.1).
+
+    Returns:
+        int [cells], values 0 .. k - 1. Widths are 7, 7, 7 for k = 3; 5, 4, 4, 4, 4 for k = 5; 3 each for k = 7.
+    """
+    return np.arange(cells) * k // cells

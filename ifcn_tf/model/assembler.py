@@ -1,0 +1,76 @@
+"""The instance assembling module (section 3.1): copies a window's mask together from k * k score maps.
+
+No parameter and no interpolation. One function serves the sampled windows of training and the dense ones of inference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ifcn_tf.geometry import WINDOW_CELLS, position_bins
+
+#: Logit of a window's cell that lies outside the map: such a cell has no prediction and counts as background.
+OUTSIDE_LOGIT = -1e4
+
+
+@tf.function(reduce_retracing=True)
+def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int = WINDOW_CELLS) -> tf.Tensor:
+    """Assembles the mask logits of windows.
+
+    Cell (i, j) of the window centred at (y, x) copies score map bin(i) * k + bin(j) at (y - cells // 2 + i,
+    x - cells // 2 + j).
+
+    Args:
+        score_maps: float [B, h, w, k * k], logits.
+        windows: int32 [B, N, 2], centre cells (y, x), each on the map: 0 <= y < h, 0 <= x < w.
+        k: relative positions a side.
+        cells: side of a window [cells].
+
+    Returns:
+        float [B, N, cells, cells], dtype of `score_maps`; cells outside the map hold OUTSIDE_LOGIT.
+    """
+    margin = cells // 2
+    border = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
+    # The border of OUTSIDE_LOGIT makes a window's top left cell (y, x) of the padded map, and no cell a special case.
+    padded = tf.pad(score_maps, border, constant_values=OUTSIDE_LOGIT)
+    batch, height, width, channels = tf.unstack(tf.shape(padded))
+    bins = position_bins(k, cells)
+    rows = np.arange(cells)
+    # Offset of each cell from the window's top left one, in the padded maps laid out flat: [cells * cells].
+    cell_offsets = tf.reshape(
+        (rows[:, None] * width + rows[None, :]) * channels + (bins[:, None] * k + bins[None, :]), [-1]
+    )
+    y, x = windows[..., 0], windows[..., 1]
+    corners = ((tf.range(batch)[:, None] * height + y) * width + x) * channels  # [B, N]
+    values = tf.gather(tf.reshape(padded, [-1]), corners[..., None] + cell_offsets)
+    return tf.reshape(values, [batch, tf.shape(windows)[1], cells, cells])
+
+
+@keras.saving.register_keras_serializable("ifcn_tf")
+class Assembler(keras.layers.Layer):
+    """Keras layer around `assemble`: (score_maps [B, h, w, k * k], windows [B, N, 2]) -> [B, N, cells, cells].
+
+    Args:
+        k: relative positions a side.
+        cells: side of a window [cells].
+    """
+
+    def __init__(self, k: int, cells: int = WINDOW_CELLS, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.k, self.cells = k, cells
+
+    def call(self, score_maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """See `assemble`."""
+        return assemble(score_maps, windows, self.k, self.cells)
+
+    def compute_output_shape(self, score_maps_shape: tuple, windows_shape: tuple) -> tuple:
+        """[B, N, cells, cells]."""
+        return (*windows_shape[:2], self.cells, self.cells)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that rebuild this layer."""
+        return {**super().get_config(), "k": self.k, "cells": self.cells}

@@ -1,0 +1,130 @@
+"""From a decoded image to ranked proposals in one TensorFlow graph (section 3.3, "Inference")."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ifcn_tf.config import ProposerConfig
+from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
+from ifcn_tf.images import preprocess
+
+Tensors = dict[str, tf.Tensor]
+#: Maps {"image": float32 [1, H, W, 3], "windows": int32 [1, N, 2]} to {"objectness_logits": [1, N], "mask_logits":
+#: [1, N, m, m]}: `build_instance_fcn`'s model, or any other that scores windows of an image.
+WindowModel = Callable[[Tensors], Tensors]
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposer:
+    """Proposes the objects of an image with any model that scores windows.
+
+    Attributes:
+        model: a `WindowModel`.
+        config: scales, thresholds and counts.
+        stride: pixels between neighbouring windows in the resized image.
+        window_cells: side of a window in multiples of `stride`; the resolution m of its mask is the model's own.
+    """
+
+    model: WindowModel
+    config: ProposerConfig = ProposerConfig()
+    stride: int = STRIDE
+    window_cells: int = WINDOW_CELLS
+
+    def compile(self) -> tf.types.experimental.ConcreteFunction:
+        """The proposer as one graph, traced once for images of any size."""
+        return tf.function(self.__call__).get_concrete_function(tf.TensorSpec([None, None, 3], tf.uint8, "image"))
+
+    def __call__(self, image: tf.Tensor) -> Tensors:
+        """Proposes the objects of one image.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            A dict of float32 tensors, n <= num_proposals, best first:
+                scores: [n], objectness in 0..1.
+                boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
+                windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
+                mask_logits: [n, m, m].
+        """
+        scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
+        candidates = {name: tf.concat([scale[name] for scale in scales], 0) for name in scales[0]}
+        best = tf.math.top_k(
+            candidates["logits"], tf.minimum(self.config.pre_nms, tf.size(candidates["logits"])), sorted=True
+        ).indices
+        return self._select({name: tf.gather(values, best) for name, values in candidates.items()}, tf.shape(image))
+
+    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> Tensors:
+        """Logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4] of every window at one scale."""
+        size = tf.shape(image)[:2]
+        height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
+        windows = dense_windows(height, width, self.stride)
+        inputs = {"image": preprocess(image, height, width)[None], "windows": windows[None]}
+        outputs = self.model(inputs)
+        original_px = tf.cast(size / tf.stack([height, width]), tf.float32)  # pixels of `image` per resized pixel
+        corners = window_extent(windows, self.window_cells, self.stride)
+        return {
+            "logits": outputs["objectness_logits"][0],
+            "mask_logits": outputs["mask_logits"][0],
+            "windows_yxyx": tf.concat([tf.cast(corner, tf.float32) * original_px for corner in corners], 1),
+        }
+
+    def _select(self, candidates: Tensors, image_shape: tf.Tensor) -> Tensors:
+        """Drops empty and small masks, then suppresses duplicates; candidates are sorted by logit."""
+        inside = candidates["mask_logits"] >= _logit(self.config.mask_threshold)
+        windows = candidates["windows_yxyx"]
+        boxes = tight_boxes(inside, windows)
+        height, width = tf.unstack(tf.cast(image_shape[:2], tf.float32))
+        boxes = tf.clip_by_value(boxes, 0.0, tf.stack([height, width, height, width]))
+        cells = tf.math.count_nonzero(inside, [1, 2], dtype=tf.float32)
+        window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
+        area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
+        usable = (cells > 0) & (area >= self.config.min_area)
+        logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
+        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_proposals, self.config.nms_iou)
+        return {
+            "scores": tf.sigmoid(tf.gather(logits, kept)),
+            "boxes_yxyx": tf.gather(boxes, kept),
+            "windows_yxyx": tf.gather(windows, kept),
+            "mask_logits": tf.gather(candidates["mask_logits"], kept),
+        }
+
+
+def dense_windows(height: tf.Tensor, width: tf.Tensor, stride: int = STRIDE) -> tf.Tensor:
+    """Every window of a resized image, one a cell, row by row.
+
+    Returns:
+        int32 [ceil(height / stride) * ceil(width / stride), 2], centre cells (y, x).
+    """
+    rows, columns = tf.meshgrid(tf.range(-(-height // stride)), tf.range(-(-width // stride)), indexing="ij")
+    return tf.reshape(tf.stack([rows, columns], -1), [-1, 2])
+
+
+def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
+    """Boxes around the cells of binary masks.
+
+    Args:
+        inside: bool [N, m, m].
+        windows_yxyx: float32 [N, 4], where each mask lies.
+
+    Returns:
+        float32 [N, 4] in the unit of `windows_yxyx`; a box of an empty mask is meaningless.
+    """
+    resolution = tf.shape(inside)[1]
+    first, end = [], []
+    for other_axis in (2, 1):
+        occupied = tf.cast(tf.reduce_any(inside, other_axis), tf.int32)
+        first.append(tf.argmax(occupied, 1, tf.int32))
+        end.append(resolution - tf.argmax(occupied[:, ::-1], 1, tf.int32))
+    fractions = tf.cast(tf.stack(first + end, 1) / resolution, tf.float32)
+    top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
+    side = bottom_right - top_left
+    return tf.tile(top_left, [1, 2]) + tf.tile(side, [1, 2]) * fractions
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
