@@ -5,6 +5,7 @@ Run lengths are COCO's (column by column, compressed by pycocotools): {"size": [
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
@@ -140,13 +141,13 @@ def _paste_chunk(values: np.ndarray, grid: _PixelGrid) -> list[Rle]:
 
 
 def _columns(values: np.ndarray, grid: _PixelGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pixel columns that can hold a part of a mask: their mask [C], their x [C], their value at each cell row [C, m]."""
+    """The pixel columns that can hold a part of a mask: mask [C], x [C], values down the cells [C, m]."""
     widths = grid.end[:, 1] - grid.first[:, 1]
     mask = np.repeat(np.arange(len(values)), widths)
     x = np.arange(len(mask)) - np.repeat(np.cumsum(widths) - widths, widths) + grid.first[mask, 1]
     cell = np.clip((x + 0.5 - grid.origin[mask, 1]) / grid.cell[mask, 1] - 0.5, 0, grid.resolution - 1)
     left = np.minimum(cell.astype(np.int64), grid.resolution - 2)
-    occupied = (values >= 0).any(1)
+    occupied = np.any(values >= 0, axis=1)
     used = np.flatnonzero(occupied[mask, left] | occupied[mask, left + 1])
     mask, x, left, share = mask[used], x[used], left[used], (cell[used] - left[used]).astype(np.float32)[:, None]
     by_column = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, grid.resolution)
@@ -164,7 +165,7 @@ def _encode(mask: np.ndarray, position: np.ndarray, num_masks: int, height: int,
     bounds = np.searchsorted(mask[kept], np.arange(num_masks + 1))
     position, area = position[kept], height * width
     rles = []
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         counts = np.diff(position[start:stop], prepend=0, append=area)
         counts = counts[:-1] if counts[-1] == 0 else counts
         rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)

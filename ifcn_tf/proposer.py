@@ -30,7 +30,7 @@ class Proposer:
     """
 
     model: WindowModel
-    config: ProposerConfig = ProposerConfig()
+    config: ProposerConfig
     stride: int = STRIDE
     window_cells: int = WINDOW_CELLS
 
