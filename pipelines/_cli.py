@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-# TensorFlow's start-up messages say nothing to users of a command; set before it is imported.
+# TensorFlow's start-up messages say nothing to users of a command; set before it is imported. (1 is oneDNN's default;
+# said explicitly, it is not announced.)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -29,6 +31,18 @@ def run(main: Callable[[], int | None]) -> None:
             sys.exit(130)
 
     app.run(guarded, flags_parser=_parse)
+
+
+def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:
+    """Whole numbers of a comma-separated flag; raises UserError when one is not."""
+    from ifcn_tf.files import UserError
+
+    try:
+        return tuple(int(value) for value in flag.value)
+    except ValueError as error:
+        raise UserError(
+            f"--{flag.name} takes whole numbers separated by commas, not {','.join(flag.value)}."
+        ) from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
