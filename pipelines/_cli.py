@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-# TensorFlow's start-up messages say nothing to users of a command; set before it is imported. (1 is oneDNN's default;
-# said explicitly, it is not announced.)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -31,6 +29,18 @@ def run(main: Callable[[], int | None]) -> None:
             sys.exit(130)
 
     app.run(guarded, flags_parser=_parse)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines that its libraries print while they load, whatever the log level."""
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import cast
 
 from absl import flags
 
+from ifcn_tf.batch import find_images, propose_images, summary
 from ifcn_tf.config import Precision, ProposerConfig
 from ifcn_tf.proposals import DISTINCT
 from pipelines import _cli
@@ -38,9 +39,6 @@ MIN_AREA = flags.DEFINE_float("min_area", DEFAULT.min_area, "Smaller masks are d
 
 def main() -> int:
     """Flags -> predictor -> files."""
-    from ifcn_tf.batch import find_images, propose_images, summary
-    from ifcn_tf.predictor import load
-
     paths, folder = find_images(IMAGES.value), Path(OUTPUT.value)
     print(f"proposing masks for {len(paths)} image(s) of {IMAGES.value} into {folder}", flush=True)
     if not WEIGHTS.value:
@@ -48,6 +46,9 @@ def main() -> int:
             "NOTE: the weights are untrained, so these masks mean nothing. Give trained ones with --weights.",
             flush=True,
         )
+    _cli.import_tensorflow()
+    from ifcn_tf.predictor import load
+
     predictor = load(
         WEIGHTS.value,
         backbone_weights=BACKBONE.value,
