@@ -7,7 +7,6 @@ evaluation.kinds["mask"].measures["all"][1].ar  # AR@100 [%]
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,8 +14,9 @@ from rich.progress import track
 
 from ifcn_tf.config import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
+from ifcn_tf.evaluation.evaluated import Evaluation, KindEvaluation
 from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
-from ifcn_tf.evaluation.measures import Curve, Measure, category_recalls, curve, measure
+from ifcn_tf.evaluation.measures import category_recalls, curve, measure
 from ifcn_tf.evaluation.notes import notes_on
 from ifcn_tf.evaluation.table import ObjectTable
 from ifcn_tf.evaluation.truth import Truth, TruthImage
@@ -24,40 +24,6 @@ from ifcn_tf.results import ImageResults, Results
 
 #: Images matched at a time.
 _CHUNK = 50
-
-
-@dataclasses.dataclass(frozen=True)
-class KindEvaluation:
-    """The recall of masks, or of boxes.
-
-    Attributes:
-        table: every object with the rank at which it is recalled.
-        measures: for each of SIZES, one at each number of proposals.
-        curves: for each of SIZES.
-        categories: average recall [%] at each number of proposals, by category; empty if the truth has none.
-    """
-
-    table: ObjectTable
-    measures: dict[str, list[Measure]]
-    curves: dict[str, Curve]
-    categories: dict[str, list[float]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What one method's proposals recall.
-
-    Attributes:
-        name: of the method.
-        kinds: "mask" (absent if the results are boxes only) and "box".
-        num_proposals: of all images evaluated, before any limit.
-        notes: what a reader should know, in sentences.
-    """
-
-    name: str
-    kinds: dict[str, KindEvaluation]
-    num_proposals: int
-    notes: list[str]
 
 
 def evaluate(

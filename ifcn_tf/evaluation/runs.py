@@ -1,4 +1,4 @@
-"""Are compressed run lengths what they claim to be? pycocotools does not ask, and loops for ever on some that are not."""
+"""Whether compressed run lengths fill their image: pycocotools does not ask, and loops for ever if they do not."""
 
 from __future__ import annotations
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.evaluation.entries import compressed_counts
+from ifcn_tf.evaluation.ids import ImageId, canonical_id, examples, sort_key
 from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.files import UserError, read_json
 from ifcn_tf.masks import Rle
-from ifcn_tf.results import ImageId, canonical_id, compressed_counts, examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +79,6 @@ class Truth:
         if not self.num_objects:
             raise UserError(f"{self.source} has no objects in {len(self.images)} image(s), so recall is undefined.")
         return self
-
-
-def sort_key(image_id: ImageId) -> tuple[bool, int, str]:
-    """Order of image ids: numbers, then texts."""
-    return isinstance(image_id, str), 0 if isinstance(image_id, str) else image_id, str(image_id)
 
 
 def read_coco(path: str | Path) -> Truth:
