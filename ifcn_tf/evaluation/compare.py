@@ -14,6 +14,7 @@ from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.evaluated import Evaluation
 from ifcn_tf.evaluation.ids import ImageId, examples
 from ifcn_tf.evaluation.matching import SIZES
+from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.files import UserError, read_json
 
@@ -114,7 +115,7 @@ def _difference(
         return None
     hits_a = np.array([row["hits"][metric] for row in rows_a])
     hits_b = np.array([rows_b[row["image_id"]]["hits"][metric] for row in rows_a])
-    recall_a, recall_b = (10 * float(hits.sum() / objects.sum()) for hits in (hits_a, hits_b))
+    recall_a, recall_b = (float(percent(hits.sum(), 10 * objects.sum())) for hits in (hits_a, hits_b))
     values = resampled_recalls(draws, hits_b - hits_a, objects)
     return Difference(a, b, metric, recall_a, recall_b, interval(values, config.confidence))
 

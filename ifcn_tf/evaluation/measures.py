@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
-from ifcn_tf.evaluation.table import ObjectTable
+from ifcn_tf.evaluation.matching import THRESHOLDS
+from ifcn_tf.evaluation.table import SIZE_NUMBER, ObjectTable
 
 #: IoU thresholds per unit of IoU.
 _STEP = 0.05
@@ -43,38 +44,37 @@ class Measure:
         return self.recalls[int(np.abs(THRESHOLDS - iou).argmin())]
 
 
-def average_recall(recalls: np.ndarray) -> float:
-    """Mean over COCO's ten thresholds, without the last one of THRESHOLDS."""
-    return float(recalls[:-1].mean())
-
-
-def hosang_integral(recalls: np.ndarray) -> float:
-    """2 * integral of recall over IoU from .5 to 1."""
-    return float(2 * np.trapezoid(recalls, dx=_STEP))
+def percent(part: Any, whole: int) -> Any:
+    """100 * part / whole, rounded once, of a number or an array; NaN of nothing."""
+    return 100 * part / whole if whole else part * np.nan
 
 
 def measure(
     table: ObjectTable, size: str, limits: Sequence[int], intervals: dict[int, tuple[float, float]]
 ) -> list[Measure]:
     """Measures of one size class at each number of proposals; `intervals` [%] of the AR, by number of proposals."""
-    counted = table.counted[list(SIZES).index(size)]
-    found = []
-    for i, limit in enumerate(limits):
-        recalls = 100 * table.recalls(size, limit)
-        best = 100 * table.best_ious[counted, i].mean() if counted.any() else np.nan
-        found.append(
-            Measure(
-                size,
-                limit,
-                int(counted.sum()),
-                average_recall(recalls),
-                intervals[limit],
-                hosang_integral(recalls),
-                tuple(recalls.tolist()),
-                float(best),
-            )
-        )
-    return found
+    return [_measure(table, size, i, limit, intervals[limit]) for i, limit in enumerate(limits)]
+
+
+def _measure(table: ObjectTable, size: str, number: int, limit: int, ar_interval: tuple[float, float]) -> Measure:
+    recalled, objects = table.recalled(size, limit)
+    recalls = percent(recalled, objects)
+    best_ious = table.best_ious[table.counted[SIZE_NUMBER[size]], number]
+    return Measure(
+        size=size,
+        limit=limit,
+        objects=objects,
+        ar=_average(recalled, objects),
+        ar_interval=ar_interval,
+        hosang=float(2 * np.trapezoid(recalls, dx=_STEP)),
+        recalls=tuple(recalls.tolist()),
+        mean_best_iou=float(percent(best_ious.sum(), objects)),
+    )
+
+
+def _average(recalled: np.ndarray, objects: int) -> float:
+    """Average recall [%] over COCO's ten thresholds, without the last one of THRESHOLDS."""
+    return float(percent(recalled[:-1].sum(), 10 * objects))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Curve:
 def curve(table: ObjectTable, size: str, most: int) -> Curve:
     """The curve of one size class up to `most` proposals."""
     limits = np.unique(np.geomspace(1, most, 61).round().astype(int))
-    recalls = 100 * table.average_recall_curve(size, limits)
+    recalled, objects = table.recalled_up_to(size, limits)
+    recalls = percent(recalled, 10 * objects)
     scale = np.log(limits)
     auc = np.trapezoid(recalls, scale) / scale[-1] if most > 1 else recalls[0]
     return Curve(tuple(limits.tolist()), tuple(recalls.tolist()), float(auc))
@@ -104,6 +105,6 @@ def curve(table: ObjectTable, size: str, most: int) -> Curve:
 def category_recalls(table: ObjectTable, categories: np.ndarray, limits: Sequence[int]) -> dict[str, list[float]]:
     """Average recall [%] of each category's objects at each number of proposals; categories: [O] names."""
     return {
-        name: [100 * average_recall(table.recalls("all", limit, categories == name)) for limit in limits]
+        name: [_average(*table.recalled("all", limit, categories == name)) for limit in limits]
         for name in sorted(set(categories.tolist()))
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -56,23 +57,17 @@ def _percent(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.1f}"
 
 
-def difference_table(differences: Sequence[Difference]) -> Table:
-    """Paired differences [%], marked where their interval leaves out 0."""
-    table = Table(title="Paired differences of average recall [%]")
-    for heading in ("B - A", "AR", "A", "B", "difference", "interval", "beyond chance"):
-        table.add_column(heading)
-    for row in differences:
-        low, high = row.interval
-        table.add_row(
-            f"{row.b} - {row.a}",
-            row.metric,
-            _percent(row.ar_a),
-            _percent(row.ar_b),
-            f"{row.difference:+.1f}",
-            f"[{low:+.1f}, {high:+.1f}]",
-            "yes" if row.beyond_chance else "no",
-        )
-    return table
+def difference_tables(differences: Sequence[Difference]) -> Iterator[Table]:
+    """Paired differences [%], marked where their interval leaves out 0: a table for each pair."""
+    for (a, b), rows in itertools.groupby(differences, lambda row: (row.a, row.b)):
+        table = Table(title=f"Paired differences of average recall [%]\nA = {a}\nB = {b}")
+        for heading in ("", "A", "B", "B - A", "interval", "beyond chance"):
+            table.add_column(heading, justify="right" if heading else "left")
+        for row in rows:
+            low, high = row.interval
+            values = (_percent(row.ar_a), _percent(row.ar_b), f"{row.difference:+.1f}", f"[{low:+.1f}, {high:+.1f}]")
+            table.add_row(row.metric, *values, "yes" if row.beyond_chance else "no")
+        yield table
 
 
 def scalars(evaluation: Evaluation) -> dict[str, float]:

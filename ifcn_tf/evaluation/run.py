@@ -16,7 +16,7 @@ from ifcn_tf.evaluation.evaluated import Evaluation
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
 from ifcn_tf.evaluation.protocols import PUBLISHED, apply_protocol
-from ifcn_tf.evaluation.report import difference_table, recall_table, write_csv, write_metrics, write_scalars
+from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
 from ifcn_tf.files import UserError, write_json
@@ -103,7 +103,7 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
 def run_compare(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
     """Prints the paired differences between two earlier metrics.json, and writes them to differences.json."""
     differences = compare_files(Path(path_a), Path(path_b), config)
-    _console().print(difference_table(differences))
+    _console().print(*difference_tables(differences), sep="\n")
     write_json(folder / "differences.json", [difference.to_dict() for difference in differences])
 
 
@@ -114,9 +114,8 @@ def _differences(evaluations: Sequence[Evaluation], truth: Truth, config: Evalua
 
 def _print(evaluations: Sequence[Evaluation], differences: Sequence[Difference], outputs: Outputs) -> None:
     console = _console()
-    console.print(recall_table(evaluations, PUBLISHED.get(outputs.published or "", ())))
-    if differences:
-        console.print(difference_table(differences))
+    published = PUBLISHED.get(outputs.published or "", ())
+    console.print(recall_table(evaluations, published), *difference_tables(differences), sep="\n")
     for evaluation in evaluations:
         for note in evaluation.notes:
             print(f"NOTE: {evaluation.name}: {note}.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ifcn_tf.evaluation.matching import NEVER, SIZES, THRESHOLDS, Match, in_sizes
+from ifcn_tf.evaluation.matching import SIZES, Match, in_sizes
 
 #: Number of each size class in the table.
 SIZE_NUMBER = {name: number for number, name in enumerate(SIZES)}
@@ -61,8 +61,8 @@ class ObjectTable:
             np.concatenate([table.best_ious for table in tables]),
         )
 
-    def recalls(self, size: str, limit: int, chosen: np.ndarray | None = None) -> np.ndarray:
-        """Share of the objects recalled by the first `limit` proposals at each of THRESHOLDS.
+    def recalled(self, size: str, limit: int, chosen: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+        """How many objects the first `limit` proposals recall.
 
         Args:
             size: a name of SIZES.
@@ -70,13 +70,11 @@ class ObjectTable:
             chosen: bool [O], which objects to look at; all of the size class by default.
 
         Returns:
-            float64 [thresholds] in 0..1; NaN without objects.
+            (int64 [thresholds], number recalled at each of THRESHOLDS; number of objects).
         """
         number = SIZE_NUMBER[size]
         counted = self.counted[number] if chosen is None else self.counted[number] & chosen
-        if not counted.any():
-            return np.full(len(THRESHOLDS), np.nan)
-        return (self.ranks[number, counted] < limit).mean(0)
+        return (self.ranks[number, counted] < limit).sum(0), int(counted.sum())
 
     def hits(self, size: str, limit: int, num_images: int) -> np.ndarray:
         """Sum over an image's objects of COCO's thresholds at which each is recalled, int64 [num_images]."""
@@ -88,9 +86,8 @@ class ObjectTable:
         """Number of objects of a size class in each image, int64 [num_images]."""
         return np.bincount(self.image[self.counted[SIZE_NUMBER[size]]], minlength=num_images)
 
-    def average_recall_curve(self, size: str, limits: np.ndarray) -> np.ndarray:
-        """Average recall at many numbers of proposals, float64 [len(limits)]; NaN without objects."""
+    def recalled_up_to(self, size: str, limits: np.ndarray) -> tuple[np.ndarray, int]:
+        """As `recalled` for many numbers of proposals, summed over COCO's ten thresholds: (int64 [limits], objects)."""
         number = SIZE_NUMBER[size]
         ranks = np.sort(self.ranks[number, self.counted[number], :-1], axis=None)
-        found = np.searchsorted(ranks, np.minimum(limits, NEVER), side="left")
-        return found / len(ranks) if len(ranks) else np.full(len(limits), np.nan)
+        return np.searchsorted(ranks, limits), int(self.counted[number].sum())
