@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 ImageId = int | str
@@ -23,3 +24,8 @@ def sort_key(image_id: ImageId) -> tuple[bool, int, str]:
 def examples(values: Sequence[Any], count: int = 3) -> str:
     """The first few values and, if there are more, an ellipsis."""
     return ", ".join(map(str, values[:count])) + (", ..." if len(values) > count else "")
+
+
+def repeated(values: Iterable[Hashable]) -> list[Any]:
+    """The values that appear more than once, in the order of their first appearance."""
+    return [value for value, count in Counter(values).items() if count > 1]

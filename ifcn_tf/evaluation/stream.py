@@ -1,4 +1,4 @@
-"""Reading a long JSON array entry by entry, so that memory does not grow with the file."""
+"""Reading a long JSON array object by object, so that memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ifcn_tf.files import UserError
 
 #: Characters read at a time; an entry may be `_LONGEST` characters long.
 _BLOCK, _LONGEST = 1 << 20, 1 << 26
-_BEFORE_ENTRY = re.compile(r"[\s]*")
+_WHITE_SPACE = re.compile(r"\s*")
+_DECODER = json.JSONDecoder()
 
 
-def read_entries(path: Path) -> Iterator[Any]:
-    """Entries of a JSON file that holds one array; a gzip file is recognised by its first bytes.
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Entries of a JSON file that holds one array of objects; a gzip file is recognised by its first bytes.
 
     Raises:
-        UserError: no such file, damaged gzip, no JSON array, or an array that is cut off.
+        UserError: no such file, damaged gzip, no array of objects, or one that is cut off.
     """
     try:
         with _open(path) as file:
@@ -43,7 +44,7 @@ class _Entries:
         self._file, self._path = file, path
         self._text, self._at = "", 0
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         if self._take() != "[":
             raise UserError(f"{self._path} holds no COCO results: a JSON array [...] is expected.")
         if self._take() == "]":
@@ -60,22 +61,22 @@ class _Entries:
     def _take(self) -> str:
         """Next character that is no white space; "" at the end of the file."""
         while True:
-            match = _BEFORE_ENTRY.match(self._text, self._at)
-            self._at = match.end() if match else self._at
+            if match := _WHITE_SPACE.match(self._text, self._at):
+                self._at = match.end()
             if self._at < len(self._text):
                 self._at += 1
                 return self._text[self._at - 1]
             if not self._read(_BLOCK):
                 return ""
 
-    def _entry(self) -> Any:
-        self._take()
+    def _entry(self) -> dict[str, Any]:
+        if self._take() != "{":
+            raise self._broken()
         self._at -= 1
         block = _BLOCK
         while True:
             try:
-                # A number that the block's end may have cut in two is no entry that anybody accepts.
-                value, self._at = json.JSONDecoder().raw_decode(self._text, self._at)
+                value, self._at = _DECODER.raw_decode(self._text, self._at)
                 return value
             except ValueError:
                 if len(self._text) - self._at > _LONGEST or not self._read(block):
@@ -92,9 +93,7 @@ class _Entries:
             raise self._broken()
 
     def _broken(self) -> UserError:
-        near = self._text[self._at : self._at + 40]
-        return UserError(
-            f"{self._path} is not valid JSON near {near!r}: it may be cut off, so write or download it again."
-            if near
-            else f"{self._path} ends before its array does: write or download it again."
-        )
+        near = self._text[max(self._at - 1, 0) : self._at + 40]
+        if not self._text[self._at :]:
+            return UserError(f"{self._path} ends before its array does: write or download it again.")
+        return UserError(f"{self._path} is no JSON array of objects, near {near!r}: write or download it again.")

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from ifcn_tf.evaluation.ids import canonical_id, examples, sort_key
+from ifcn_tf.evaluation.ids import canonical_id, examples, repeated, sort_key
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, read_text
 
@@ -57,8 +57,7 @@ def _names(lists: Path, split: str) -> tuple[list[str], Path]:
         raise UserError(f"there is no image list {path}: --split is a list's file, or one of {', '.join(known)}.")
     # Lists of VOC's classes have a second column.
     names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
+    if twice := repeated(names):
         raise UserError(f"{path} names {len(twice)} image(s) twice ({examples(twice)}).")
     return names, path
 
