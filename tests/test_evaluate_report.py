@@ -17,7 +17,7 @@ from ifcn_tf.evaluate import evaluate
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.compare import compare, image_rows
 from ifcn_tf.evaluation.matching import SIZES, match_with_pycocotools
-from ifcn_tf.evaluation.pictures import draw
+from ifcn_tf.evaluation.pictures import draw, write_pictures
 from ifcn_tf.evaluation.report import scalars
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
 from ifcn_tf.files import UserError
@@ -168,6 +168,19 @@ def test_earlier_metrics_give_the_same_differences(tmp_path: Path):
         run_compare(paths[0], paths[2], CONFIG, tmp_path / "c")
     with pytest.raises(UserError, match=r"proposals\.json is no metrics\.json"):
         run_compare(str(a), str(b), CONFIG, tmp_path / "c")
+
+
+def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
+    size_hw = (20, 20)
+    mask, photographs = rectangle(size_hw, 0, 0, 10, 10), tmp_path / "photographs"
+    content = truth_content({1: size_hw, 2: size_hw}, [annotation(i, i, mask) for i in (1, 2)])
+    entries = [entry(1, rectangle(size_hw, 0, 0, 10, 6), 0.5), entry(2, rectangle(size_hw, 0, 0, 10, 4), 0.5)]
+    photographs.mkdir()
+    for name in ("1.png", "2.png"):
+        Image.new("RGB", size_hw).save(photographs / name)
+    page = write_pictures(tmp_path / "show", *load(tmp_path, content, entries), photographs).read_text()
+    assert "1: mean best IoU 0.60, missed 0 of 1" in page
+    assert "2: mean best IoU 0.40, missed 1 of 1" in page
 
 
 @pytest.mark.usefixtures("no_plots")

@@ -51,7 +51,7 @@ class Published:
 
 #: Numbers of proposals that the papers report.
 PUBLISHED_LIMITS = (10, 100, 1000)
-#: As collected in Dai et al. (ECCV 2016), tables 1 to 4, and Pinheiro et al. (NIPS 2015), table 1.
+#: As stated by Dai et al. (ECCV 2016) and, for DeepMask and DeepMaskZoom, Pinheiro et al. (NIPS 2015).
 PUBLISHED = {
     "coco": (
         Published("Selective Search", (2.5, 9.5, 23.0)),
