@@ -91,8 +91,8 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
     if proposals:
         ious = np.asarray(coco_mask.iou(proposals, objects, [0] * len(objects)))
     best, best_ious = ious.argmax(0), ious.max(0)
-    found = np.flatnonzero(best_ious > _FOUND_IOU)
-    missed = np.flatnonzero(best_ious <= _FOUND_IOU)
+    is_found = best_ious > _FOUND_IOU
+    found, missed = np.flatnonzero(is_found), np.flatnonzero(~is_found)
     picture = draw(
         photograph,
         decode([proposals[best[i]] for i in found], image.size_hw),
