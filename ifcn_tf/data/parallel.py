@@ -16,7 +16,9 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
     iterator = iter(jobs)
     # Started afresh rather than forked: a fork of a process that runs TensorFlow may hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        pending: deque[Future[Loaded]] = deque(pool.submit(_call, job) for job in itertools.islice(iterator, 4 * workers))
+        pending: deque[Future[Loaded]] = deque(
+            pool.submit(_call, job) for job in itertools.islice(iterator, 4 * workers)
+        )
         while pending:
             loaded = pending.popleft().result()
             pending.extend(pool.submit(_call, job) for job in itertools.islice(iterator, 1))

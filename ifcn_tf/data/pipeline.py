@@ -1,4 +1,7 @@
-"""From prepared data to training examples: TensorFlow operations only, and example i depends on the seed and i alone."""
+"""From prepared data to training examples, by TensorFlow operations alone.
+
+Example i of a run is a function of the seed and i, so a run can go on at any i, on any number of workers.
+"""
 
 from __future__ import annotations
 

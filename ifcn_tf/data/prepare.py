@@ -76,7 +76,9 @@ def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Pr
         UserError: nothing is left to write, or writing fails.
     """
     report = Report()
-    with Progress(*Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()) as bar:
+    with Progress(
+        *Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+    ) as bar:
         results = bar.track(run_jobs(source.jobs, workers), total=source.size, description="images")
         write(_checked(results, report, on_problem), report)
     return report

@@ -74,7 +74,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     scalars = {"encoded": tf.string, "filename": tf.string, "source_id": tf.string}
     scalars |= {"height": tf.int64, "width": tf.int64}
     vectors = {"class/label": tf.int64, "is_crowd": tf.int64, "mask/counts": tf.int64, "mask/num_counts": tf.int64}
-    vectors |= {name: tf.float32 for name in ("area", "bbox/ymin", "bbox/xmin", "bbox/ymax", "bbox/xmax")}
+    vectors |= dict.fromkeys(("area", "bbox/ymin", "bbox/xmin", "bbox/ymax", "bbox/xmax"), tf.float32)
     features: dict[str, Any] = {f"image/{name}": tf.io.FixedLenFeature([], kind) for name, kind in scalars.items()}
     for name, kind in vectors.items():
         features[f"image/object/{name}"] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
@@ -163,7 +163,10 @@ class Records:
         Raises:
             UserError: a folder is no such folder, of another format version, incomplete or empty.
         """
-        files, sizes, indices, categories = [], [], [], {}
+        files: list[str] = []
+        sizes: list[int] = []
+        indices: list[np.ndarray] = []
+        categories: dict[int, str] = {}
         for folder in folders:
             description = _description(folder)
             index = _read_index(folder, description["examples"])

@@ -169,9 +169,7 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
     return positives, negatives[: tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)]
 
 
-def mask_targets(
-    objects: Objects, view: View, windows: tf.Tensor, owners: tf.Tensor, config: DataConfig
-) -> tf.Tensor:
+def mask_targets(objects: Objects, view: View, windows: tf.Tensor, owners: tf.Tensor, config: DataConfig) -> tf.Tensor:
     """Masks of windows: cells of which the owner covers at least `mask_coverage`; other objects are background.
 
     The windows of an object are shifted against one another by whole cells, so its mask is looked up once, on the

@@ -19,7 +19,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
-from ifcn_tf.data.sources.common import BadImageError, read_image
+from ifcn_tf.data.sources.common import ImageLeftOutError, read_image
 from ifcn_tf.files import UserError
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
@@ -105,21 +105,21 @@ def _load(images: Path, image_json: str, annotation_jsons: list[str], known: fro
         encoded, size_hw = read_image(images / image["file_name"])
         stated = (image.get("height", size_hw[0]), image.get("width", size_hw[1]))
         if stated != size_hw:
-            raise BadImageError("mask of another size", f"{image['file_name']}: json {stated}, image {size_hw}")
-    except BadImageError as error:
+            raise ImageLeftOutError("mask of another size", f"{image['file_name']}: json {stated}, image {size_hw}")
+    except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
     objects, problems = [], []
     for annotation in map(json.loads, annotation_jsons):
         try:
             objects.append(_instance(annotation, size_hw, known))
-        except _BadObjectError as error:
+        except _ObjectLeftOutError as error:
             where = f"{image['file_name']}: annotation {annotation.get('id')}: {error.reason}"
             problems.append(Problem(error.kind, where))
     example = Example(str(image["id"]), image["file_name"], encoded, size_hw, tuple(objects))
     return Loaded(example, tuple(problems))
 
 
-class _BadObjectError(Exception):
+class _ObjectLeftOutError(Exception):
     """An object has to be left out."""
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -130,11 +130,11 @@ class _BadObjectError(Exception):
 def _instance(annotation: dict[str, Any], size_hw: tuple[int, int], known: frozenset[int]) -> Instance:
     category = annotation.get("category_id", 1)
     if known and category not in known:
-        raise _BadObjectError("unknown category", f"category {category} is not listed")
+        raise _ObjectLeftOutError("unknown category", f"category {category} is not listed")
     mask = decode_segmentation(annotation.get("segmentation"), size_hw)
     area = int(mask.sum())
     if area < 2:
-        raise _BadObjectError("empty or one-pixel mask", f"{area} px")
+        raise _ObjectLeftOutError("empty or one-pixel mask", f"{area} px")
     return Instance(
         counts_of(mask), int(category), bool(annotation.get("iscrowd", 0)), float(annotation.get("area", area))
     )
@@ -153,15 +153,15 @@ def decode_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarr
             return _decode_runs(segmentation, size_hw)
         return _decode_polygons(segmentation, size_hw)
     except (KeyError, TypeError, ValueError) as error:
-        raise _BadObjectError("malformed mask", f"{type(error).__name__}: {error}") from error
+        raise _ObjectLeftOutError("malformed mask", f"{type(error).__name__}: {error}") from error
 
 
 def _decode_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:
     if tuple(segmentation["size"]) != size_hw:
-        raise _BadObjectError("mask of another size", f"mask {segmentation['size']}, image {list(size_hw)}")
+        raise _ObjectLeftOutError("mask of another size", f"mask {segmentation['size']}, image {list(size_hw)}")
     if isinstance(segmentation["counts"], list):
         if sum(segmentation["counts"]) != size_hw[0] * size_hw[1]:
-            raise _BadObjectError("mask of another size", f"its runs do not fill the image of {list(size_hw)}")
+            raise _ObjectLeftOutError("mask of another size", f"its runs do not fill the image of {list(size_hw)}")
         segmentation = coco_mask.frPyObjects(segmentation, *size_hw)
     return coco_mask.decode(segmentation)
 
@@ -173,5 +173,5 @@ def _decode_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> n
         xy = np.reshape(np.asarray(polygon, np.float64), (-1, 2))
         if np.any(xy < -_OVERHANG) or np.any(xy > np.array(size_hw[::-1]) + _OVERHANG):
             low, high = xy.min(0).tolist(), xy.max(0).tolist()
-            raise _BadObjectError("polygon outside the image", f"x, y in {low} .. {high}, image {size_hw[::-1]}")
+            raise _ObjectLeftOutError("polygon outside the image", f"x, y in {low} .. {high}, image {size_hw[::-1]}")
     return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw)))

@@ -14,18 +14,33 @@ from ifcn_tf.data.example import Instance, Problem, counts_of
 from ifcn_tf.files import UserError
 
 #: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
-VOC_CATEGORIES = dict(
-    enumerate(
-        "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant "
-        "sheep sofa train tvmonitor".split(),
-        start=1,
-    )
-)
+VOC_CATEGORIES = {
+    1: "aeroplane",
+    2: "bicycle",
+    3: "bird",
+    4: "boat",
+    5: "bottle",
+    6: "bus",
+    7: "car",
+    8: "cat",
+    9: "chair",
+    10: "cow",
+    11: "diningtable",
+    12: "dog",
+    13: "horse",
+    14: "motorbike",
+    15: "person",
+    16: "pottedplant",
+    17: "sheep",
+    18: "sofa",
+    19: "train",
+    20: "tvmonitor",
+}
 #: Pixels of VOC's label images that belong to nothing in particular, mostly along outlines.
 VOID = 255
 
 
-class BadImageError(Exception):
+class ImageLeftOutError(Exception):
     """An image has to be left out; carries the `Problem`."""
 
     def __init__(self, kind: str, where: str) -> None:
@@ -40,19 +55,19 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
         The file's bytes and the (height, width) of the image [px].
 
     Raises:
-        BadImageError: there is no such file, or it is no whole JPEG or PNG.
+        ImageLeftOutError: there is no such file, or it is no whole JPEG, PNG, GIF or BMP image.
     """
     try:
         encoded = path.read_bytes()
     except OSError as error:
-        raise BadImageError("missing image", f"{path}: {error.strerror or error}") from error
+        raise ImageLeftOutError("missing image", f"{path}: {error.strerror or error}") from error
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG")) as image:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "GIF", "BMP")) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image.load()
             return encoded, (image.height, image.width)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadImageError("unreadable image", f"{path}: {error}") from error
+        raise ImageLeftOutError("unreadable image", f"{path}: {error}") from error
 
 
 def read_names(path: Path) -> tuple[list[str], list[Problem]]:
@@ -77,11 +92,11 @@ def objects_of_label_images(
         name: stands in the reports.
 
     Raises:
-        BadImageError: a label image has another size than the photograph.
+        ImageLeftOutError: a label image has another size than the photograph.
     """
     for labels in (instances, classes):
         if labels.shape != size_hw:
-            raise BadImageError("mask of another size", f"{name}: labels {labels.shape}, image {size_hw}")
+            raise ImageLeftOutError("mask of another size", f"{name}: labels {labels.shape}, image {size_hw}")
     objects, problems = [], []
     for number in np.setdiff1d(instances, [0, VOID]).tolist():
         mask = instances == number
@@ -101,8 +116,9 @@ def open_labels(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode not in ("P", "L"):
-                raise BadImageError("malformed mask", f"{path}: an image of labels has one channel, not {image.mode}")
+                raise ImageLeftOutError(
+                    "malformed mask", f"{path}: an image of labels has one channel, not {image.mode}"
+                )
             return np.asarray(image).astype(np.int64)
     except (OSError, SyntaxError, ValueError) as error:
-        raise BadImageError("missing mask", f"{path}: {error}") from error
-
+        raise ImageLeftOutError("missing mask", f"{path}: {error}") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from ifcn_tf.data.example import Example, Loaded, Source
 from ifcn_tf.data.sources.common import (
     VOC_CATEGORIES,
-    BadImageError,
+    ImageLeftOutError,
     objects_of_label_images,
     open_labels,
     read_image,
@@ -31,8 +31,9 @@ def _load(root: Path, name: str) -> Loaded:
     path = root / "JPEGImages" / f"{name}.jpg"
     try:
         encoded, size_hw = read_image(path)
-        labels = (open_labels(root / folder / f"{name}.png") for folder in ("SegmentationObject", "SegmentationClass"))
-        objects, problems = objects_of_label_images(*labels, size_hw, name)
-    except BadImageError as error:
+        instances = open_labels(root / "SegmentationObject" / f"{name}.png")
+        classes = open_labels(root / "SegmentationClass" / f"{name}.png")
+        objects, problems = objects_of_label_images(instances, classes, size_hw, name)
+    except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
     return Loaded(Example(name, path.name, encoded, size_hw, tuple(objects)), tuple(problems))
