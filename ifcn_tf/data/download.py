@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import http.client
 import shutil
 import tarfile
 import urllib.error
@@ -112,10 +113,8 @@ def fetch(archive: Archive, path: Path) -> None:
             part.unlink()
             raise UserError(f"{archive.url} has sha256 {found} and should have {archive.sha256}; download it again.")
         part.replace(path)
-    except OSError as error:  # urllib's errors are such, too
-        raise UserError(
-            f"cannot download {archive.url} to {path}: {error}; run the command again to resume."
-        ) from error
+    except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+        raise UserError(f"cannot download {archive.url} to {path}: {error}; run it again to resume.") from error
 
 
 def _receive(archive: Archive, part: Path) -> None:
@@ -135,6 +134,9 @@ def _receive(archive: Archive, part: Path) -> None:
         while block := response.read(_BLOCK):
             file.write(block)
             bar.advance(task, len(block))
+        received = file.tell() - begun * resumed
+    if received < rest:
+        raise ConnectionError(f"the connection ended after {received} of {rest} bytes")
 
 
 def _unpack(archive: Archive, path: Path, root: Path) -> None:

@@ -101,7 +101,8 @@ def _checked(results: Iterable[Loaded], report: Report, on_problem: Callable[[Pr
         if loaded.example is not None:
             yield loaded.example
     if not report.images:
-        raise UserError(f"no image could be used. {' '.join(line.strip() for line in list(report.lines())[1:3])}")
+        reasons = "; ".join(f"{e['count']} x {kind}, as {e['examples'][0]}" for kind, e in report.problems.items())
+        raise UserError(f"no image could be used: {reasons or 'the source lists none'}.")
 
 
 def records_writer(source: Source, output: Path, num_shards: int) -> Write:

@@ -43,6 +43,9 @@ VOID = 255
 #: Smaller masks are left out [px]: nothing can be learned from one pixel.
 MIN_AREA = 2
 
+#: Reads a label image, int [H, W]; raises ImageLeftOutError.
+OpenLabels = Callable[[], np.ndarray]
+
 
 class ImageLeftOutError(Exception):
     """An image has to be left out; carries the `Problem`."""
@@ -93,9 +96,7 @@ def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict
     return Source(categories, len(jobs), jobs)
 
 
-def load_labelled(
-    path: Path, open_instances: Callable[[], np.ndarray], open_classes: Callable[[], np.ndarray]
-) -> Loaded:
+def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabels) -> Loaded:
     """Loads a photograph whose objects are in a pair of label images, int [H, W].
 
     Args:

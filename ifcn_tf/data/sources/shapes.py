@@ -39,7 +39,7 @@ def _load(seed: int, number: int) -> Loaded:
         if mask.sum() >= _MIN_VISIBLE:
             objects.append(Instance(counts_of(mask), category, False, float(mask.sum())))
     name = f"{number:06d}"
-    return Loaded(Example(name, f"{name}.jpg", encoded.getvalue(), labels.shape, tuple(objects)))
+    return Loaded(Example(name, f"{name}.jpg", encoded.getvalue(), (labels.shape[0], labels.shape[1]), tuple(objects)))
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[int]]:
@@ -50,7 +50,8 @@ def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[i
         object, counted from 1.
     """
     longer = int(rng.integers(*_SCENE_SIDES, endpoint=True))
-    size_hw = (longer, int(longer * rng.uniform(0.6, 1.0)))[:: rng.choice([1, -1])]
+    shorter = int(longer * rng.uniform(0.6, 1.0))
+    size_hw = (longer, shorter) if rng.random() < 0.3 else (shorter, longer)
     image = _texture(rng, size_hw)
     labels = np.zeros(size_hw, np.int64)
     centres_yx, categories = [rng.uniform(0, size_hw)], []
@@ -119,14 +120,14 @@ _FORMS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 }
 
 
-def _rasterize(outline_yx: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
+def _rasterize(outline_yx: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     canvas = Image.new("1", size_hw[::-1])
     ImageDraw.Draw(canvas).polygon([(float(x), float(y)) for y, x in outline_yx], fill=1)
     return np.asarray(canvas)
 
 
-def _texture(rng: np.random.Generator, size_hw: tuple[int, ...]) -> np.ndarray:
-    """Two colours mixed by noise of several scales, in some places with stripes, under uneven light; float [H, W, 3]."""
+def _texture(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
+    """Two colours mixed by noise of several scales, sometimes with stripes, under uneven light; float [H, W, 3]."""
     mix = sum(_noise(rng, size_hw, cells) / cells**0.5 for cells in (3, 8, 24, 60))
     y, x = np.mgrid[: size_hw[0], : size_hw[1]]
     along_y, along_x = rng.normal(size=2)
@@ -139,7 +140,7 @@ def _texture(rng: np.random.Generator, size_hw: tuple[int, ...]) -> np.ndarray:
     return (first * share + second * (1 - share)) * np.clip(light, 0.5, 1.4)[..., None]
 
 
-def _noise(rng: np.random.Generator, size_hw: tuple[int, ...], cells: int) -> np.ndarray:
+def _noise(rng: np.random.Generator, size_hw: tuple[int, int], cells: int) -> np.ndarray:
     """Smooth noise in -1..1 with about `cells` features a side, float [H, W]."""
     grid = Image.fromarray(rng.uniform(-1, 1, (cells, cells)).astype(np.float32))
     return np.asarray(grid.resize(size_hw[::-1], Image.Resampling.BICUBIC))
@@ -158,4 +159,5 @@ def _paint(rng: np.random.Generator, image: np.ndarray, mask: np.ndarray) -> Non
     shadow = ndimage.uniform_filter(ndimage.shift(inside.astype(np.float32), 4, order=0), 9)
     behind *= 1 - 0.4 * shadow[..., None]
     depth = ndimage.uniform_filter(inside.astype(np.float32), 11)
-    behind[inside] = (_texture(rng, inside.shape) * (0.4 + 0.6 * depth[..., None]))[inside]
+    texture = _texture(rng, (inside.shape[0], inside.shape[1]))
+    behind[inside] = (texture * (0.4 + 0.6 * depth[..., None]))[inside]
