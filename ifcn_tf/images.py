@@ -32,7 +32,8 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
     Returns:
         float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
     """
-    resized = tf.image.resize(image[..., ::-1], tf.stack([height, width]), antialias=True)
+    # tf.reverse, because a slice of step -1 takes longer than the resizing.
+    resized = tf.image.resize(tf.reverse(image, [2]), tf.stack([height, width]), antialias=True)
     return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 
