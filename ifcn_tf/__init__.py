@@ -1,1 +1,27 @@
-"""Class-agnostic instance masks with instance-sensitive fully convolutional networks."""
+"""Class-agnostic instance masks with instance-sensitive fully convolutional networks.
+
+import ifcn_tf
+predictor = ifcn_tf.load("model.weights.h5")
+proposals = predictor.propose("photo.jpg")
+
+Names are loaded on first use, so that parts which need no TensorFlow do not import it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ifcn_tf.predictor import Predictor, load
+    from ifcn_tf.proposals import Proposals
+
+__all__ = ["Predictor", "Proposals", "load"]
+
+_HOMES = {"Predictor": "ifcn_tf.predictor", "Proposals": "ifcn_tf.proposals", "load": "ifcn_tf.predictor"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -18,6 +18,10 @@ class UserError(Exception):
     """
 
 
+class BadImageError(UserError):
+    """An image file that cannot be used; a command that handles many images goes on to the next."""
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Opens a temporary file beside `path` that takes its name only when the block ends without an exception.
@@ -56,12 +60,18 @@ def _umask() -> int:
     return current
 
 
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Reads a UTF-8 text file; raises UserError, with one sentence that names the file, when it cannot."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Parses a JSON file; raises UserError, with one sentence that names the file, when it cannot."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+        return json.loads(read_text(path))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
 

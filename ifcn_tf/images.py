@@ -1,11 +1,23 @@
-"""From encoded bytes to the network's input: the same operations in training and at inference."""
+"""From image files to the network's input; resizing and value range are the same in training and at inference."""
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
+import numpy as np
 import tensorflow as tf
+from PIL import Image
+
+from ifcn_tf.files import BadImageError
 
 #: Mean of ImageNet's training images that VGG-16 was trained with (Caffe), in BGR order, of 0..255.
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+#: Images of more pixels are refused unless the caller says otherwise: a small file can hold a huge image.
+MAX_PIXELS = 100_000_000
+#: What TensorFlow decodes, by Pillow's names; MPO is the JPEG that many phones write.
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP")
+_EXIF_ORIENTATION = 0x0112
 
 
 def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -20,3 +32,60 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
     """
     resized = tf.image.resize(image, tf.stack([height, width]))
     return resized[..., ::-1] - tf.constant(IMAGENET_MEAN_BGR)
+
+
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a JPEG, PNG, BMP or (first frame of a) GIF, upright as its EXIF orientation says.
+
+    Gray, palette, CMYK and 16-bit images become 8-bit RGB; an alpha channel is dropped.
+
+    Args:
+        path: the file.
+        max_pixels: larger images are refused, before they are decoded.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        BadImageError: the file cannot be read, is no such image, is damaged or too large.
+    """
+    try:
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise BadImageError(f"cannot read {path}: {error.strerror or error}.") from error
+    orientation = _check_header(encoded, path, max_pixels)
+    try:
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise BadImageError(f"{path} is damaged or cut off: it cannot be decoded.") from error
+    return upright(image, orientation)
+
+
+def upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns and mirrors an image [H, W, 3] such that an EXIF orientation (1..8) becomes 1; others leave it as it is."""
+    if orientation in (5, 6, 7, 8):  # stored with rows and columns exchanged
+        image = image.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _check_header(encoded: bytes, path: Path, max_pixels: int) -> int:
+    """Refuses what is no image, or too large a one, and returns the EXIF orientation."""
+    if not encoded:
+        raise BadImageError(f"{path} is empty.")
+    try:
+        header = Image.open(io.BytesIO(encoded), formats=_FORMATS)
+        orientation = header.getexif().get(_EXIF_ORIENTATION, 1)
+    except Image.DecompressionBombError as error:
+        raise BadImageError(f"{path} has too many pixels: {error}.") from error
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on broken headers
+        raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF or BMP image.") from error
+    width, height = header.size
+    if width * height > max_pixels:
+        raise BadImageError(
+            f"{path} has {width} x {height} pixels, over the limit of {max_pixels}; raise it (--max_pixels)."
+        )
+    return orientation

@@ -49,6 +49,12 @@ def paste(
     return [rle for chunk in grid.chunks() for rle in _paste_chunk(values[chunk], grid.select(chunk))]
 
 
+def areas(rles: Sequence[Rle]) -> np.ndarray:
+    """Pixels of each mask, int64 [N]."""
+    # One at a time: pycocotools' own loop fails on more than 255 masks under NumPy 2.
+    return np.array([coco_mask.area(rle) for rle in rles], np.int64)
+
+
 def decode(rles: Sequence[Rle], size_hw: tuple[int, int]) -> np.ndarray:
     """Binary masks, bool [N, H, W]; ask for few at a time, each takes H * W bytes."""
     if not rles:

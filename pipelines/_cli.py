@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-# TensorFlow's start-up messages say nothing to users of a command; set before it is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
@@ -29,6 +29,30 @@ def run(main: Callable[[], int | None]) -> None:
             sys.exit(130)
 
     app.run(guarded, flags_parser=_parse)
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without the lines that its libraries print while they load, whatever the log level."""
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:
+    """Whole numbers of a comma-separated flag; raises UserError when one is not."""
+    from ifcn_tf.files import UserError
+
+    try:
+        return tuple(int(value) for value in flag.value)
+    except ValueError as error:
+        raise UserError(
+            f"--{flag.name} takes whole numbers separated by commas, not {','.join(flag.value)}."
+        ) from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -1,0 +1,147 @@
+"""Proposals for many images, into a folder: goes on after bad files, and can go on after an interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ifcn_tf import output
+from ifcn_tf.files import BadImageError, UserError, read_json, write_json
+from ifcn_tf.proposals import DISTINCT, Proposals
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+
+
+class ImageProposer(Protocol):
+    """What `propose_images` needs: `Predictor`, or anything else that reads an image file and proposes its objects."""
+
+    settings: dict[str, Any]
+    """What determines the proposals, as JSON types."""
+
+    def read(self, path: Path) -> np.ndarray:
+        """Image file -> uint8 [H, W, 3]; raises UserError on a bad file."""
+
+    def propose(self, image: np.ndarray) -> Proposals:
+        """uint8 [H, W, 3] -> its proposals."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """An image without proposals, and the reason in one sentence."""
+
+    path: Path
+    reason: str
+
+
+def find_images(pattern: str) -> list[Path]:
+    """Image files that a path names: a file, the images directly in a folder, or a glob pattern (`**` enters folders).
+
+    Raises:
+        UserError: nothing found, an unreadable folder, or two files that would have the same image id.
+    """
+    path = Path(pattern)
+    try:
+        if path.is_dir():
+            found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        elif path.is_file():
+            found = [path]
+        else:
+            found = [file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file()]
+    except OSError as error:
+        raise UserError(f"cannot read {pattern}: {error.strerror or error}.") from error
+    if not found:
+        raise UserError(f"no images at {pattern}: give a file, a folder or a pattern of {', '.join(IMAGE_SUFFIXES)}.")
+    _require_distinct_ids(found)
+    return sorted(found)
+
+
+def _require_distinct_ids(paths: Sequence[Path]) -> None:
+    owner: dict[int | str, Path] = {}
+    for path in paths:
+        other = owner.setdefault(output.image_id(path), path)
+        if other is not path:
+            raise UserError(f"{other} and {path} would both be image {output.image_id(path)}: rename one of them.")
+
+
+def propose_images(
+    proposer: ImageProposer,
+    paths: Sequence[Path],
+    folder: Path,
+    formats: Sequence[str] = (),
+    distinct: int = DISTINCT,
+    resume: bool = False,
+) -> list[Failure]:
+    """Writes proposals.json (COCO results), overlays/STEM.png, and further formats, for every image.
+
+    Args:
+        proposer: reads images and proposes their objects.
+        paths: image files of distinct stems.
+        folder: where to write; made when absent.
+        formats: names of `output.WRITERS`.
+        distinct: proposals that an overlay (and a further format) shows: the best ones that hardly overlap.
+        resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
+
+    Returns:
+        The images that failed; all others are in proposals.json.
+
+    Raises:
+        UserError: the folder cannot be written, or resumes a run of other settings.
+    """
+    settings = {**proposer.settings, "formats": sorted(formats), "distinct": distinct}
+    if resume:
+        _require_same_settings(folder / "run.json", settings)
+    write_json(folder / "run.json", settings)
+    failures, done = [], []
+    with _progress_bar() as bar:
+        for path in bar.track(paths, description="images"):
+            try:
+                if not (resume and output.part_path(folder, path).exists()):
+                    image = proposer.read(path)
+                    _write_image(folder, path, image, proposer.propose(image), formats, distinct)
+                done.append(path)
+            except BadImageError as error:
+                failures.append(Failure(path, str(error)))
+    output.merge_parts(folder, done)
+    return failures
+
+
+def summary(folder: Path, num_images: int, failures: Sequence[Failure]) -> str:
+    """What a run wrote and what failed, for the terminal."""
+    done = num_images - len(failures)
+    lines = [f"{done} of {num_images} image(s) done: {folder / 'proposals.json'}, pictures in {folder / 'overlays'}"]
+    return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
+
+
+def _write_image(
+    folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], distinct: int
+) -> None:
+    best = proposals.distinct(distinct)
+    output.write_overlay(folder, path, image, best)
+    for name in formats:
+        output.WRITERS[name](folder, path, best)
+    output.write_part(folder, path, proposals)  # last: it marks the image as done
+
+
+def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
+    earlier = read_json(path) if path.exists() else settings
+    changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
+    if changed:
+        raise UserError(
+            f"{path.parent} was made with another {', '.join(changed)}: drop --resume, or choose another --output."
+        )
+
+
+def _progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )

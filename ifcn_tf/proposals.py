@@ -1,0 +1,100 @@
+"""The proposals of one image, as users hold them in their hands; needs no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from ifcn_tf.masks import Rle, areas, decode, paste
+
+#: Proposals that pictures and annotation formats show of an image.
+DISTINCT = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposals:
+    """Masks with scores, best first.
+
+    Attributes:
+        size_hw: size of the image [px].
+        scores: float32 [n], objectness in 0..1.
+        rles: n masks of the image's size, as COCO's compressed run lengths; none is empty.
+    """
+
+    size_hw: tuple[int, int]
+    scores: np.ndarray
+    rles: list[Rle]
+
+    @classmethod
+    def from_windows(
+        cls,
+        scores: np.ndarray,
+        windows_yxyx: np.ndarray,
+        mask_logits: np.ndarray,
+        size_hw: tuple[int, int],
+        threshold: float,
+    ) -> Proposals:
+        """Pastes what `Proposer` returns at image size; masks that hold no pixel's centre are dropped."""
+        rles = paste(mask_logits, windows_yxyx, size_hw, threshold)
+        pasted = cls(size_hw, np.asarray(scores), rles)
+        return pasted[np.flatnonzero(pasted.areas()).tolist()]
+
+    def __len__(self) -> int:
+        return len(self.rles)
+
+    def __getitem__(self, chosen: slice | Sequence[int]) -> Proposals:
+        """Some of the proposals: a slice, or indices."""
+        indices = range(len(self))[chosen] if isinstance(chosen, slice) else chosen
+        return Proposals(self.size_hw, self.scores[list(indices)], [self.rles[i] for i in indices])
+
+    def masks(self) -> np.ndarray:
+        """Binary masks, bool [n, H, W]: H * W bytes each, so take `proposals[:100].masks()` of large images."""
+        return decode(self.rles, self.size_hw)
+
+    def areas(self) -> np.ndarray:
+        """Pixels of each mask, int64 [n]."""
+        return areas(self.rles)
+
+    def boxes_xywh(self) -> np.ndarray:
+        """Tight boxes of the masks, float64 [n, 4]: COCO's left, top, width, height [px]."""
+        return coco_mask.toBbox(self.rles) if self.rles else np.zeros((0, 4))
+
+    def boxes_yxyx(self) -> np.ndarray:
+        """Tight boxes of the masks, float64 [n, 4]: top, left, bottom, right [px], half-open."""
+        x, y, width, height = self.boxes_xywh().T
+        return np.stack([y, x, y + height, x + width], 1)
+
+    def distinct(self, count: int = DISTINCT, max_overlap: float = 0.2) -> Proposals:
+        """The best proposals that hardly overlap: what to show, or to hand to an annotator.
+
+        Args:
+            count: at most so many.
+            max_overlap: two of them share at most this part of the smaller one [0..1].
+        """
+        areas, chosen = self.areas().astype(float), list[int]()
+        for i in range(len(self)):
+            if len(chosen) == count:
+                break
+            taken = [self.rles[j] for j in chosen]
+            # With "crowd" truth pycocotools divides the intersection by the first mask's area alone.
+            covered = coco_mask.iou([self.rles[i]], taken, [1] * len(taken))[0] * areas[i] if chosen else np.zeros(0)
+            if np.all(covered <= max_overlap * np.minimum(areas[i], areas[chosen])):
+                chosen.append(i)
+        return self[chosen]
+
+    def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
+        """COCO results: category 1 throughout, since proposals have no class."""
+        return [
+            {
+                "image_id": image_id,
+                "category_id": 1,
+                "segmentation": rle,
+                "bbox": bbox,
+                "score": round(float(score), 6),
+            }
+            for rle, bbox, score in zip(self.rles, self.boxes_xywh().tolist(), self.scores, strict=True)
+        ]

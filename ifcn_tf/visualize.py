@@ -1,0 +1,58 @@
+"""Pictures that people look at: proposals over their photograph."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from ifcn_tf.proposals import Proposals
+
+_FILL_OPACITY = 0.45
+_GOLDEN_RATIO = 0.618034
+
+
+def palette(count: int) -> np.ndarray:
+    """Distinct colours, float [count, 3] RGB in 0..255: hues that follow the golden ratio are never close in a row."""
+    hues = (0.58 + _GOLDEN_RATIO * np.arange(count)) % 1
+    return np.array([colorsys.hsv_to_rgb(hue, 0.75, 1.0) for hue in hues]).reshape(-1, 3) * 255
+
+
+def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
+    """Paints masks over a photograph: coloured, outlined, each with its score.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        proposals: of this image, few and distinct (`Proposals.distinct`); the best one lies on top.
+
+    Returns:
+        The picture, of the image's size.
+    """
+    canvas = image.astype(np.float32)
+    outline_px = max(1, round(max(image.shape[:2]) / 400))
+    colours = palette(len(proposals))
+    for i in reversed(range(len(proposals))):
+        mask = proposals[[i]].masks()[0]
+        edge = mask & ~ndimage.binary_erosion(mask, iterations=outline_px)
+        canvas[mask] += _FILL_OPACITY * (colours[i] - canvas[mask])
+        canvas[edge] = colours[i]
+    picture = Image.fromarray(canvas.round().astype(np.uint8))
+    for i in reversed(range(len(proposals))):
+        _draw_label(picture, f"{proposals.scores[i]:.2f}", proposals[[i]].masks()[0], colours[i])
+    return picture
+
+
+def _draw_label(picture: Image.Image, text: str, mask: np.ndarray, colour: np.ndarray) -> None:
+    """Writes a text on a tag at the innermost pixel of a mask, and within the picture."""
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=max(10, round(max(picture.size) / 45)))
+    left, top, right, bottom = font.getbbox(text)
+    width, height = right - left + 8, bottom - top + 6
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    y, x = np.unravel_index(depth.argmax(), depth.shape)
+    x0 = float(np.clip(x - width / 2, 0, max(picture.width - width, 0)))
+    y0 = float(np.clip(y - height / 2, 0, max(picture.height - height, 0)))
+    draw.rounded_rectangle((x0, y0, x0 + width, y0 + height), 4, fill=(20, 20, 20), outline=tuple(colour.astype(int)))
+    draw.text((x0 + 4 - left, y0 + 3 - top), text, font=font, fill=(255, 255, 255))

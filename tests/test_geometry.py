@@ -1,0 +1,56 @@
+"""The conventions, pinned with numbers worked out by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ifcn_tf.config import SIX_SCALES, ModelConfig, ProposerConfig
+from ifcn_tf.files import UserError
+from ifcn_tf.geometry import position_bins, resized_hw, window_extent
+
+
+def test_scales_are_600_times_powers_of_one_and_a_half():
+    assert tuple(round(600 * 1.5**power) for power in range(-4, 2)) == SIX_SCALES
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "shorter_side", "expected"),
+    [
+        ((480, 640), 600, (600, 800)),  # * 1.25
+        ((480, 640), 119, (119, 159)),  # 640 * 119 / 480 = 158.67
+        ((375, 500), 178, (178, 237)),  # 500 * 178 / 375 = 237.33
+        ((500, 375), 178, (237, 178)),
+        ((2, 3), 3, (3, 5)),  # 4.5 rounds up
+        ((1, 1), 900, (900, 900)),
+        ((10, 20000), 119, (1, 2700)),  # 10 * 2700 / 20000 = 1.35
+        ((100, 500), 900, (540, 2700)),  # 4500 would pass the limit of 2700: scale 5.4
+    ],
+)
+def test_resized_size_for_numbers_arrays_and_tensors(size_hw, shorter_side, expected):
+    assert resized_hw(*size_hw, shorter_side, 2700) == expected
+    assert tuple(int(side) for side in resized_hw(*np.array(size_hw), shorter_side, 2700)) == expected
+    assert tuple(int(side) for side in resized_hw(*tf.constant(size_hw), shorter_side, 2700)) == expected
+
+
+def test_window_covers_168_px_around_its_centre_cell():
+    # Cell 10 covers pixels 80..88; ten cells before and after it make 0..168.
+    top_left, bottom_right = window_extent(np.array([[10, 12], [0, 0]]))
+    assert top_left.tolist() == [[0, 16], [-80, -80]]
+    assert bottom_right.tolist() == [[168, 184], [88, 88]]
+
+
+@pytest.mark.parametrize(("k", "widths"), [(3, [7, 7, 7]), (5, [5, 4, 4, 4, 4]), (7, [3] * 7)])
+def test_widths_of_the_relative_positions(k, widths):
+    assert np.bincount(position_bins(k)).tolist() == widths
+    assert (np.diff(position_bins(k)) >= 0).all()
+
+
+def test_settings_survive_json_and_refuse_nonsense():
+    config = ProposerConfig(shorter_sides=(100, 200), nms_iou=0.5)
+    assert ProposerConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(UserError, match="no setting nms_treshold"):
+        ProposerConfig.from_dict({"nms_treshold": 0.5})
+    with pytest.raises(UserError, match="k must be 3, 5 or 7, not 4"):
+        ModelConfig(k=4)
+    with pytest.raises(UserError, match="mask_threshold must lie between 0 and 1"):
+        ProposerConfig(mask_threshold=1.0)
