@@ -156,6 +156,10 @@ class TrainConfig(_Json):
         )
         _require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
         _require(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}.")
+        _require(
+            self.precision in get_args(Precision),
+            f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
+        )
         _require(0 <= self.frozen_blocks <= 5, f"frozen_blocks must lie in 0..5, not {self.frozen_blocks}.")
 
     def learning_rate(self, step: int) -> float:

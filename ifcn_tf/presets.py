@@ -91,9 +91,13 @@ def _parse(key: str, text: str, present: Any) -> Any:
     value = tuple(value) if isinstance(value, list) else value
     value = float(value) if isinstance(present, float) and type(value) is int else value
     if type(value) is not type(present):
-        raise UserError(f"--set {key}={text}: the value must be {_describe(present)}, for example {json.dumps(present)}.")
+        raise UserError(
+            f"--set {key}={text}: the value must be {_describe(present)}, for example {json.dumps(present)}."
+        )
     return value
 
 
 def _describe(value: Any) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}[type(value)]
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}[
+        type(value)
+    ]

@@ -19,7 +19,7 @@ def _example(number: tf.Tensor):
 
     height, width = random(1, 64, 129), random(2, 64, 129)
     rows, columns = -(-height // 8), -(-width // 8)
-    y, x = random(3, 1, 5), random(4, 1, 5)  # the square's centre cell; it is 5 cells a side
+    y, x = random(3, 2, 6), random(4, 2, 6)  # the square's centre cell; it is 5 cells a side
     noise = tf.random.stateless_normal(tf.stack([height, width, 3]), tf.stack([number, 5]), stddev=10.0)
     in_rows = tf.abs(tf.range(height) // 8 - y) <= 2
     in_columns = tf.abs(tf.range(width) // 8 - x) <= 2
@@ -28,7 +28,9 @@ def _example(number: tf.Tensor):
     number_of_window = tf.range(WINDOWS)
     labels = tf.cast(number_of_window < positives, tf.float32)
     weights = tf.cast(number_of_window < positives + negatives, tf.float32)
-    elsewhere = tf.stack([random(7, 0, 1000, (WINDOWS,)) % rows, random(8, 0, 1000, (WINDOWS,)) % columns], 1)
+    # At least 3 rows away from the square's centre, counted around the map's edge.
+    other_rows = (y + 3 + random(7, 0, 1000, (WINDOWS,)) % (rows - 5)) % rows
+    elsewhere = tf.stack([other_rows, random(8, 0, 1000, (WINDOWS,)) % columns], 1)
     windows = tf.where(labels[:, None] > 0, tf.stack([y, x])[None], elsewhere) * tf.cast(weights[:, None], tf.int32)
     inside = tf.abs(tf.range(21) - 10) <= 2
     masks = labels[:, None, None] * tf.cast(inside[:, None] & inside[None, :], tf.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metri
     temporary = folder / ".model.tmp.weights.h5"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _require_room(temporary, 4 * model.count_params() + 1_000_000)
         model.save_weights(temporary)
         temporary.replace(folder / "model.weights.h5")
     except OSError as error:
@@ -87,6 +89,12 @@ def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metri
         temporary.unlink(missing_ok=True)
     write_json(folder / "config.json", config)
     write_json(folder / "metrics.json", metrics)
+
+
+def _require_room(path: Path, size: int) -> None:
+    """Raises OSError when a file of so many bytes cannot be written: HDF5 ends the process on a full disk."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _first_line(error: Exception) -> str:

@@ -58,9 +58,7 @@ def _save(trainer: Trainer, folder: Path, record: dict[str, Any], monitor: Monit
         trainer.save_checkpoint()
 
 
-def _validate(
-    trainer: Trainer, best: Path, record: dict[str, Any], validate: Validate, monitor: Monitor
-) -> None:
+def _validate(trainer: Trainer, best: Path, record: dict[str, Any], validate: Validate, monitor: Monitor) -> None:
     """Measures AR, and keeps the weights if they are the best so far."""
     if not trainer.chief:
         return
@@ -77,7 +75,9 @@ def _signals() -> Iterator[list[int]]:
     """Collects SIGTERM and SIGINT instead of being ended by them."""
     received: list[int] = []
     numbers = (signal.SIGTERM, signal.SIGINT)
-    previous = [signal.signal(number, lambda received_number, _: received.append(received_number)) for number in numbers]
+    previous = [
+        signal.signal(number, lambda received_number, _: received.append(received_number)) for number in numbers
+    ]
     try:
         yield received
     finally:
