@@ -92,6 +92,65 @@ class ProposerConfig(_Json):
 
 
 @dataclasses.dataclass(frozen=True)
+class DataConfig(_Json):
+    """How a photograph becomes a training example; lengths are in pixels of the resized image.
+
+    The paper takes over DeepMask's definition of positive and negative windows (Pinheiro et al., 2015, section 3.3).
+    """
+
+    shorter_sides: tuple[int, ...] = SIX_SCALES
+    """Shorter side of the image, one of these at random [px] [P]."""
+    longer_side_limit: int = 2700
+    """No resized image is longer than this [px]; the proposer's limit."""
+    flip_probability: float = 0.5
+    """Share of examples that are mirrored left to right [0..1]."""
+    window_cells: int = 21
+    """Side of the sliding window and of its mask [cells of 8 px] [P]."""
+    object_side: float = 128.0
+    """Longer side of the object that a window is made for [px]."""
+    side_tolerance: float = 2**0.25
+    """Positive: the object's longer side is object_side within this factor [ratio]."""
+    centre_tolerance: float = 16.0
+    """Positive: the centres of window and object differ by at most this on each axis [px]."""
+    negative_side_factor: float = 2.0
+    """Negative: the longer side of every object near differs from object_side by at least this factor [ratio]."""
+    negative_distance: float = 32.0
+    """Negative: every object of a similar size is farther than this on some axis [px]."""
+    num_windows: int = 256
+    """Windows sampled an image, half of them positive at most [count] [P]."""
+    negatives_floor: int = 16
+    """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
+    mask_coverage: float = 0.4
+    """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
+    samples_a_cell: int = 5
+    """Sample points a side of a cell whose average stands for the cell's coverage [count]."""
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.shorter_sides) and all(side >= 8 for side in self.shorter_sides),
+            f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
+        )
+        _require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        _require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
+        _require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
+        _require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
+        _require(
+            1 <= self.side_tolerance <= self.negative_side_factor,
+            f"1 <= side_tolerance <= negative_side_factor must hold, not {self.side_tolerance}, "
+            f"{self.negative_side_factor}.",
+        )
+        _require(
+            0 <= self.centre_tolerance <= self.negative_distance,
+            f"0 <= centre_tolerance <= negative_distance must hold, not {self.centre_tolerance}, "
+            f"{self.negative_distance}.",
+        )
+        _require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
+        _require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
+        _require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, not {self.mask_coverage}.")
+        _require(self.samples_a_cell >= 1, f"samples_a_cell must be 1 or more, not {self.samples_a_cell}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class LossConfig(_Json):
     """The loss of equation (1) (section 3.2) and what the paper leaves open about it."""
 

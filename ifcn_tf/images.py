@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,8 @@ from ifcn_tf.files import BadImageError
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 #: Images of more pixels are refused unless the caller says otherwise: a small file can hold a huge image.
 MAX_PIXELS = 100_000_000
-#: What TensorFlow decodes, by Pillow's names; MPO is the JPEG that many phones write.
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP")
+#: What TensorFlow decodes, by Pillow's names.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -77,10 +79,10 @@ def _check_header(encoded: bytes, path: Path, max_pixels: int) -> int:
     if not encoded:
         raise BadImageError(f"{path} is empty.")
     try:
-        header = Image.open(io.BytesIO(encoded), formats=_FORMATS)
-        orientation = header.getexif().get(_EXIF_ORIENTATION, 1)
-    except Image.DecompressionBombError as error:
-        raise BadImageError(f"{path} has too many pixels: {error}.") from error
+        with _any_size():
+            header = Image.open(io.BytesIO(encoded), formats=_FORMATS)
+        exif = Image.Exif()
+        exif.load(header.info.get("exif", b""))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on broken headers
         raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF or BMP image.") from error
     width, height = header.size
@@ -88,4 +90,14 @@ def _check_header(encoded: bytes, path: Path, max_pixels: int) -> int:
         raise BadImageError(
             f"{path} has {width} x {height} pixels, over the limit of {max_pixels}; raise it (--max_pixels)."
         )
-    return orientation
+    return exif.get(_EXIF_ORIENTATION, 1)
+
+
+@contextlib.contextmanager
+def _any_size() -> Iterator[None]:
+    """Lets Pillow open a header whatever size it states: the limit is ours, and Pillow decodes no pixel."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ifcn_tf.config import LossConfig, ModelConfig, TrainConfig
+from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from ifcn_tf.files import UserError
 
 
@@ -16,9 +16,14 @@ from ifcn_tf.files import UserError
 class RunConfig:
     """Everything that determines a training run, next to its data and its first weights."""
 
-    model: ModelConfig = ModelConfig()
-    loss: LossConfig = LossConfig()
-    train: TrainConfig = TrainConfig()
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.model.window_cells != self.data.window_cells:
+            raise UserError("model.window_cells and data.window_cells must be equal: they are the same window.")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections as plain JSON types."""
@@ -27,8 +32,8 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no setting."""
-        sections = {section.name: type(section.default) for section in dataclasses.fields(cls)}
-        return cls(**{name: sections[name].from_dict(values[name]) for name in sections if name in values})
+        present = [section for section in dataclasses.fields(cls) if section.name in values]
+        return cls(**{section.name: section.default_factory.from_dict(values[section.name]) for section in present})
 
 
 #: `paper` is section 3.3, "Training", to the letter; `quick` gets a usable network out of a few hundred images and
@@ -47,6 +52,9 @@ PRESETS = {
         ),
     ),
 }
+
+
+_FORMS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
 
 
 def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:

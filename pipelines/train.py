@@ -34,7 +34,6 @@ def main() -> int:
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.data.pipeline import training_examples
-
     from ifcn_tf.training.loop import train
     from ifcn_tf.training.setup import first_weights, open_workdir, run_record
     from ifcn_tf.training.strategy import StrategyName, make_strategy

@@ -26,8 +26,8 @@ def train(trainer: Trainer, workdir: Path, record: dict[str, Any], validate: Val
 
     Args:
         trainer: the run.
-        workdir: gets `metrics.jsonl`, `tensorboard/`, `last/` (the weights of the last checkpoint) and `best/` (those of
-            the highest AR@100).
+        workdir: gets `metrics.jsonl`, `tensorboard/`, `last/` (the weights of the last checkpoint) and
+            `best/` (those of the highest AR@100).
         record: goes into the `config.json` beside the weights.
         validate: measures AR at intervals; None: no validation data.
 

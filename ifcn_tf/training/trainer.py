@@ -20,8 +20,8 @@ from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import is_chief
 
-#: (start, shard, num_shards) -> the examples of a run from number `start` on: `data.pipeline.training_examples` with its
-#: other arguments bound.
+#: (start, shard, num_shards) -> the examples of a run from number `start` on: `data.pipeline.training_examples` with
+#: its other arguments bound.
 Examples = Callable[[int, int, int], tf.data.Dataset]
 
 
