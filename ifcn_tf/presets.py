@@ -12,6 +12,9 @@ from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from ifcn_tf.files import UserError
 
 
+_SECTIONS: dict[str, Any] = {"model": ModelConfig, "data": DataConfig, "loss": LossConfig, "train": TrainConfig}
+
+
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Everything that determines a training run, next to its data and its first weights."""
@@ -27,13 +30,12 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections as plain JSON types."""
-        return {section.name: getattr(self, section.name).to_dict() for section in dataclasses.fields(self)}
+        return {name: getattr(self, name).to_dict() for name in _SECTIONS}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no setting."""
-        present = [section for section in dataclasses.fields(cls) if section.name in values]
-        return cls(**{section.name: section.default_factory.from_dict(values[section.name]) for section in present})
+        return cls(**{name: _SECTIONS[name].from_dict(values[name]) for name in _SECTIONS if name in values})
 
 
 #: `paper` is section 3.3, "Training", to the letter; `quick` gets a usable network out of a few hundred images and
