@@ -81,14 +81,14 @@ def test_parts_and_gzip_are_read(tmp_path: Path):
 
 REFUSED = {
     "no array": ({"annotations": []}, "no COCO results"),
-    "no objects": ([3], "no JSON array of objects, near"),
+    "no objects": ([3], "result 0: an object"),
     "id of a wrong type": ([entry(1.5, MASK, 0.5)], "result 0: its image_id is 1.5"),
     "unknown images": (
         [entry(1, MASK, 0.5), entry(7, MASK, 0.5), entry(8, MASK, 0.5), entry(8, MASK, 0.4)],
         r"3 of 4 results in .* \(ids 7, 8; it has 1, a_2\)",
     ),
-    "NaN score": ([entry(1, MASK, 0.5), entry(1, MASK, float("nan"))], "result 1: its score is nan"),
-    "infinite score": ([entry(1, MASK, float("inf"))], "finite"),
+    "NaN score": ([entry(1, MASK, 0.5), entry(1, MASK, float("nan"))], "after 1 results .NaN and Infinity are not"),
+    "infinite score": ([entry(1, MASK, float("inf"))], "NaN and Infinity are not allowed"),
     "score as text": ([entry(1, MASK, "0.5")], "its score is '0.5'"),
     "no score": ([{"image_id": 1, "segmentation": rle(MASK)}], "its score is None"),
     "mask of another size": ([entry(1, MASK.T, 0.5)], r"its mask is 30 x 20 \(height x width\), its image 20 x 30"),
@@ -129,25 +129,6 @@ def test_missing_files_and_broken_gzip_are_refused(tmp_path: Path):
     (tmp_path / "cut.json.gz").write_bytes(gzip.compress(b"[1, 2, 3]" * 100)[:-20])
     with pytest.raises(UserError, match=r"cut\.json\.gz"):
         list(stream.read_entries(tmp_path / "cut.json.gz"))
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-)
-
-
-@given(
-    st.lists(st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=5),
-    st.integers(1, 9),
-    st.sampled_from([None, 1]),
-)
-def test_entries_do_not_depend_on_where_blocks_end(tmp_path_factory, entries, block: int, indent):
-    path = tmp_path_factory.mktemp("stream") / "entries.json"
-    path.write_text(json.dumps(entries, indent=indent))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "_BLOCK", block)
-        assert list(stream.read_entries(path)) == entries
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))

@@ -11,10 +11,11 @@ import scipy.io
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.data.sources.common import VOC_CATEGORIES
 from ifcn_tf.evaluation.protocols import PROTOCOLS, apply_protocol
 from ifcn_tf.evaluation.run import read_truth
 from ifcn_tf.evaluation.truth import Truth, TruthImage, read_coco
-from ifcn_tf.evaluation.voc import CLASSES, read_voc
+from ifcn_tf.evaluation.voc import read_voc
 from ifcn_tf.files import UserError
 from tests.evaluation_data import annotation, rectangle, truth_content, write
 
@@ -73,7 +74,7 @@ def test_a_split_may_be_a_file(tmp_path: Path):
 def test_the_real_voc_is_read(voc_root: Path):
     truth = read_voc(voc_root, "val")
     assert len(truth.images) == 100
-    assert all(set(image.categories) <= set(CLASSES) for image in truth.images)
+    assert all(set(image.categories) <= set(VOC_CATEGORIES.values()) for image in truth.images)
     instances = np.array(Image.open(voc_root / "SegmentationObject" / "000039.png"))
     image = next(image for image in truth.images if image.image_id == 39)
     assert len(image.rles) == len(set(np.unique(instances)) - {0, 255})

@@ -1,1 +1,1 @@
-"""What the project's speed is measured with; each module yields rows of JSON types."""
+"""Speed and memory, measured where the code runs; `python -m pipelines.benchmark` prints them as JSON lines."""

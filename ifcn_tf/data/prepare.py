@@ -1,0 +1,144 @@
+"""Runs through a source once: loads on all cores, counts what has to be left out, and writes the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from ifcn_tf.data.coco_json import write_coco
+from ifcn_tf.data.example import Example, Loaded, Problem, Source
+from ifcn_tf.data.parallel import run_jobs
+from ifcn_tf.data.records import Writer, new_folder
+from ifcn_tf.files import UserError, atomic_write
+
+#: Places of each kind of problem that a report quotes.
+_QUOTED = 5
+
+
+@dataclasses.dataclass
+class Report:
+    """What was found.
+
+    Attributes:
+        images: examples kept.
+        images_left_out: images dropped whole.
+        objects: objects kept, crowds included.
+        crowds: of them, crowds.
+        problems: by kind, their "count" and the first few places as "examples".
+    """
+
+    images: int = 0
+    images_left_out: int = 0
+    objects: int = 0
+    crowds: int = 0
+    problems: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+
+    def add(self, loaded: Loaded) -> None:
+        """Counts one image."""
+        for problem in loaded.problems:
+            entry = self.problems.setdefault(problem.kind, {"count": 0, "examples": []})
+            entry["count"] += 1
+            entry["examples"] += [problem.where] if entry["count"] <= _QUOTED else []
+        if loaded.example is None:
+            self.images_left_out += 1
+            return
+        self.images += 1
+        self.objects += len(loaded.example.objects)
+        self.crowds += sum(o.is_crowd for o in loaded.example.objects)
+
+    def lines(self) -> Iterator[str]:
+        """The report as text."""
+        yield f"{self.images} images with {self.objects} objects, {self.crowds} of them crowds"
+        for kind, entry in sorted(self.problems.items()):
+            yield f"left out: {entry['count']} x {kind}"
+            yield from (f"    {where}" for where in entry["examples"])
+
+
+#: Consumes examples one by one; the report is complete when they end.
+Write = Callable[[Iterable[Example], Report], None]
+
+
+def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Problem], None]) -> Report:
+    """Loads every image of a source and writes it, in one pass; memory does not grow with the number of images.
+
+    Args:
+        source: what to read.
+        write: where to write, for example `records_writer(...)`.
+        workers: processes that load.
+        on_problem: called with everything that is left out: `tolerate`, or `refuse`.
+
+    Raises:
+        UserError: nothing is left to write, or writing fails.
+    """
+    report = Report()
+    with Progress(
+        *Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+    ) as bar:
+        results = bar.track(run_jobs(source.jobs, workers), total=source.size, description="images")
+        write(_checked(results, report, on_problem), report)
+    return report
+
+
+def tolerate(problem: Problem) -> None:
+    """Leaves a problem to the report."""
+
+
+def refuse(problem: Problem) -> None:
+    """Makes a problem an error."""
+    raise UserError(f"{problem.kind}: {problem.where}; mend it, or leave it out by preparing without --strict.")
+
+
+def _checked(results: Iterable[Loaded], report: Report, on_problem: Callable[[Problem], None]) -> Iterator[Example]:
+    for loaded in results:
+        report.add(loaded)
+        for problem in loaded.problems:
+            on_problem(problem)
+        if loaded.example is not None:
+            yield loaded.example
+    if not report.images:
+        reasons = "; ".join(f"{e['count']} x {kind}, as {e['examples'][0]}" for kind, e in report.problems.items())
+        raise UserError(f"no image could be used: {reasons or 'the source lists none'}.")
+
+
+def records_writer(source: Source, output: Path, num_shards: int) -> Write:
+    """Writes a folder that `training_examples` reads, all of it or nothing.
+
+    Args:
+        source: gives the categories.
+        output: the folder, which must not exist; its name begins the shards' names.
+        num_shards: number of shards.
+    """
+
+    def write(examples: Iterable[Example], report: Report) -> None:
+        with new_folder(output) as folder:
+            writer = Writer(folder, output.name, num_shards)
+            for example in examples:
+                writer.write(example)
+            writer.close({"categories": source.categories, "report": dataclasses.asdict(report)})
+
+    return write
+
+
+def coco_writer(source: Source, output: Path, images: Path | None = None) -> Write:
+    """Writes a COCO json, and the images into the folder `images` if given; see `write_coco`."""
+
+    def copied(examples: Iterable[Example]) -> Iterator[Example]:
+        for example in examples:
+            if images is not None:
+                with atomic_write(images / example.file_name, "wb") as file:
+                    file.write(example.encoded)
+            yield example
+
+    return lambda examples, report: write_coco(copied(examples), source.categories, output)
+
+
+class _Rate(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.0f} images/s")

@@ -1,0 +1,230 @@
+"""Prepared data: TFRecord shards NAME-00000-of-00008.tfrecord with index.npy and dataset.json beside them.
+
+Every record is a tf.train.Example with the keys of TensorFlow's detection convention; masks are run lengths. The index
+says where each record lies, so that any record can be read at once and in any order, and holds its fingerprint, so
+that a damaged one is noticed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from ifcn_tf.data.example import Example, tight_box_yxyx
+from ifcn_tf.files import UserError, read_json, write_json
+
+#: Written into dataset.json; raised whenever an older reader would misread the records.
+FORMAT_VERSION = 1
+#: Bytes of TFRecord's frame before a record (length and its checksum) and after it (checksum).
+_HEAD, _TAIL = 12, 4
+#: Columns of the index, int64 [N, 4].
+_SHARD, _OFFSET, _LENGTH, _FINGERPRINT = range(4)
+
+
+def serialize(example: Example) -> bytes:
+    """The example as a serialized tf.train.Example."""
+    height, width = example.size_hw
+    objects = example.objects
+    boxes = np.reshape([tight_box_yxyx(o.counts, example.size_hw) for o in objects], (-1, 4))
+    boxes = boxes / [height, width, height, width]
+    features = {
+        "image/encoded": _bytes(example.encoded),
+        "image/filename": _bytes(example.file_name.encode()),
+        "image/source_id": _bytes(example.source_id.encode()),
+        "image/height": _ints([height]),
+        "image/width": _ints([width]),
+        "image/object/class/label": _ints([o.category_id for o in objects]),
+        "image/object/is_crowd": _ints([int(o.is_crowd) for o in objects]),
+        "image/object/area": _floats([o.area for o in objects]),
+        "image/object/mask/counts": _ints([run for o in objects for run in o.counts]),
+        "image/object/mask/num_counts": _ints([len(o.counts) for o in objects]),
+    }
+    for column, name in enumerate(("ymin", "xmin", "ymax", "xmax")):
+        features[f"image/object/bbox/{name}"] = _floats(boxes[:, column])
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _ints(values: Sequence[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values: Any) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Reads a record back.
+
+    Returns:
+        A dict by the record's keys: strings and int64 scalars of the image, and a vector of N objects for each
+        "image/object/..." ("image/object/mask/counts": the runs of all objects, one after the other).
+    """
+    scalars = {"encoded": tf.string, "filename": tf.string, "source_id": tf.string}
+    scalars |= {"height": tf.int64, "width": tf.int64}
+    vectors = {"class/label": tf.int64, "is_crowd": tf.int64, "mask/counts": tf.int64, "mask/num_counts": tf.int64}
+    vectors |= dict.fromkeys(("area", "bbox/ymin", "bbox/xmin", "bbox/ymax", "bbox/xmax"), tf.float32)
+    features: dict[str, Any] = {f"image/{name}": tf.io.FixedLenFeature([], kind) for name, kind in scalars.items()}
+    for name, kind in vectors.items():
+        features[f"image/object/{name}"] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
+    return tf.io.parse_single_example(serialized, features)
+
+
+class Writer:
+    """Spreads examples over shards; only the index is kept in memory, 32 bytes an image."""
+
+    def __init__(self, folder: Path, name: str, num_shards: int) -> None:
+        self.folder = folder
+        self.files = [f"{name}-{shard:05d}-of-{num_shards:05d}.tfrecord" for shard in range(num_shards)]
+        self.shards = [tf.io.TFRecordWriter(str(folder / file)) for file in self.files]
+        self.ends = [0] * num_shards  # bytes written
+        self.index: list[tuple[int, int, int, int]] = []
+
+    def write(self, example: Example) -> None:
+        """Appends one example to the next shard in turn."""
+        serialized = serialize(example)
+        shard = len(self.index) % len(self.shards)
+        self.shards[shard].write(serialized)
+        offset = self.ends[shard] + _HEAD
+        self.index.append((shard, offset, len(serialized), int(_fingerprint(tf.constant(serialized)))))
+        self.ends[shard] = offset + len(serialized) + _TAIL
+
+    def close(self, description: dict[str, Any]) -> None:
+        """Ends the shards and writes index.npy and dataset.json."""
+        for shard in self.shards:
+            shard.close()
+        np.save(self.folder / "index.npy", np.reshape(np.array(self.index, np.int64), (-1, 4)))
+        shards = [{"file": file, "bytes": size} for file, size in zip(self.files, self.ends, strict=True)]
+        head = {"format_version": FORMAT_VERSION, "examples": len(self.index)}
+        write_json(self.folder / "dataset.json", {**head, **description, "shards": shards})
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the name `path` when the block ends without an exception.
+
+    Raises:
+        UserError: something is there already, or the disk refuses.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists already; remove it or choose another folder.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"cannot write {path}: {error}.") from error
+
+
+def _fingerprint(serialized: tf.Tensor) -> tf.Tensor:
+    """A 64-bit fingerprint of one string, int64 scalar."""
+    return tf.bitcast(tf.fingerprint(serialized[None]), tf.int64)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """Every record of some prepared folders, numbered from 0.
+
+    Attributes:
+        files: paths of the shards.
+        sizes: int64 [shards], bytes of each.
+        index: int64 [N, 4]: shard, offset [bytes], length [bytes], fingerprint.
+        categories: names by id, of all folders together.
+    """
+
+    files: list[str]
+    sizes: np.ndarray
+    index: np.ndarray
+    categories: dict[int, str]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @classmethod
+    def open(cls, folders: Sequence[Path]) -> Self:
+        """Opens folders that `prepare_data` wrote.
+
+        Raises:
+            UserError: a folder is no such folder, of another format version, incomplete or empty.
+        """
+        files: list[str] = []
+        sizes: list[int] = []
+        indices: list[np.ndarray] = []
+        categories: dict[int, str] = {}
+        for folder in folders:
+            description = _description(folder)
+            index = _read_index(folder, description["examples"])
+            index[:, _SHARD] += len(files)
+            indices.append(index)
+            for shard in description["shards"]:
+                files.append(str(_whole(folder / shard["file"], shard["bytes"])))
+                sizes.append(shard["bytes"])
+            categories |= {int(number): name for number, name in description["categories"].items()}
+        if not sum(map(len, indices)):
+            raise UserError(f"{', '.join(map(str, folders)) or 'the list of data'} holds no example; prepare some.")
+        return cls(files, np.array(sizes, np.int64), np.concatenate(indices), categories)
+
+    def read(self, number: tf.Tensor) -> tf.Tensor:
+        """Reads one record.
+
+        Args:
+            number: int64 scalar, 0 <= number < len(self).
+
+        Returns:
+            The serialized example, a string scalar. In a graph, a damaged record raises InvalidArgumentError, with a
+            message that names its file.
+        """
+        shard, offset, length, fingerprint = tf.unstack(tf.gather(self.index, number))
+        file = tf.gather(self.files, shard)
+        rest = tf.gather(self.sizes, shard) - offset - length
+        serialized = tf.data.FixedLengthRecordDataset(file, length, offset, rest).get_single_element()
+        damaged = "a record of this file is damaged; prepare the data again:"
+        with tf.control_dependencies([tf.debugging.Assert(_fingerprint(serialized) == fingerprint, [damaged, file])]):
+            return tf.identity(serialized)
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = folder / "dataset.json"
+    if not path.is_file():
+        raise UserError(f"{folder} holds no dataset.json; make the folder with pipelines.prepare_data.")
+    description = read_json(path)
+    version = description.get("format_version") if isinstance(description, dict) else None
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path} has format version {version}, and this program reads {FORMAT_VERSION}; prepare the data again."
+        )
+    return description
+
+
+def _read_index(folder: Path, examples: int) -> np.ndarray:
+    path = folder / "index.npy"
+    try:
+        index = np.load(path)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"cannot read {path}: {error}; prepare the data again.") from error
+    if index.shape != (examples, 4):
+        raise UserError(f"{path} does not belong to the dataset.json beside it; prepare the data again.")
+    return index
+
+
+def _whole(path: Path, size: int) -> Path:
+    present = path.stat().st_size if path.is_file() else 0
+    if present != size:
+        raise UserError(f"{path} has {present} bytes and should have {size}; prepare the data again.")
+    return path

@@ -1,0 +1,129 @@
+"""What the readers share: opening photographs, lists of names, and objects from label images."""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
+from ifcn_tf.files import read_text
+
+#: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
+VOC_CATEGORIES = {
+    1: "aeroplane",
+    2: "bicycle",
+    3: "bird",
+    4: "boat",
+    5: "bottle",
+    6: "bus",
+    7: "car",
+    8: "cat",
+    9: "chair",
+    10: "cow",
+    11: "diningtable",
+    12: "dog",
+    13: "horse",
+    14: "motorbike",
+    15: "person",
+    16: "pottedplant",
+    17: "sheep",
+    18: "sofa",
+    19: "train",
+    20: "tvmonitor",
+}
+#: Pixels of VOC's label images that belong to nothing in particular, mostly along outlines.
+VOID = 255
+#: Smaller masks are left out [px]: nothing can be learned from one pixel.
+MIN_AREA = 2
+
+#: Reads a label image, int [H, W]; raises ImageLeftOutError.
+OpenLabels = Callable[[], np.ndarray]
+
+
+class ImageLeftOutError(Exception):
+    """An image has to be left out; carries the `Problem`."""
+
+    def __init__(self, kind: str, where: str) -> None:
+        super().__init__(where)
+        self.problem = Problem(kind, where)
+
+
+def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
+    """Reads a photograph and decodes it once, so that training never meets a broken one.
+
+    Returns:
+        The file's bytes and the (height, width) of the image [px].
+
+    Raises:
+        ImageLeftOutError: there is no such file, or it is no whole JPEG, PNG, GIF or BMP image.
+    """
+    try:
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise ImageLeftOutError("missing image", f"{path}: {error.strerror or error}") from error
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "GIF", "BMP")) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image.load()
+            return encoded, (image.height, image.width)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageLeftOutError("unreadable image", f"{path}: {error}") from error
+
+
+def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict[int, str]) -> Source:
+    """A source that loads the images of a list by name.
+
+    Args:
+        names: text file, one name a line; repeated ones are reported and loaded once.
+        load: can be pickled.
+        categories: names by id.
+
+    Raises:
+        UserError: the list cannot be read.
+    """
+    listed = [line.split()[0] for line in read_text(names).splitlines() if line.strip()]
+    repeated = [name for name, count in Counter(listed).items() if count > 1]
+    problems = tuple(Problem("duplicate id", f"{names}: {name}") for name in repeated)
+    jobs: list[Job] = [functools.partial(load, name) for name in dict.fromkeys(listed)]
+    jobs += [functools.partial(Loaded, None, problems)] if problems else []
+    return Source(categories, len(jobs), jobs)
+
+
+def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabels) -> Loaded:
+    """Loads a photograph whose objects are in a pair of label images, int [H, W].
+
+    Args:
+        path: the photograph; its stem is the example's `source_id`.
+        open_instances: the number of the object at each pixel; 0 is background, VOID no object.
+        open_classes: the category of each pixel.
+    """
+    try:
+        encoded, size_hw = read_image(path)
+        instances, classes = open_instances(), open_classes()
+        for labels in (instances, classes):
+            if labels.shape != size_hw:
+                raise ImageLeftOutError("mask of another size", f"{path}: labels {labels.shape}, image {size_hw}")
+    except ImageLeftOutError as error:
+        return Loaded(None, (error.problem,))
+    objects, problems = [], []
+    for number in np.setdiff1d(instances, [0, VOID]).tolist():
+        found = _labelled_object(instances == number, classes, f"{path}: object {number}")
+        (problems if isinstance(found, Problem) else objects).append(found)  # type: ignore[attr-defined]
+    return Loaded(Example(path.stem, path.name, encoded, size_hw, tuple(objects)), tuple(problems))
+
+
+def _labelled_object(mask: np.ndarray, classes: np.ndarray, where: str) -> Instance | Problem:
+    area = int(mask.sum())
+    category = int(np.bincount(classes[mask]).argmax())
+    if category not in VOC_CATEGORIES:
+        return Problem("unknown category", f"{where} has category {category}")
+    if area < MIN_AREA:
+        return Problem("empty or one-pixel mask", f"{where} has {area} px")
+    return Instance(counts_of(mask), category, False, float(area))

@@ -1,0 +1,241 @@
+"""What the network shall answer: which windows are positive or negative, and the masks of the positive ones.
+
+DeepMask's definition (Pinheiro et al., 2015, section 3.3), which the paper takes over, moved from crops to windows.
+TensorFlow operations only; nothing depends on the number of pixels of a mask, because masks stay run lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ifcn_tf.config import DataConfig
+from ifcn_tf.geometry import STRIDE
+
+
+class Objects(NamedTuple):
+    """The n objects of one image, in pixels of the original.
+
+    Attributes:
+        boxes_yxyx: int64 [n, 4], tight.
+        is_crowd: bool [n].
+        counts: int64 [r], run lengths of all masks, one after the other; those of each sum to height * width.
+        num_counts: int64 [n], how many of them belong to each object.
+        size_hw: int64 [2], the image.
+    """
+
+    boxes_yxyx: tf.Tensor
+    is_crowd: tf.Tensor
+    counts: tf.Tensor
+    num_counts: tf.Tensor
+    size_hw: tf.Tensor
+
+
+class View(NamedTuple):
+    """How the network sees the image: resized to `resized_hw` (int64 [2], px), then mirrored if `flipped` (bool)."""
+
+    resized_hw: tf.Tensor
+    flipped: tf.Tensor
+
+
+class WindowClasses(NamedTuple):
+    """The windows of a view, one a cell, [h, w]; a window that is neither positive nor negative is never sampled.
+
+    Attributes:
+        positive: bool.
+        negative: bool.
+        owner: int64, the object of a positive window; meaningless elsewhere.
+    """
+
+    positive: tf.Tensor
+    negative: tf.Tensor
+    owner: tf.Tensor
+
+
+def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Whether masks cover pixels of the original: looks up which run holds a pixel.
+
+    Args:
+        objects: the objects.
+        number: int64, which object.
+        y, x: int64, the pixel; all three are broadcast. Outside the image nothing is covered.
+
+    Returns:
+        bool, of the common shape.
+    """
+    height, width = tf.unstack(objects.size_hw)
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    # The masks laid out flat one after the other, each column by column: the runs tile this line.
+    position = number * height * width + tf.clip_by_value(x, 0, width - 1) * height + tf.clip_by_value(y, 0, height - 1)
+    run = tf.searchsorted(tf.cumsum(objects.counts), tf.reshape(position, [-1]), side="right", out_type=tf.int64)
+    first_run = tf.gather(tf.cumsum(objects.num_counts, exclusive=True), number)
+    return inside & ((tf.reshape(run, tf.shape(position)) - first_run) % 2 == 1)
+
+
+def boxes_in_view(objects: Objects, view: View) -> tf.Tensor:
+    """Tight boxes in pixels of the view, float64 [n, 4]."""
+    resized, original = tf.cast(view.resized_hw, tf.float64), tf.cast(objects.size_hw, tf.float64)
+    boxes = tf.cast(objects.boxes_yxyx, tf.float64) * tf.tile(resized, [2]) / tf.tile(original, [2])
+    top, left, bottom, right = tf.unstack(boxes, axis=1)
+    mirrored = tf.stack([top, resized[1] - right, bottom, resized[1] - left], 1)
+    return tf.where(view.flipped, mirrored, boxes)
+
+
+def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View) -> tf.Tensor:
+    """Pixels of the original that hold points of the view.
+
+    Args:
+        position: float64, in pixels of the view along `axis`.
+        axis: 0 for y, 1 for x.
+
+    Returns:
+        int64, of the same shape; beyond the image where `position` is.
+    """
+    side = tf.cast(view.resized_hw[axis], tf.float64)
+    if axis == 1:
+        position = tf.where(view.flipped, side - position, position)
+    return tf.cast(tf.floor(position * tf.cast(objects.size_hw[axis], tf.float64) / side), tf.int64)
+
+
+def window_centres(view: View) -> tuple[tf.Tensor, tf.Tensor]:
+    """Centres of all windows in pixels of the view: y float64 [h], x float64 [w]."""
+    height, width = tf.unstack(-(-view.resized_hw // STRIDE))
+    y, x = (STRIDE * (tf.cast(tf.range(cells), tf.float64) + 0.5) for cells in (height, width))
+    return y, x
+
+
+def classify_windows(objects: Objects, view: View, config: DataConfig) -> WindowClasses:
+    """Says of every window whether it is positive, negative or neither (see `DataConfig` for the definition)."""
+    factor = size_factors(objects, view, config)
+    offsets = _offsets(boxes_in_view(objects, view), view)
+    fitting = tf.where(~objects.is_crowd & (factor <= config.side_tolerance))[:, 0]
+    positive, owner = _owners(fitting, offsets, config.centre_tolerance)
+    similar = tf.where(factor < config.negative_side_factor)[:, 0]
+    near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
+    near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
+    crowd = _in_crowd(objects, view)
+    return WindowClasses(positive & ~crowd, ~near & ~crowd, owner)
+
+
+def size_factors(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
+    """By what factor, 1 or more, each object's longer side differs from `object_side`: float64 [n]."""
+    boxes = boxes_in_view(objects, view)
+    side = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], 1)
+    return tf.maximum(side / config.object_side, config.object_side / side)
+
+
+def _offsets(boxes_yxyx: tf.Tensor, view: View) -> tuple[tf.Tensor, tf.Tensor]:
+    """Distance of each object's centre from each window's, along y [n, h] and along x [n, w], in px of the view."""
+    centres = (boxes_yxyx[:, :2] + boxes_yxyx[:, 2:]) / 2
+    y, x = window_centres(view)
+    return tf.abs(centres[:, :1] - y), tf.abs(centres[:, 1:] - x)
+
+
+def _owners(fitting: tf.Tensor, offsets: tuple[tf.Tensor, tf.Tensor], tolerance: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """Windows close enough to an object of fitting size, bool [h, w], and the nearest such object, int64 [h, w]."""
+    far = tf.constant(float("inf"), tf.float64)
+    squared_y, squared_x = (
+        tf.where(offset <= tolerance, offset**2, far) for offset in (tf.gather(o, fitting) for o in offsets)
+    )
+    squared = squared_y[:, :, None] + squared_x[:, None, :]  # [fitting, h, w]
+    # A last, infinitely far object keeps the minimum defined when none fits.
+    squared = tf.pad(squared, [[0, 1], [0, 0], [0, 0]], constant_values=float("inf"))
+    owner = tf.gather(tf.pad(fitting, [[0, 1]]), tf.argmin(squared, 0))
+    return tf.reduce_min(squared, 0) < far, owner
+
+
+def _in_crowd(objects: Objects, view: View) -> tf.Tensor:
+    """Windows whose centre lies in a crowd's mask, bool [h, w]."""
+    crowds = tf.where(objects.is_crowd)  # [c, 1]
+    y, x = (original_pixels(p, axis, objects, view) for axis, p in enumerate(window_centres(view)))
+    return tf.reduce_any(covers(objects, crowds[:, :, None], y[None, :, None], x[None, None, :]), 0)
+
+
+def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws windows without replacement: half positives at most, and as many negatives (or `negatives_floor`).
+
+    Args:
+        classes: of all windows.
+        config: the counts.
+        seed: int64 [2].
+
+    Returns:
+        positives int64 [p, 2] and negatives int64 [q, 2], centre cells (y, x); p <= num_windows / 2,
+        p + q <= num_windows.
+    """
+    seeds = tf.random.experimental.stateless_split(seed, 2)
+    positives, negatives = (
+        tf.random.experimental.stateless_shuffle(tf.where(kind), seeds[i])
+        for i, kind in enumerate((classes.positive, classes.negative))
+    )
+    positives = positives[: config.num_windows // 2]
+    count = tf.shape(positives)[0]
+    return positives, negatives[: tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)]
+
+
+def mask_targets(objects: Objects, view: View, windows: tf.Tensor, owners: tf.Tensor, config: DataConfig) -> tf.Tensor:
+    """Masks of windows: cells of which the owner covers at least `mask_coverage`; other objects are background.
+
+    The windows of an object are shifted against one another by whole cells, so its mask is looked up once, on the
+    cells that any of them can hold.
+
+    Args:
+        windows: int64 [p, 2], centre cells (y, x), positive windows of `owners`.
+        owners: int64 [p].
+
+    Returns:
+        bool [p, window_cells, window_cells].
+    """
+    unique, group = tf.unique(owners)
+    first = tf.cast(tf.math.unsorted_segment_min(windows, group, tf.size(unique)), tf.int64) - config.window_cells // 2
+    # Centres lie within the tolerance on both sides of the object's.
+    side = config.window_cells + int(2 * config.centre_tolerance // STRIDE)
+    cells = tf.reshape(_cells(objects, view, unique, first, side, config), [-1])
+    corners = windows - config.window_cells // 2 - tf.gather(first, group)  # within `cells`
+    start = (tf.cast(group, tf.int64) * side + corners[:, 0]) * side + corners[:, 1]
+    within = tf.range(config.window_cells, dtype=tf.int64)
+    return tf.gather(cells, start[:, None, None] + within[:, None] * side + within)
+
+
+def _cells(
+    objects: Objects, view: View, numbers: tf.Tensor, first: tf.Tensor, side: int, config: DataConfig
+) -> tf.Tensor:
+    """Masks on squares of cells, bool [u, side, side]; `first` int64 [u, 2] is the top left cell of each square.
+
+    The mask is looked up at the centre of every pixel of the view; their average stands for that over the cell's area.
+    """
+    pixels = tf.cast(tf.range(side * STRIDE), tf.float64) + 0.5
+    y, x = (
+        original_pixels(tf.cast(first[:, axis : axis + 1] * STRIDE, tf.float64) + pixels, axis, objects, view)
+        for axis in (0, 1)
+    )
+    covered = covers(objects, numbers[:, None, None], y[:, :, None], x[:, None, :])
+    by_cell = tf.reshape(tf.cast(covered, tf.int32), [-1, side, STRIDE, side, STRIDE])
+    return tf.reduce_sum(by_cell, [2, 4]) >= math.ceil(config.mask_coverage * STRIDE**2)
+
+
+def training_targets(objects: Objects, view: View, config: DataConfig, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Samples windows of one view and says what the network shall answer.
+
+    Returns:
+        With W = num_windows and m = window_cells, positives first, then negatives, then padding:
+            windows: int32 [W, 2], centre cells (y, x); padding is (0, 0).
+            labels: float32 [W], 1 positive, 0 negative or padding.
+            weights: float32 [W], 1 sampled, 0 padding.
+            masks: float32 [W, m, m], 0 or 1; zero but for positives.
+    """
+    classes = classify_windows(objects, view, config)
+    positives, negatives = sample_windows(classes, config, seed)
+    masks = mask_targets(objects, view, positives, tf.gather_nd(classes.owner, positives), config)
+    num_positives, total = tf.shape(positives)[0], tf.shape(positives)[0] + tf.shape(negatives)[0]
+    slots = tf.range(config.num_windows)
+    windows = tf.pad(tf.concat([positives, negatives], 0), [[0, config.num_windows - total], [0, 0]])
+    masks = tf.pad(masks, [[0, config.num_windows - num_positives], [0, 0], [0, 0]])
+    return {
+        "windows": tf.ensure_shape(tf.cast(windows, tf.int32), [config.num_windows, 2]),
+        "labels": tf.cast(slots < num_positives, tf.float32),
+        "weights": tf.cast(slots < total, tf.float32),
+        "masks": tf.ensure_shape(tf.cast(masks, tf.float32), [config.num_windows] + [config.window_cells] * 2),
+    }
