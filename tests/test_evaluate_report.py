@@ -140,7 +140,7 @@ def test_everything_is_written(tmp_path: Path, capsys):
             assert min(image.size) > 300
         assert "<svg" in (tmp_path / "out" / f"{name}.svg").read_text()
     printed = capsys.readouterr().out
-    assert "InstanceFCN (published)" in printed
+    assert "InstanceFCN, published" in printed
     assert "Paired differences" in printed
     for name in ("proposals", "b"):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
@@ -217,6 +217,15 @@ def test_photographs_must_be_there(tmp_path: Path):
     outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
     with pytest.raises(UserError, match=r"1 photographs are not in .*set \(1.png\)"):
         run({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
+    assert not (tmp_path / "out").exists()
+
+
+def test_boxes_alone_cannot_be_shown(tmp_path: Path):
+    truth_path, _, _ = case_files(tmp_path)
+    path = write(tmp_path / "boxes.json", [{"image_id": 1, "score": 1, "bbox": [1, 2, 3, 4]}])
+    outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
+    with pytest.raises(UserError, match="the proposals of boxes are boxes only"):
+        run({"boxes": str(path)}, read_truth(str(truth_path), None, "", None), CONFIG, match_with_pycocotools, outputs)
     assert not (tmp_path / "out").exists()
 
 

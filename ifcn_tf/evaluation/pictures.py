@@ -72,10 +72,8 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
         index.html.
 
     Raises:
-        UserError: boxes only, or a photograph is missing.
+        UserError: a photograph is damaged or not of its size.
     """
-    if not results.has_masks:
-        raise UserError("--show draws masks, and these proposals are boxes only.")
     images = [image for image in truth.images if not image.crowd.all()]
     shown = [_write_picture(folder, results, image, photographs) for image in track(images, description="drawing")]
     with atomic_write(folder / "index.html") as file:

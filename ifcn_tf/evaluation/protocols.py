@@ -38,7 +38,7 @@ def apply_protocol(name: str, truth: Truth) -> Truth:
             f"--protocol={name} needs {protocol.truth}, {protocol.available} images; "
             f"{truth.source} has {len(truth.images)}."
         )
-    return dataclasses.replace(truth, images=truth.images[: protocol.first])
+    return dataclasses.replace(truth, source=f"{truth.source} ({name})", images=truth.images[: protocol.first])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ifcn_tf.files import UserError, write_json
 from ifcn_tf.plots import import_pyplot, write_plots
 from ifcn_tf.results import read_results
 
-#: A table of three recalls with their intervals needs so many columns, where the output is no terminal.
+#: Columns of tables where the output is no terminal: names of methods are not cut.
 _CONSOLE_WIDTH = 160
 
 
@@ -99,6 +99,9 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
     import_pyplot()
     photographs = find_photographs(truth, outputs.photographs) if outputs.show else None
     results = {name: read_results(pattern, truth.sizes) for name, pattern in methods.items()}
+    boxes_only = [name for name, found in results.items() if not found.has_masks]
+    if outputs.show and boxes_only:
+        raise UserError(f"--show draws masks, and the proposals of {', '.join(boxes_only)} are boxes only.")
     evaluations = [evaluate(found, truth, name, config, matcher) for name, found in results.items()]
     differences = _differences(evaluations, truth, config)
     _print(evaluations, differences, outputs)
