@@ -47,7 +47,7 @@ class ImageResults:
 
 
 class Results:
-    """Results of many images, in a temporary file without a name; memory holds 20 bytes of each.
+    """Results of many images, in a temporary file without a name; memory holds about 40 bytes of each.
 
     Attributes:
         has_masks: False when the results are boxes only.
@@ -113,7 +113,7 @@ def read_results(pattern: str, sizes: Mapping[ImageId, tuple[int, int]]) -> Resu
         sizes: (height, width) [px] of every image that the truth knows, by id.
 
     Returns:
-        The results. Memory grows by 20 bytes a result, whatever the length of its mask.
+        The results. Memory grows by about 40 bytes a result, whatever the length of its mask.
 
     Raises:
         UserError: no such file, or a result that `EntryReader.read` refuses.

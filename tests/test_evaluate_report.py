@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.config import EvaluationConfig
 from ifcn_tf.evaluate import evaluate
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.compare import compare, image_rows
 from ifcn_tf.evaluation.matching import SIZES, match_with_pycocotools
 from ifcn_tf.evaluation.pictures import draw, write_pictures
-from ifcn_tf.evaluation.report import scalars
+from ifcn_tf.evaluation.report import scalars, write_scalars
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
 from ifcn_tf.files import UserError
 from tests.evaluation_data import annotation, entry, load, random_case, rectangle, truth_content, write
@@ -234,6 +235,29 @@ def test_scalars_leave_out_what_is_undefined(tmp_path: Path):
     found = scalars(evaluate(*load(tmp_path, content, []), "test", CONFIG))
     assert found["mask/small/AR@2"] == 0
     assert not [name for name in found if "/large/" in name]
+
+
+def test_tensorboard_gets_every_scalar(tmp_path: Path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    evaluation, _ = evaluated(tmp_path, 4)
+    write_scalars(tmp_path / "board", [evaluation], step=7)
+    events = accumulator.EventAccumulator(str(tmp_path / "board" / "first 4"))
+    events.Reload()
+    expected = scalars(evaluation)
+    assert len(events.Tags()["tensors"]) == len(expected)
+    (event,) = events.Tensors("mask/all/AR@10")
+    assert event.step == 7
+    assert event.tensor_proto.float_val[0] == pytest.approx(expected["mask/all/AR@10"])
+
+
+def test_the_benchmark_yields_rows():
+    pytest.importorskip("hotcoco")
+    reference, fast, reading = benchmark.run(num_images=2, proposals_an_image=20, long_file=60)
+    assert reference["proposals"] == fast["proposals"] == 40
+    assert reference["times_as_fast_as_pycocotools"] == 1
+    assert fast["same_six_decimals"]
+    assert reading["proposals"] == 60
+    json.dumps([reference, fast, reading])
 
 
 def test_names_tell_files_apart():
