@@ -15,8 +15,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.evaluation.entries import Entry, EntryReader
-from ifcn_tf.evaluation.ids import ImageId
 from ifcn_tf.files import UserError
+from ifcn_tf.ids import ImageId
 from ifcn_tf.masks import Rle
 
 _BOX = struct.Struct("4d")

@@ -14,9 +14,9 @@ from pycocotools import mask as coco_mask
 from rich.progress import track
 from scipy import ndimage
 
-from ifcn_tf.evaluation.ids import examples
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, atomic_write
+from ifcn_tf.ids import examples
 from ifcn_tf.masks import decode
 from ifcn_tf.results import Results
 from ifcn_tf.visualize import palette

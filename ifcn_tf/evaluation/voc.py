@@ -10,9 +10,9 @@ import scipy.io
 from PIL import Image
 
 from ifcn_tf.data.sources.common import VOC_CATEGORIES, VOID
-from ifcn_tf.evaluation.ids import canonical_id, examples, repeated, sort_key
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, read_text
+from ifcn_tf.ids import canonical_id, examples, repeated, sort_key
 
 
 def read_voc(root: str | Path, split: str) -> Truth:

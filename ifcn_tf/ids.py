@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 ImageId = int | str
@@ -12,8 +13,17 @@ ImageId = int | str
 def canonical_id(image_id: Any) -> ImageId | None:
     """An image id as this project writes it: "000000000139" and 139 are 139, other texts stay; None if it is no id."""
     if isinstance(image_id, str):
-        return int(image_id) if image_id.isdecimal() and image_id.isascii() else image_id
+        return _number_or_text(image_id)
     return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
+
+
+def id_of_file(path: Path) -> ImageId:
+    """COCO's id of an image file: its stem as a number where it is one (000000000139.jpg -> 139), else the stem."""
+    return _number_or_text(path.stem)
+
+
+def _number_or_text(text: str) -> ImageId:
+    return int(text) if text.isdecimal() and text.isascii() else text
 
 
 def sort_key(image_id: ImageId) -> tuple[bool, int, str]:
