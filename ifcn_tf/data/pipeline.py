@@ -70,16 +70,24 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
     """Makes the training example of a record (`records.parse`); see `training_examples`.
 
     Args:
+        record: the record.
+        config: scales, windows and targets.
         seed: int64 [2], decides scale, flip and windows.
     """
-    scale_seed, flip_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    scale = tf.random.stateless_uniform([], scale_seed, maxval=len(config.shorter_sides), dtype=tf.int32)
-    flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
+    view_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     objects = objects_of(record)
-    view = view_of(objects.size_hw, tf.gather(config.shorter_sides, scale), flipped, config)
+    view = random_view(objects.size_hw, config, view_seed)
     targets = training_targets(objects, view, config, window_seed)
     inputs = {"image": image_of(record, view), "windows": targets.pop("windows")}
     return inputs, targets | {"image_id": record["image/source_id"]}
+
+
+def random_view(size_hw: tf.Tensor, config: DataConfig, seed: tf.Tensor) -> View:
+    """Draws scale and flip for an image of `size_hw` (int64 [2], px); `seed` is int64 [2]."""
+    scale_seed, flip_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    scale = tf.random.stateless_uniform([], scale_seed, maxval=len(config.shorter_sides), dtype=tf.int32)
+    flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
+    return view_of(size_hw, tf.gather(config.shorter_sides, scale), flipped, config)
 
 
 def objects_of(record: Tensors) -> Objects:
@@ -102,9 +110,14 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
     return View(tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit)), flipped)
 
 
+def decode(record: Tensors) -> tf.Tensor:
+    """The photograph of a record as it is, uint8 [H, W, 3], RGB; the annotations know no EXIF orientation."""
+    return tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
+
+
 def image_of(record: Tensors, view: View) -> tf.Tensor:
     """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
-    image = tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
+    image = decode(record)
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     return preprocess(image, height, width)
