@@ -6,12 +6,14 @@ A configuration is passed as an argument and never kept as a global. Values mark
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from ifcn_tf.files import UserError
 
 Precision = Literal["auto", "float32", "bfloat16"]
+Normalization = Literal["mean", "literal"]
 
 #: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
 SIX_SCALES = (119, 178, 267, 400, 600, 900)
@@ -98,6 +100,9 @@ class DataConfig(_Json):
 
     shorter_sides: tuple[int, ...] = SIX_SCALES
     """Shorter side of the image, one of these at random [px] [P]."""
+    fitting_scales: float = 0.0
+    """Share of examples whose scale is drawn among those at which an object has a positive window [0..1]; the paper
+    draws among all."""
     longer_side_limit: int = 2700
     """No resized image is longer than this [px]; the proposer's limit."""
     flip_probability: float = 0.5
@@ -127,6 +132,7 @@ class DataConfig(_Json):
             f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
         )
         _require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        _require(0 <= self.fitting_scales <= 1, f"fitting_scales must lie in 0..1, not {self.fitting_scales}.")
         _require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
         _require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
         _require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
@@ -143,3 +149,105 @@ class DataConfig(_Json):
         _require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         _require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
         _require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig(_Json):
+    """The loss of equation (1) (section 3.2) and what the paper leaves open about it."""
+
+    mask_weight: float = 2.0
+    """Weight of the mask term against the objectness term; equation (1) as written has 1."""
+    normalization: Normalization = "mean"
+    """`mean`: each term is the mean over what it sums, windows or pixels. `literal`: both sums of equation (1) are
+    divided by the number of sampled windows, so that the mask term counts a window's pixels one by one."""
+
+    def __post_init__(self) -> None:
+        _require(self.mask_weight >= 0, f"mask_weight must not be negative, not {self.mask_weight}.")
+        _require(
+            self.normalization in get_args(Normalization),
+            f"normalization must be one of {', '.join(get_args(Normalization))}, not {self.normalization}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(_Json):
+    """How the network is trained (section 3.3, "Training") and how often the run is looked at."""
+
+    steps: int = 40_000
+    """Updates of the weights [count] [P]."""
+    images_per_step: int = 8
+    """Images whose gradients are averaged for one update, on however many replicas [count] [P]."""
+    learning_rates: tuple[float, ...] = (0.001, 0.0001)
+    """Learning rate of each stretch of the run [P]."""
+    boundaries: tuple[int, ...] = (32_000,)
+    """Steps at which the next learning rate begins: step 32,000, counted from 0, is the first of the second [P]."""
+    momentum: float = 0.9
+    """Share of the last update that goes on [0..1] [P]."""
+    weight_decay: float = 0.0005
+    """Coupled L2 on kernels: this times the kernel is added to its gradient, and so enters the momentum [P]."""
+    frozen_blocks: int = 2
+    """The first so many of the trunk's five blocks keep their weights [count]."""
+    precision: Precision = "auto"
+    """Arithmetic of the convolutions; losses, weights and updates are float32 in any case."""
+    seed: int = 0
+    """Seed of everything random in the run."""
+    log_every: int = 20
+    """Steps between two entries of the scalars [count]; each is the mean since the last."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints [count]."""
+    keep_checkpoints: int = 3
+    """The last so many checkpoints are kept [count]."""
+    validate_every: int = 2000
+    """Steps between two measurements of AR on the validation data [count]."""
+    validation_images: int = 100
+    """The first so many validation images are measured [count]."""
+    pictures_every: int = 1000
+    """Steps between two pictures [count]."""
+
+    def __post_init__(self) -> None:
+        positive = ("images_per_step", "log_every", "checkpoint_every", "keep_checkpoints", "validate_every")
+        for name in (*positive, "validation_images", "pictures_every"):
+            _require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}.")
+        _require(self.steps >= 0, f"steps must not be negative, not {self.steps}.")
+        _require(
+            len(self.learning_rates) == len(self.boundaries) + 1 and list(self.boundaries) == sorted(self.boundaries),
+            f"learning_rates needs one more number than the rising boundaries, not {self.learning_rates} for "
+            f"{self.boundaries}.",
+        )
+        _require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
+        _require(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}.")
+        _require(
+            self.precision in get_args(Precision),
+            f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
+        )
+        _require(0 <= self.frozen_blocks <= 5, f"frozen_blocks must lie in 0..5, not {self.frozen_blocks}.")
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the update number `step`, counted from 0."""
+        return self.learning_rates[bisect.bisect_right(self.boundaries, step)]
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig(_Json):
+    """Settings of the evaluation of proposals."""
+
+    num_proposals: tuple[int, ...] = (10, 100, 1000)
+    """Proposals an image at which recall is measured, the papers' N [count] [P]."""
+    resamples: int = 1000
+    """Resamples of the bootstrap over images [count]."""
+    confidence: float = 0.95
+    """Part of the resamples that an interval holds [0..1]."""
+    seed: int = 0
+    """Of the bootstrap."""
+
+    def __post_init__(self) -> None:
+        _require(
+            bool(self.num_proposals) and all(limit > 0 for limit in self.num_proposals),
+            f"num_proposals needs at least one number, each positive, not {self.num_proposals}.",
+        )
+        _require(
+            list(self.num_proposals) == sorted(set(self.num_proposals)),
+            f"num_proposals must rise, not {self.num_proposals}.",
+        )
+        _require(self.resamples > 0, f"resamples must be positive, not {self.resamples}.")
+        _require(0 < self.confidence < 1, f"confidence must lie between 0 and 1, not {self.confidence}.")

@@ -23,7 +23,7 @@ _EXIF_ORIENTATION = 0x0112
 
 
 def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Resizes an image bilinearly and brings it into VGG-16's value range.
+    """Resizes an image bilinearly (averaging where it shrinks) and brings it into VGG-16's value range.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -33,7 +33,7 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
         float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
     """
     # tf.reverse, because a slice of step -1 takes longer than the resizing.
-    resized = tf.image.resize(tf.reverse(image, [2]), tf.stack([height, width]))
+    resized = tf.image.resize(tf.reverse(image, [2]), tf.stack([height, width]), antialias=True)
     return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 

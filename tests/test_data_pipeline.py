@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from ifcn_tf.config import SIX_SCALES, DataConfig
 from ifcn_tf.data.parallel import run_jobs
-from ifcn_tf.data.pipeline import image_of, objects_of, training_examples, view_of
+from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.images import IMAGENET_MEAN_BGR
 from tests.prepared import prepare_shapes
+from tests.test_data_targets import objects_of as objects_of_masks
 
 CONFIG = DataConfig(shorter_sides=(119, 178, 267))
 COUNT = 6
@@ -164,3 +165,17 @@ def test_jobs_keep_their_order_and_only_few_are_pending():
     assert [next(results).example.source_id for _ in range(3)] == ["000000", "000001", "000002"]
     assert len(taken) <= 3 + 8
     results.close()
+
+
+def test_fitting_scales_are_those_with_an_object_of_the_right_size(data):
+    """An object of 100 x 40 px in an image of 100 x 200 px is 128 px long where the shorter side is 128."""
+    box = np.zeros((1, 100, 200), bool)
+    box[0, :, 80:120] = True
+    config = dataclasses.replace(CONFIG, shorter_sides=(64, 100, 128, 150, 200))
+    seeds = [tf.constant([1, i], tf.int64) for i in range(60)]
+    for share, expected in ((1.0, {128, 150}), (0.0, {64, 100, 128, 150, 200})):
+        some = dataclasses.replace(config, fitting_scales=share)
+        assert {int(draw_scale(objects_of_masks(box), some, seed)) for seed in seeds} == expected
+        # Where nothing fits, every scale may be drawn; a crowd does not count.
+        crowd = objects_of_masks(box, [True])
+        assert {int(draw_scale(crowd, some, seed)) for seed in seeds} == set(config.shorter_sides)

@@ -20,11 +20,11 @@ import tensorflow as tf
 from ifcn_tf.config import DataConfig
 from ifcn_tf.data.coco_json import write_coco
 from ifcn_tf.data.example import Example, Instance
-from ifcn_tf.data.pipeline import decode, image_of, objects_of, random_view, training_examples
+from ifcn_tf.data.pipeline import decode, draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.sources.coco import coco_source
-from ifcn_tf.data.targets import training_targets
+from ifcn_tf.data.targets import Objects, View, training_targets
 
 _SEED = 0
 
@@ -64,7 +64,7 @@ def _measure_steps(records: Records, config: DataConfig, count: int) -> dict[str
     serialized, read = _timed(records.read, zip(numbers, strict=True))
     parsed, parsing = _timed(parse, zip(serialized, strict=True))
     objects = [objects_of(record) for record in parsed]
-    views = [random_view(o.size_hw, config, seed) for o, seed in zip(objects, seeds, strict=True)]
+    views = [_view(o, config, seed) for o, seed in zip(objects, seeds, strict=True)]
     _, decoding = _timed(decode, zip(parsed, strict=True))
     _, images = _timed(image_of, zip(parsed, views, strict=True))
     _, targets = _timed(
@@ -72,6 +72,11 @@ def _measure_steps(records: Records, config: DataConfig, count: int) -> dict[str
     )
     steps = {"read": read + parsing, "decode": decoding, "resize": images - decoding, "targets": targets}
     return {"what": "steps, ms an image", "images": count} | {name: round(1e3 * s, 2) for name, s in steps.items()}
+
+
+def _view(objects: Objects, config: DataConfig, seed: tf.Tensor) -> View:
+    """One of the views that training draws, every second one mirrored."""
+    return view_of(objects.size_hw, draw_scale(objects, config, seed), seed[1] % 2 == 0, config)
 
 
 def _timed(step: Callable[..., Any], arguments: Iterable[tuple]) -> tuple[list[Any], float]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import DataConfig
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.data.targets import Objects, View, size_factors, training_targets
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images import preprocess
 
@@ -74,20 +74,36 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
         config: scales, windows and targets.
         seed: int64 [2], decides scale, flip and windows.
     """
-    view_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    scale_seed, flip_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
     objects = objects_of(record)
-    view = random_view(objects.size_hw, config, view_seed)
+    view = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
     targets = training_targets(objects, view, config, window_seed)
     inputs = {"image": image_of(record, view), "windows": targets.pop("windows")}
     return inputs, targets | {"image_id": record["image/source_id"]}
 
 
-def random_view(size_hw: tf.Tensor, config: DataConfig, seed: tf.Tensor) -> View:
-    """Draws scale and flip for an image of `size_hw` (int64 [2], px); `seed` is int64 [2]."""
-    scale_seed, flip_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    scale = tf.random.stateless_uniform([], scale_seed, maxval=len(config.shorter_sides), dtype=tf.int32)
-    flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
-    return view_of(size_hw, tf.gather(config.shorter_sides, scale), flipped, config)
+def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Draws the shorter side [px] of a view: among all scales, or those that fit an object (`fitting_scales`).
+
+    Args:
+        objects: of the image.
+        config: the scales.
+        seed: int64 [2].
+    """
+    only_fitting, choice = tf.unstack(tf.random.stateless_uniform([2], seed))
+    fits = tf.stack([_fits(objects, side, config) for side in config.shorter_sides])
+    allowed = tf.cond((only_fitting < config.fitting_scales) & tf.reduce_any(fits), lambda: fits, lambda: fits | True)
+    sides = tf.boolean_mask(tf.constant(config.shorter_sides), allowed)
+    return sides[tf.cast(choice * tf.cast(tf.size(sides), tf.float32), tf.int32)]
+
+
+def _fits(objects: Objects, shorter_side: int, config: DataConfig) -> tf.Tensor:
+    """Whether some object is of a size for positive windows at a scale."""
+    factor = size_factors(
+        objects, view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config), config
+    )
+    return tf.reduce_any(~objects.is_crowd & (factor <= config.side_tolerance))
 
 
 def objects_of(record: Tensors) -> Objects:

@@ -1,0 +1,112 @@
+"""The settings of a whole training run: named presets, and changes to them from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any, Self
+
+from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
+from ifcn_tf.files import UserError
+
+_SECTIONS: dict[str, Any] = {"model": ModelConfig, "data": DataConfig, "loss": LossConfig, "train": TrainConfig}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines a training run, next to its data and its first weights."""
+
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if self.model.window_cells != self.data.window_cells:
+            raise UserError("model.window_cells and data.window_cells must be equal: they are the same window.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the sections as plain JSON types."""
+        return {name: getattr(self, name).to_dict() for name in _SECTIONS}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no setting."""
+        return cls(**{name: _SECTIONS[name].from_dict(values[name]) for name in _SECTIONS if name in values})
+
+
+#: `paper` is section 3.3, "Training", to the letter; `quick` gets a usable network out of a few hundred images and
+#: some hours on one machine.
+PRESETS = {
+    "paper": RunConfig(),
+    "quick": RunConfig(
+        train=TrainConfig(
+            steps=4000,
+            images_per_step=2,
+            boundaries=(3200,),
+            log_every=10,
+            checkpoint_every=200,
+            validate_every=1000,
+            pictures_every=500,
+        ),
+    ),
+}
+
+
+_FORMS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
+
+
+def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
+    """Changes single fields of a configuration.
+
+    Args:
+        config: where to start from.
+        settings: "section.field=value" each, the value in JSON or as plain text: "train.steps=100".
+
+    Raises:
+        UserError: a setting of another form, an unknown key (the nearest one is named) or a value of the wrong type.
+    """
+    values = config.to_dict()
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting}: write KEY=VALUE, for example train.steps=100.")
+        section, field = _find(key, values)
+        values[section][field] = _parse(key, text, values[section][field])
+    return RunConfig.from_dict(values)
+
+
+def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
+    keys = [f"{section}.{field}" for section, fields in values.items() for field in fields]
+    if key not in keys:
+        by_field = {name.partition(".")[2]: name for name in keys}
+        nearest = difflib.get_close_matches(key, keys, 1) or [
+            by_field[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_field, 1)
+        ]
+        hint = f"the nearest is {nearest[0]}" if nearest else f"there are {', '.join(keys)}"
+        raise UserError(f"--set {key}: there is no such setting; {hint}.")
+    section, _, field = key.partition(".")
+    return section, field
+
+
+def _parse(key: str, text: str, present: Any) -> Any:
+    """The value of a setting, of the same type as the present one."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    value = tuple(value) if isinstance(value, list) else value
+    value = float(value) if isinstance(present, float) and type(value) is int else value
+    if type(value) is not type(present):
+        raise UserError(
+            f"--set {key}={text}: the value must be {_describe(present)}, for example {json.dumps(present)}."
+        )
+    return value
+
+
+def _describe(value: Any) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}[
+        type(value)
+    ]

@@ -1,0 +1,1 @@
+"""The trainer: the one place where data, model and losses meet."""

@@ -1,0 +1,101 @@
+"""What a run leaves on disk to go on from, and the weights it produces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ifcn_tf.files import UserError, write_json
+from ifcn_tf.training.optimizer import MomentumSGD
+
+
+class Checkpoints:
+    """Weights, momentum and step of a run, whole or absent whenever the process is killed.
+
+    TensorFlow writes the files of a checkpoint under temporary names, then the file `checkpoint` that names them; the
+    oldest is deleted after that. So a run that is killed, or whose disk is full, still has the one before.
+
+    Args:
+        folder: where the checkpoints are.
+        model, optimizer: what is saved and restored.
+        keep: how many are kept.
+    """
+
+    def __init__(self, folder: Path, model: keras.Model, optimizer: MomentumSGD, keep: int) -> None:
+        self._folder, self._step = folder, optimizer.step
+        self._checkpoint = tf.train.Checkpoint(model=model, velocities=optimizer.velocities, step=optimizer.step)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), keep, checkpoint_name="step")
+
+    def restore(self) -> int:
+        """Restores the last checkpoint, if there is one.
+
+        Returns:
+            The number of updates made before it, 0 without a checkpoint.
+
+        Raises:
+            UserError: it cannot be read, or is of another network.
+        """
+        last = self._manager.latest_checkpoint
+        if last is None:
+            return 0
+        try:
+            self._checkpoint.restore(last).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
+            raise UserError(
+                f"cannot go on from {last}: {_first_line(error)}; use another --workdir, or delete {self._folder}."
+            ) from error
+        return int(self._step.numpy())
+
+    def save(self) -> None:
+        """Writes a checkpoint of the present state; raises UserError when the disk does not take it."""
+        step = int(self._step.numpy())
+        try:
+            self._manager.save(step)
+        except (tf.errors.OpError, OSError) as error:
+            self.remove_unfinished()
+            raise UserError(
+                f"cannot write the checkpoint of step {step} in {self._folder}: {_first_line(error)}; free some space "
+                "and start the same command again: it goes on from the checkpoint before."
+            ) from error
+
+    def remove_unfinished(self) -> None:
+        """Deletes what a killed process left half-written."""
+        known = {"checkpoint", *(Path(path).name for path in self._manager.checkpoints)}
+        for path in self._folder.glob("*"):
+            if path.name not in known and path.with_suffix("").name not in known:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Writes `model.weights.h5`, with `config.json` and `metrics.json` beside it.
+
+    Raises:
+        UserError: the folder cannot be written; weights that were there before are still whole.
+    """
+    temporary = folder / ".model.tmp.weights.h5"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _require_room(temporary, 4 * model.count_params() + 1_000_000)
+        model.save_weights(temporary)
+        temporary.replace(folder / "model.weights.h5")
+    except OSError as error:
+        raise UserError(f"cannot write weights in {folder}: {_first_line(error)}; free some space.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    write_json(folder / "config.json", config)
+    write_json(folder / "metrics.json", metrics)
+
+
+def _require_room(path: Path, size: int) -> None:
+    """Raises OSError when a file of so many bytes cannot be written: HDF5 ends the process on a full disk."""
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,122 @@
+"""What a run tells people: a progress bar, `metrics.jsonl` and TensorBoard."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ifcn_tf.config import TrainConfig
+from ifcn_tf.files import atomic_write
+from ifcn_tf.training.trainer import StepReport
+
+
+class Monitor:
+    """Shows and records a run; use it as a context.
+
+    Args:
+        folder: of the run; gets `metrics.jsonl`, and `tensorboard/` where TensorBoard is installed.
+        config: steps of the run and between two entries.
+        first: updates that were made before; entries of later steps, of a run that was killed, are dropped.
+        chief: other workers show and record nothing.
+
+    Attributes:
+        latest: the last value of each scalar.
+    """
+
+    def __init__(self, folder: Path, config: TrainConfig, first: int, chief: bool) -> None:
+        self._config, self._reports = config, list[StepReport]()
+        self.latest: dict[str, float] = {}
+        self._lines = folder / "metrics.jsonl" if chief else None
+        self._writer = _summary_writer(folder / "tensorboard") if chief else tf.summary.create_noop_writer()
+        if self._lines:
+            _drop_after(self._lines, first)
+        self._progress = _progress_bar(disable=not chief)
+        self._task = self._progress.add_task("training", total=config.steps, completed=first, detail="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        self._writer.close()
+
+    def report(self, report: StepReport) -> None:
+        """Takes note of a step; every `log_every` steps the means since the last entry are written."""
+        self._reports.append(report)
+        self._progress.update(self._task, completed=report.step)
+        if report.step % self._config.log_every == 0:
+            self.write(report.step, self._means())
+            self._reports = []
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Writes scalars of a step to `metrics.jsonl` and TensorBoard."""
+        self.latest |= scalars
+        if self._lines is None:
+            return
+        with self._lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **{name: float(f"{v:.6g}") for name, v in scalars.items()}}) + "\n")
+        with self._writer.as_default():
+            for name, value in scalars.items():
+                tf.summary.scalar(name, value, step)
+
+    def picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Adds a picture, uint8 [H, W, 3], to TensorBoard."""
+        with self._writer.as_default():
+            tf.summary.image(name, picture[None], step)
+
+    def say(self, message: str) -> None:
+        """Prints a line above the progress bar."""
+        self._progress.print(message)
+
+    def _means(self) -> dict[str, float]:
+        reports = self._reports
+        total_s = sum(report.total_s for report in reports)
+        means = {name: float(np.mean([r.scalars[name] for r in reports])) for name in reports[0].scalars}
+        means["images_per_second"] = len(reports) * self._config.images_per_step / total_s
+        means["data_wait_share"] = sum(report.wait_s for report in reports) / total_s
+        detail = (
+            f"objectness {means['objectness_loss']:.3f}  mask {means['mask_loss']:.3f}  "
+            f"{means['images_per_second']:.2f} images/s"
+        )
+        self._progress.update(self._task, detail=detail)
+        return means
+
+
+def _summary_writer(folder: Path) -> tf.summary.SummaryWriter:
+    if importlib.util.find_spec("tensorboard") is None:
+        print("TensorBoard is not installed, so only metrics.jsonl is written (pip install 'ifcn-tf[plots]').")
+        return tf.summary.create_noop_writer()
+    return tf.summary.create_file_writer(str(folder))
+
+
+def _drop_after(path: Path, step: int) -> None:
+    """Removes the entries of steps that will be made again, and a line that was not written to its end."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    with atomic_write(path) as file:
+        file.writelines(kept)
+
+
+def _progress_bar(disable: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        disable=disable,
+    )

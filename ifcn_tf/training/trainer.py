@@ -1,0 +1,176 @@
+"""A run's network, optimiser, data and checkpoints on one strategy: everything that changes from step to step."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ifcn_tf.files import UserError
+from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.presets import RunConfig
+from ifcn_tf.training.checkpoints import Checkpoints
+from ifcn_tf.training.optimizer import MomentumSGD
+from ifcn_tf.training.step import TrainStep
+from ifcn_tf.training.strategy import is_chief
+
+#: (start, shard, num_shards) -> the examples of a run from number `start` on: `data.pipeline.training_examples` with
+#: its other arguments bound.
+Examples = Callable[[int, int, int], tf.data.Dataset]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepReport:
+    """What one step did."""
+
+    step: int
+    """Updates made so far, this one included."""
+    scalars: dict[str, float]
+    """Means over the images of this worker, the learning rate and the norm of the gradient."""
+    wait_s: float
+    """Time spent waiting for data [s]."""
+    total_s: float
+    """Time of the whole step [s]."""
+
+
+class Trainer:
+    """Takes a network through its training, step by step.
+
+    Args:
+        config: the settings of the run.
+        examples: where the images come from.
+        workdir: the run's folder; `checkpoints/` in it is read and written.
+        strategy: on which devices.
+        initialize: gives a new network its first weights; not called when the run goes on from a checkpoint.
+
+    Attributes:
+        model: the network.
+        chief: whether this process writes the files of the run.
+
+    Raises:
+        UserError: images_per_step cannot be shared out over the replicas, or a checkpoint that does not fit.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        examples: Examples,
+        workdir: Path,
+        strategy: tf.distribute.Strategy,
+        initialize: Callable[[keras.Model], None],
+    ) -> None:
+        self.config, self.chief = config, is_chief(strategy)
+        self._strategy = strategy
+        self._images_per_replica = _images_per_replica(config.train.images_per_step, strategy.num_replicas_in_sync)
+        with strategy.scope():
+            self.model = build_instance_fcn(config.model, config.train.precision)
+            freeze_blocks(self.model, config.train.frozen_blocks)
+            variables = [variable.value for variable in self.model.trainable_variables]
+            self._optimizer = MomentumSGD(variables, config.train.momentum, config.train.weight_decay)
+            self._checkpoints = Checkpoints(
+                workdir / "checkpoints", self.model, self._optimizer, config.train.keep_checkpoints
+            )
+            if not self._checkpoints.restore():
+                initialize(self.model)
+            _require_equal_steps(strategy, self.step)
+            self._iterator = iter(self._distribute(examples))
+            self._step = TrainStep(
+                self.model,
+                self._optimizer,
+                config.loss,
+                config.train.images_per_step,
+                self._iterator.element_spec,
+            )
+
+    @property
+    def step(self) -> int:
+        """Updates made so far."""
+        return int(self._optimizer.step.numpy())
+
+    def run_step(self) -> StepReport:
+        """Makes one update.
+
+        Raises:
+            UserError: a loss or gradient that is not finite; names every term and the images. The weights are then
+                those of the step before, or meaningless: go on from the last checkpoint only.
+        """
+        begin, wait_s, records, image_ids = time.perf_counter(), 0.0, [], []
+        for _ in range(self._images_per_replica):
+            before = time.perf_counter()
+            element = next(self._iterator)
+            wait_s += time.perf_counter() - before
+            records += [
+                {name: float(value) for name, value in scalars.items()} for scalars in self._step.accumulate(element)
+            ]
+            image_ids += [_text(i) for i in self._strategy.experimental_local_results(element[1]["image_id"])]
+        _require_finite(self.step, records, image_ids)
+        rate = self.config.train.learning_rate(self.step)
+        norm = self._step.update(rate)
+        _require_finite(self.step, [{"gradient_norm": norm}], [", ".join(image_ids)])
+        means = {name: sum(record[name] for record in records) / len(records) for name in records[0]}
+        scalars = {**means, "learning_rate": rate, "gradient_norm": norm}
+        return StepReport(self.step, scalars, wait_s, time.perf_counter() - begin)
+
+    def save_checkpoint(self) -> None:
+        """Writes a checkpoint, which the chief does; raises UserError when the disk does not take it."""
+        self._checkpoints.save()
+
+    def _distribute(self, examples: Examples) -> Any:
+        start = self.step * self.config.train.images_per_step
+
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            return examples(start, context.input_pipeline_id, context.num_input_pipelines)
+
+        # Elements stay on the host until a replica uses them: image ids are strings, which no GPU holds.
+        options = tf.distribute.InputOptions(experimental_fetch_to_device=False)
+        return self._strategy.distribute_datasets_from_function(of_worker, options)
+
+
+def freeze_blocks(model: keras.Model, blocks: int) -> None:
+    """Keeps the weights of the trunk's first blocks: conv1_x and conv2_x when `blocks` is 2."""
+    frozen = tuple(f"block{block}_" for block in range(1, blocks + 1))
+    for layer in model.layers:
+        layer.trainable = not layer.name.startswith(frozen)
+
+
+def _images_per_replica(images_per_step: int, replicas: int) -> int:
+    if images_per_step % replicas:
+        raise UserError(
+            f"train.images_per_step = {images_per_step} cannot be shared out equally over {replicas} replicas; "
+            "take a multiple of their number, or fewer devices."
+        )
+    return images_per_step // replicas
+
+
+def _require_equal_steps(strategy: tf.distribute.Strategy, step: int) -> None:
+    """Workers of one run must read the same checkpoints, or they would train different networks."""
+    steps = strategy.run(lambda: tf.constant(step, tf.int64))
+    if int(strategy.reduce(tf.distribute.ReduceOp.SUM, steps, axis=None)) != step * strategy.num_replicas_in_sync:
+        raise UserError("the workers found different checkpoints: --workdir must be one folder that all of them share.")
+
+
+def _require_finite(step: int, records: list[dict[str, float]], image_ids: list[str]) -> None:
+    bad = [(image, record) for record, image in zip(records, image_ids, strict=True) if not _all_finite(record)]
+    if bad:
+        terms = "; ".join(
+            f"{', '.join(f'{name} = {value:g}' for name, value in record.items())} (image {image})"
+            for image, record in bad
+        )
+        raise UserError(
+            f"step {step} is not finite: {terms}. The last checkpoint is kept; try a lower learning rate, or look at "
+            "these images."
+        )
+
+
+def _all_finite(record: dict[str, float]) -> bool:
+    return all(math.isfinite(value) for value in record.values())
+
+
+def _text(image_id: tf.Tensor) -> str:
+    return image_id.numpy().decode(errors="replace")

@@ -1,0 +1,141 @@
+"""A run that is killed goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ifcn_tf.files import UserError
+from ifcn_tf.training.loop import train
+from ifcn_tf.training.setup import run_record
+from tests.narrow_run import narrow_config, run, trainer_of
+
+STEPS = 40
+
+
+def stored(folder: Path) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(folder / "model.weights.h5") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
+
+
+def assert_equal_weights(a: Path, b: Path) -> None:
+    first, second = stored(a), stored(b)
+    assert first.keys() == second.keys() and first
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def steps_of(workdir: Path) -> list[int]:
+    path = workdir / "metrics.jsonl"
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def start(workdir: Path, steps: int = STEPS) -> subprocess.Popen:
+    arguments = [sys.executable, "-m", "tests.narrow_run", str(workdir), str(steps), "one_device", "2", "3"]
+    return subprocess.Popen(arguments, cwd=Path(__file__).parents[1])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("uninterrupted")
+    run(workdir, narrow_config(STEPS))
+    return workdir
+
+
+def test_killed_at_random_moments(uninterrupted, tmp_path):
+    moments = random.Random(0)
+    for kill in range(3):
+        process = start(tmp_path)
+        wanted = len(steps_of(tmp_path)) + moments.randint(2, 9)
+        while process.poll() is None and len(steps_of(tmp_path)) < wanted:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.1))
+        assert process.poll() is None, f"finished before kill {kill}"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert start(tmp_path).wait() == 0
+    assert_equal_weights(uninterrupted / "last", tmp_path / "last")
+    assert steps_of(tmp_path) == list(range(1, STEPS + 1))
+
+
+def test_sigterm_writes_a_checkpoint(tmp_path):
+    process = start(tmp_path, steps=100_000)
+    while process.poll() is None and len(steps_of(tmp_path)) < 4:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait() == 128 + signal.SIGTERM
+    made = steps_of(tmp_path)[-1]
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == made
+    assert (tmp_path / "checkpoints" / f"step-{made}.index").exists()
+
+
+def test_goes_on_in_pieces_and_keeps_the_last_checkpoints(uninterrupted, tmp_path):
+    for steps in (7, 23, STEPS):
+        run(tmp_path, narrow_config(steps, keep_checkpoints=2))
+    assert_equal_weights(uninterrupted / "last", tmp_path / "last")
+    names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.index"))
+    assert names == ["step-35.index", f"step-{STEPS}.index"]
+
+
+@contextlib.contextmanager
+def no_file_beyond(size: int):
+    """A disk that is full, as far as a process can tell."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    run(tmp_path, narrow_config(3))
+    kept = [*(tmp_path / "last").iterdir(), *(tmp_path / "checkpoints").iterdir()]
+    before = [path.read_bytes() for path in kept]
+    with no_file_beyond(20_000), pytest.raises(UserError, match="cannot write weights"):
+        run(tmp_path, narrow_config(6))
+    trainer = trainer_of(narrow_config(6), tmp_path)
+    trainer.run_step()
+    with no_file_beyond(20_000), pytest.raises(UserError, match="cannot write the checkpoint of step 4"):
+        trainer.save_checkpoint()
+    assert [path.read_bytes() for path in kept] == before
+    assert sorted(kept) == sorted([*(tmp_path / "last").iterdir(), *(tmp_path / "checkpoints").iterdir()])
+    run(tmp_path, narrow_config(6))
+    assert steps_of(tmp_path) == [1, 2, 3, 4, 5, 6]
+
+
+def test_other_settings_are_refused(tmp_path):
+    run(tmp_path, narrow_config(1))
+    with pytest.raises(UserError, match=r"other settings \(train.momentum=0.9\)"):
+        run(tmp_path, narrow_config(2, momentum=0.8))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    run(tmp_path, narrow_config(1))
+    (tmp_path / "checkpoints" / "step-1.index").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="step-1"):
+        run(tmp_path, narrow_config(2))
+
+
+def test_the_best_weights_are_kept(tmp_path):
+    config = narrow_config(4, validate_every=1)
+    trainer, scores = trainer_of(config, tmp_path), iter([0.1, 0.3, 0.2, 0.3])
+    train(trainer, tmp_path, run_record(config), lambda model: {"ar@100": next(scores)})
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 2
+    written = json.loads((tmp_path / "best" / "config.json").read_text())
+    assert {"model", "loss", "train", "versions", "commit"} <= written.keys()

@@ -1,0 +1,59 @@
+"""Presets, changes to them, and the refusal of what is misspelt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ifcn_tf.config import TrainConfig
+from ifcn_tf.files import UserError
+from ifcn_tf.presets import PRESETS, RunConfig, with_settings
+
+
+def test_paper_is_the_paper():
+    train = PRESETS["paper"].train
+    assert (train.steps, train.images_per_step, train.momentum, train.weight_decay) == (40_000, 8, 0.9, 0.0005)
+    assert train.frozen_blocks == 2
+    rates = [train.learning_rate(step) for step in (0, 31_999, 32_000, 39_999)]
+    assert rates == [0.001, 0.001, 0.0001, 0.0001]
+
+
+def test_settings_change_one_field_each():
+    changed = with_settings(PRESETS["paper"], ["train.steps=7", "model.k=3", "train.momentum=0", "loss.mask_weight=1"])
+    assert (changed.train.steps, changed.model.k, changed.train.momentum) == (7, 3, 0.0)
+    assert isinstance(changed.train.momentum, float)
+    rates = with_settings(changed, ["train.learning_rates=[1, 0.5, 0.1]", "train.boundaries=[2, 3]"][::-1]).train
+    assert rates.learning_rates == (1, 0.5, 0.1)
+    assert with_settings(PRESETS["paper"], ["train.precision=float32"]).train.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [
+        ("train.step=7", "train.steps"),
+        ("steps=7", "train.steps"),
+        ("trian.momentum=0.5", "train.momentum"),
+        ("train.steps", "KEY=VALUE"),
+        ("train.steps=many", "a whole number"),
+        ("train.steps=1.5", "a whole number"),
+        ("train.learning_rates=0.1", "a list"),
+        ("train.momentum=2", "momentum"),
+        ("train.precision=float8", "precision"),
+        ("loss.normalization=caffe", "literal"),
+    ],
+)
+def test_wrong_settings_are_refused_with_a_hint(setting, hint):
+    with pytest.raises(UserError, match=hint.replace(".", r"\.")):
+        with_settings(PRESETS["paper"], [setting])
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_json_round_trip(name):
+    config = PRESETS[name]
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_as_many_rates_as_stretches():
+    with pytest.raises(UserError, match="one more number"):
+        TrainConfig(boundaries=(5, 9))
