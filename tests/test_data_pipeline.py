@@ -167,7 +167,7 @@ def test_jobs_keep_their_order_and_only_few_are_pending():
     results.close()
 
 
-def test_fitting_scales_are_those_with_an_object_of_the_right_size(data):
+def test_fitting_scales_are_those_with_an_object_of_the_right_size():
     """An object of 100 x 40 px in an image of 100 x 200 px is 128 px long where the shorter side is 128."""
     box = np.zeros((1, 100, 200), bool)
     box[0, :, 80:120] = True
