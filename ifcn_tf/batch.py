@@ -11,9 +11,10 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ifcn_tf import output
+from ifcn_tf.config import ShownConfig
 from ifcn_tf.files import BadImageError, UserError, read_json, write_json
 from ifcn_tf.ids import id_of_file
-from ifcn_tf.proposals import DISTINCT, Proposals
+from ifcn_tf.proposals import Proposals
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 
@@ -74,7 +75,7 @@ def propose_images(
     paths: Sequence[Path],
     folder: Path,
     formats: Sequence[str] = (),
-    distinct: int = DISTINCT,
+    shown: ShownConfig | None = None,
     resume: bool = False,
 ) -> list[Failure]:
     """Writes proposals.json (COCO results), overlays/STEM.png, and further formats, for every image.
@@ -84,7 +85,7 @@ def propose_images(
         paths: image files of distinct stems.
         folder: where to write; made when absent.
         formats: names of `output.WRITERS`.
-        distinct: proposals that an overlay (and a further format) shows: the best ones that hardly overlap.
+        shown: which proposals overlays and further formats show.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
 
     Returns:
@@ -93,7 +94,8 @@ def propose_images(
     Raises:
         UserError: the folder cannot be written, or resumes a run of other settings.
     """
-    settings = {**proposer.settings, "formats": sorted(formats), "distinct": distinct}
+    shown = shown or ShownConfig()
+    settings = {**proposer.settings, "formats": sorted(formats), "shown": shown.to_dict()}
     if resume:
         _require_same_settings(folder / "run.json", settings)
     write_json(folder / "run.json", settings)
@@ -103,7 +105,7 @@ def propose_images(
             try:
                 if not (resume and output.part_path(folder, path).exists()):
                     image = proposer.read(path)
-                    _write_image(folder, path, image, proposer.propose(image), formats, distinct)
+                    _write_image(folder, path, image, proposer.propose(image), formats, shown)
                 done.append(path)
             except BadImageError as error:
                 failures.append(Failure(path, str(error)))
@@ -119,9 +121,9 @@ def summary(folder: Path, num_images: int, failures: Sequence[Failure]) -> str:
 
 
 def _write_image(
-    folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], distinct: int
+    folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], shown: ShownConfig
 ) -> None:
-    best = proposals.distinct(distinct)
+    best = proposals.distinct(shown)
     output.write_overlay(folder, path, image, best)
     for name in formats:
         output.WRITERS[name](folder, path, best)

@@ -92,6 +92,21 @@ class ProposerConfig(_Json):
 
 
 @dataclasses.dataclass(frozen=True)
+class ShownConfig(_Json):
+    """Which proposals of an image pictures and annotation formats show: the best ones that hardly overlap."""
+
+    count: int = 20
+    """At most so many [count]."""
+    min_score: float = 0.5
+    """Only of this objectness or more [0..1]."""
+    max_overlap: float = 0.2
+    """Two of them share at most this part of the smaller one [0..1]."""
+
+    def __post_init__(self) -> None:
+        _require(self.count > 0, f"count must be positive, not {self.count}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class DataConfig(_Json):
     """How a photograph becomes a training example; lengths are in pixels of the resized image.
 

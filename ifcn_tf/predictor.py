@@ -16,7 +16,10 @@ from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import Proposer
-from ifcn_tf.weights import load_backbone, load_weights, read_model_config
+from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_settings
+
+#: The bundled weights (savedmodels/MODEL_CARD.md).
+DEFAULT_WEIGHTS = Path(__file__).parents[1] / "savedmodels" / "default" / "model.weights.h5"
 
 
 class Predictor:
@@ -73,9 +76,10 @@ def load(
     """Loads a model for inference.
 
     Args:
-        weights: a `*.weights.h5` file; the architecture is read from the `config.json` beside it, where there is one.
-            None leaves the branches untrained: masks are then meaningless.
-        backbone_weights: only without `weights`: "imagenet" or the path of VGG-16 weights for the trunk.
+        weights: a `*.weights.h5` file; the architecture and the settings that suit it are read from the `config.json`
+            beside it, where there is one. By default the bundled weights.
+        backbone_weights: instead of `weights`: "imagenet" or the path of VGG-16 weights for the trunk. The branches are
+            then untrained, and masks are meaningless.
         k: relative positions a side; by default what `config.json` says, else 5.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
@@ -84,18 +88,30 @@ def load(
     Raises:
         UserError: a file or setting that cannot be used; says which and why.
     """
-    config = ProposerConfig.from_dict(settings)
-    stored = read_model_config(Path(weights)) if weights else None
-    model_config = stored or ModelConfig(k=k or 5)
+    if backbone_weights:
+        return _untrained(weights, backbone_weights, k, precision, ProposerConfig.from_dict(settings), max_pixels)
+    path = Path(weights or DEFAULT_WEIGHTS)
+    config = ProposerConfig.from_dict({**read_proposer_settings(path), **settings})
+    model_config = read_model_config(path) or ModelConfig(k=k or 5)
     if k not in (None, model_config.k):
-        raise UserError(
-            f"{weights} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights."
-        )
+        raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")
     model = build_instance_fcn(model_config, precision)
+    load_weights(model, path)
+    return Predictor(model, config, max_pixels)
+
+
+def _untrained(
+    weights: str | Path | None,
+    backbone_weights: str,
+    k: int | None,
+    precision: Precision,
+    config: ProposerConfig,
+    max_pixels: int,
+) -> Predictor:
     if weights:
-        load_weights(model, Path(weights))
-    elif backbone_weights:
-        load_backbone(model, backbone_weights)
+        raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
+    model = build_instance_fcn(ModelConfig(k=k or 5), precision)
+    load_backbone(model, backbone_weights)
     return Predictor(model, config, max_pixels)
 
 

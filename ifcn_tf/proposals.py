@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.config import ShownConfig
 from ifcn_tf.masks import Rle, areas, decode, paste
-
-#: Proposals that pictures and annotation formats show of an image.
-DISTINCT = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,21 +66,17 @@ class Proposals:
         x, y, width, height = self.boxes_xywh().T
         return np.stack([y, x, y + height, x + width], 1)
 
-    def distinct(self, count: int = DISTINCT, max_overlap: float = 0.2) -> Proposals:
-        """The best proposals that hardly overlap: what to show, or to hand to an annotator.
-
-        Args:
-            count: at most so many.
-            max_overlap: two of them share at most this part of the smaller one [0..1].
-        """
+    def distinct(self, shown: ShownConfig | None = None) -> Proposals:
+        """The best proposals that hardly overlap: what to show, or to hand to an annotator."""
+        shown = shown or ShownConfig()
         areas, chosen = self.areas().astype(float), list[int]()
         for i in range(len(self)):
-            if len(chosen) == count:
+            if len(chosen) == shown.count or self.scores[i] < shown.min_score:
                 break
             taken = [self.rles[j] for j in chosen]
             # With "crowd" truth pycocotools divides the intersection by the first mask's area alone.
             covered = coco_mask.iou([self.rles[i]], taken, [1] * len(taken))[0] * areas[i] if chosen else np.zeros(0)
-            if np.all(covered <= max_overlap * np.minimum(areas[i], areas[chosen])):
+            if np.all(covered <= shown.max_overlap * np.minimum(areas[i], areas[chosen])):
                 chosen.append(i)
         return self[chosen]
 

@@ -6,12 +6,13 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 
 from ifcn_tf.config import ModelConfig
-from ifcn_tf.files import UserError, read_json
+from ifcn_tf.files import UserError, atomic_write, read_json
 
 
 def read_model_config(weights: Path) -> ModelConfig | None:
@@ -23,6 +24,19 @@ def read_model_config(weights: Path) -> ModelConfig | None:
     if not isinstance(settings, dict) or not isinstance(settings.get("model"), dict):
         raise UserError(f'{path} has no "model" section; write it anew or remove it.')
     return ModelConfig.from_dict(settings["model"])
+
+
+def read_proposer_settings(weights: Path) -> dict[str, Any]:
+    """The fields of `ProposerConfig` that suit a weights file, as `config.json` beside it says; or none."""
+    path = weights.parent / "config.json"
+    return dict(read_json(path).get("proposer", {})) if path.exists() else {}
+
+
+def store_as_float16(source: Path, target: Path) -> None:
+    """Copies a weights file with all values in float16, half its size; `load_weights` reads either."""
+    with h5py.File(source) as file, atomic_write(target, "wb") as out, h5py.File(out, "w") as copy:
+        for name in _stored_shapes(source):
+            copy[name] = file[name][()].astype("float16")
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

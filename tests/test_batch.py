@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 
 from ifcn_tf import output
 from ifcn_tf.batch import find_images, propose_images, summary
+from ifcn_tf.config import ShownConfig
 from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.images import read_image
 from ifcn_tf.proposals import Proposals
@@ -200,9 +201,10 @@ def test_distinct_proposals_by_hand():
         [square(size, 0, 0, 10), square(size, 1, 1, 10), square(size, 5, 7, 10), square(size, 20, 30, 20)],
         [0.9, 0.8, 0.7, 0.6],
     )
-    assert proposals.distinct(10).scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
-    assert proposals.distinct(2).scores.tolist() == pytest.approx([0.9, 0.7])
-    assert proposals.distinct(10, max_overlap=0.1).scores.tolist() == pytest.approx([0.9, 0.6])
+    assert proposals.distinct().scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
+    assert proposals.distinct(ShownConfig(count=2)).scores.tolist() == pytest.approx([0.9, 0.7])
+    assert proposals.distinct(ShownConfig(max_overlap=0.1)).scores.tolist() == pytest.approx([0.9, 0.6])
+    assert proposals.distinct(ShownConfig(min_score=0.65)).scores.tolist() == pytest.approx([0.9, 0.7])
     small_inside_large = as_proposals([square(size, 0, 0, 40), square(size, 10, 10, 5)], [0.9, 0.8])
     assert len(small_inside_large.distinct()) == 1
 
