@@ -122,8 +122,6 @@ class DataConfig(_Json):
     """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
     mask_coverage: float = 0.4
     """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
-    samples_a_cell: int = 5
-    """Sample points a side of a cell whose average stands for the cell's coverage [count]."""
 
     def __post_init__(self) -> None:
         _require(
@@ -146,8 +144,7 @@ class DataConfig(_Json):
         )
         _require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         _require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
-        _require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, not {self.mask_coverage}.")
-        _require(self.samples_a_cell >= 1, f"samples_a_cell must be 1 or more, not {self.samples_a_cell}.")
+        _require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
 
 
 @dataclasses.dataclass(frozen=True)

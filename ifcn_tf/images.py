@@ -23,7 +23,7 @@ _EXIF_ORIENTATION = 0x0112
 
 
 def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Resizes an image bilinearly and brings it into VGG-16's value range.
+    """Resizes an image bilinearly (averaging where it shrinks) and brings it into VGG-16's value range.
 
     Args:
         image: uint8 [H, W, 3], RGB.
@@ -32,8 +32,9 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
     Returns:
         float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
     """
-    resized = tf.image.resize(image, tf.stack([height, width]))
-    return resized[..., ::-1] - tf.constant(IMAGENET_MEAN_BGR)
+    # tf.reverse, because a slice of step -1 takes longer than the resizing.
+    resized = tf.image.resize(tf.reverse(image, [2]), tf.stack([height, width]), antialias=True)
+    return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -5,16 +5,17 @@ Run lengths are COCO's (column by column, compressed by pycocotools): {"size": [
 
 from __future__ import annotations
 
-import itertools
 import math
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-#: Pixel columns worked on at a time; bounds the memory of `paste` to about 50 MB, whatever the number of masks.
-_COLUMNS_A_CHUNK = 100_000
+#: Pixel columns worked on at a time; bounds the memory of `paste`, whatever the number of masks.
+_COLUMNS_A_CHUNK = 20_000
 
 
 class Rle(TypedDict):
@@ -46,7 +47,9 @@ def paste(
     values = np.asarray(mask_logits, np.float32) - np.float32(math.log(threshold / (1 - threshold)))
     grid = _PixelGrid(np.asarray(windows_yxyx, np.float64), values.shape[1], size_hw)
     values = grid.replace_cells_outside(values)
-    return [rle for chunk in grid.chunks() for rle in _paste_chunk(values[chunk], grid.select(chunk))]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
+        pasted = pool.map(lambda chunk: _paste_chunk(values[chunk], grid.select(chunk)), grid.chunks())
+        return [rle for rles in pasted for rle in rles]
 
 
 def areas(rles: Sequence[Rle]) -> np.ndarray:
@@ -158,22 +161,29 @@ def _columns(values: np.ndarray, grid: _PixelGrid) -> tuple[np.ndarray, np.ndarr
     mask, x, left, share = mask[used], x[used], left[used], (cell[used] - left[used]).astype(np.float32)[:, None]
     by_column = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, grid.resolution)
     at = mask * grid.resolution + left
-    return mask, x, by_column[at] * (1 - share) + by_column[at + 1] * share
+    column = by_column[at]
+    column += share * (by_column[at + 1] - column)
+    return mask, x, column
 
 
 def _encode(mask: np.ndarray, position: np.ndarray, num_masks: int, height: int, width: int) -> list[Rle]:
     """Run lengths from the sorted positions (x * height + y) at which masks begin and end."""
     # Of several events at one position of one mask pairs cancel: an empty run, or two runs that touch.
-    key = mask * (height * width + 1) + position
-    first_of_run = np.flatnonzero(np.diff(key, prepend=-1))
-    odd = np.diff(np.append(first_of_run, len(key))) % 2 == 1
+    area = height * width
+    first_of_run = np.flatnonzero(np.diff(mask * (area + 1) + position, prepend=-1))
+    odd = np.diff(first_of_run, append=len(position)) % 2 == 1
     kept = first_of_run[odd]
-    bounds = np.searchsorted(mask[kept], np.arange(num_masks + 1))
-    position, area = position[kept], height * width
-    rles = []
-    for start, stop in itertools.pairwise(bounds):
-        counts = np.diff(position[start:stop], prepend=0, append=area)
-        counts = counts[:-1] if counts[-1] == 0 else counts
-        rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-        rles.append(Rle(size=[height, width], counts=rle["counts"].decode()))
-    return rles
+    ends = np.searchsorted(mask[kept], np.arange(num_masks), "right")
+    # Runs lie between events; the last one of each mask ends with the image, and the first begins with it.
+    events = np.insert(position[kept], ends, area)
+    counts = np.diff(events, prepend=0)
+    ends += np.arange(1, num_masks + 1)
+    counts[ends[:-1]] = events[ends[:-1]]
+    return [_compressed(runs, height, width) for runs in np.split(counts, ends[:-1])]
+
+
+def _compressed(counts: np.ndarray, height: int, width: int) -> Rle:
+    if counts[-1] == 0:  # the mask reaches the last pixel
+        counts = counts[:-1]
+    rle = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    return Rle(size=[height, width], counts=rle["counts"].decode())

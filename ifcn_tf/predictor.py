@@ -12,7 +12,7 @@ import numpy as np
 from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.images import MAX_PIXELS, read_image
-from ifcn_tf.model.constants import with_constant_weights
+from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import Proposer
@@ -39,7 +39,7 @@ class Predictor:
             "precision": model.get_layer("block1_conv1").compute_dtype,
             "proposer": config.to_dict(),
         }
-        self._graph = Proposer(with_constant_weights(model), config).compile()
+        self._graph = Proposer(InferenceModel(model), config).compile()
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
@@ -13,9 +13,31 @@ from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
 from ifcn_tf.images import preprocess
 
 Tensors = dict[str, tf.Tensor]
-#: Maps {"image": float32 [1, H, W, 3], "windows": int32 [1, N, 2]} to {"objectness_logits": [1, N], "mask_logits":
-#: [1, N, m, m]}: `build_instance_fcn`'s model, or any other that scores windows of an image.
-WindowModel = Callable[[Tensors], Tensors]
+
+
+class WindowModel(Protocol):
+    """A model that maps an image and windows to objectness and mask logits, such as `InferenceModel`.
+
+    It is asked in two steps, so that masks are only made for the windows whose objectness deserves it.
+    """
+
+    def features(self, image: tf.Tensor) -> Any:
+        """What the windows of an image share: float32 [1, H, W, 3], preprocessed -> any structure of tensors."""
+
+    def objectness(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+        """Features and windows int32 [N, 2] -> logits, float32 [N]."""
+
+    def masks(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+        """Features and windows int32 [N, 2] -> logits, float32 [N, m, m]."""
+
+
+class _Scale(NamedTuple):
+    """One image of the pyramid."""
+
+    features: Any
+    windows: tf.Tensor  # int32 [n, 2], every window of the image
+    logits: tf.Tensor  # float32 [n], their objectness
+    pixel_hw: tf.Tensor  # float32 [2], pixels of the original image per pixel of this one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,29 +74,38 @@ class Proposer:
                 mask_logits: [n, m, m].
         """
         scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
-        candidates = {name: tf.concat([scale[name] for scale in scales], 0) for name in scales[0]}
-        best = tf.math.top_k(
-            candidates["logits"], tf.minimum(self.config.pre_nms, tf.size(candidates["logits"])), sorted=True
-        ).indices
-        return self._select({name: tf.gather(values, best) for name, values in candidates.items()}, tf.shape(image))
+        return self._select(self._best_windows(scales), tf.shape(image))
 
-    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> Tensors:
-        """Logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4] of every window at one scale."""
+    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
         size = tf.shape(image)[:2]
         height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
+        features = self.model.features(preprocess(image, height, width)[None])
         windows = dense_windows(height, width, self.stride)
-        inputs = {"image": preprocess(image, height, width)[None], "windows": windows[None]}
-        outputs = self.model(inputs)
-        original_px = tf.cast(size / tf.stack([height, width]), tf.float32)  # pixels of `image` per resized pixel
-        corners = window_extent(windows, self.window_cells, self.stride)
-        return {
-            "logits": outputs["objectness_logits"][0],
-            "mask_logits": outputs["mask_logits"][0],
-            "windows_yxyx": tf.concat([tf.cast(corner, tf.float32) * original_px for corner in corners], 1),
-        }
+        pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
+        return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
+
+    def _best_windows(self, scales: list[_Scale]) -> Tensors:
+        """The windows of highest objectness over all scales: logits [n], mask_logits [n, m, m], windows_yxyx [n, 4]."""
+        logits = tf.concat([scale.logits for scale in scales], 0)
+        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
+        offset, candidates = 0, []
+        for scale in scales:
+            count = tf.size(scale.logits)
+            chosen = tf.boolean_mask(best, (best >= offset) & (best < offset + count)) - offset
+            windows = tf.gather(scale.windows, chosen)
+            corners = window_extent(windows, self.window_cells, self.stride)
+            candidates.append(
+                {
+                    "logits": tf.gather(scale.logits, chosen),
+                    "mask_logits": self.model.masks(scale.features, windows),
+                    "windows_yxyx": tf.concat([tf.cast(c, tf.float32) * scale.pixel_hw for c in corners], 1),
+                }
+            )
+            offset += count
+        return {name: tf.concat([scale[name] for scale in candidates], 0) for name in candidates[0]}
 
     def _select(self, candidates: Tensors, image_shape: tf.Tensor) -> Tensors:
-        """Drops empty and small masks, then suppresses duplicates; candidates are sorted by logit."""
+        """Drops empty and small masks, then suppresses duplicates."""
         inside = candidates["mask_logits"] >= _logit(self.config.mask_threshold)
         windows = candidates["windows_yxyx"]
         boxes = tight_boxes(inside, windows)

@@ -1,6 +1,7 @@
 """Prepares annotated photographs for training, as TFRecord shards, or converts them to a COCO json.
 
 python -m pipelines.prepare_data --source=coco --root=coco --split=train2017 --output=prepared/coco
+python -m pipelines.prepare_data --source=shapes --count=1000 --output=prepared/shapes
 python -m pipelines.prepare_data --source=voc --root=VOCdevkit/VOC2012 --split=val --format=coco --output=val.json
 
 What cannot be used is left out, counted and reported.
@@ -18,14 +19,20 @@ from pipelines import _cli
 
 if TYPE_CHECKING:
     from ifcn_tf.data.example import Source
+    from ifcn_tf.data.prepare import Write
 
-SOURCE = flags.DEFINE_enum("source", None, ["coco", "voc"], "Form of the annotations.", required=True)
+SOURCE = flags.DEFINE_enum("source", None, ["coco", "voc", "sbd", "shapes"], "Form of the annotations.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "New folder to write; a json file with --format=coco.", required=True)
 FORMAT = flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "coco"], "What to write.")
 ROOT = flags.DEFINE_string("root", ".", "Folder of the data set, in its own layout.")
-SPLIT = flags.DEFINE_string("split", "train", "Part of the data set: train2017, val, and so on.")
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "COCO json, if not ROOT/annotations/instances_SPLIT.json.")
-IMAGES = flags.DEFINE_string("images", None, "Folder of the photographs of a COCO json, if not ROOT/SPLIT.")
+SPLIT = flags.DEFINE_string("split", "train", "Part of the data set: train2017 or val2014 of COCO; train or val.")
+NAMES = flags.DEFINE_string("names", None, "voc, sbd: text file of image names, if not the split's own list.")
+ANNOTATIONS = flags.DEFINE_string("annotations", None, "coco: json, if not ROOT/annotations/instances_SPLIT.json.")
+IMAGES = flags.DEFINE_string("images", None, "coco: folder of the photographs, if not ROOT/SPLIT.")
+COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
+SEED = flags.DEFINE_integer("seed", 0, "shapes: seed of the scenes.", 0)
+COPY_IMAGES = flags.DEFINE_string("copy_images", None, "With --format=coco: folder into which the images are copied.")
+DOWNLOAD = flags.DEFINE_bool("download", False, "First download the set (coco, voc, sbd) into ROOT and unpack it.")
 STRICT = flags.DEFINE_bool("strict", False, "Stop at the first thing that would be left out.")
 NUM_SHARDS = flags.DEFINE_integer("num_shards", 8, "Number of TFRecord files.", 1)
 WORKERS = flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that load photographs.", 1)
@@ -33,27 +40,41 @@ WORKERS = flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that l
 
 def main() -> None:
     """Flags -> source -> prepared data."""
-    print(f"preparing {SOURCE.value} {SPLIT.value} into {OUTPUT.value}", flush=True)
-    source, output = _open_source(), Path(OUTPUT.value)
-    _cli.import_tensorflow()
-    from ifcn_tf.data.prepare import coco_writer, prepare, records_writer, refuse, tolerate
+    print(f"preparing {SOURCE.value} into {OUTPUT.value}", flush=True)
+    if DOWNLOAD.value:
+        from ifcn_tf.data.download import download
 
-    write = (
-        records_writer(source, output, NUM_SHARDS.value) if FORMAT.value == "tfrecord" else coco_writer(source, output)
-    )
-    report = prepare(source, write, WORKERS.value, refuse if STRICT.value else tolerate)
+        download(SOURCE.value, SPLIT.value, Path(ROOT.value))
+    source = _open_source(Path(ROOT.value), SPLIT.value)
+    _cli.import_tensorflow()
+    from ifcn_tf.data.prepare import prepare, refuse, tolerate
+
+    report = prepare(source, _writer(source, Path(OUTPUT.value)), WORKERS.value, refuse if STRICT.value else tolerate)
     print("\n".join(report.lines()))
 
 
-def _open_source() -> Source:
+def _open_source(root: Path, split: str) -> Source:
     from ifcn_tf.data.sources.coco import coco_source
+    from ifcn_tf.data.sources.sbd import sbd_source
+    from ifcn_tf.data.sources.shapes import shapes_source
     from ifcn_tf.data.sources.voc import voc_source
 
-    root, split = Path(ROOT.value), SPLIT.value
+    if SOURCE.value == "coco":
+        annotations = ANNOTATIONS.value or root / "annotations" / f"instances_{split}.json"
+        return coco_source(Path(annotations), Path(IMAGES.value or root / split))
     if SOURCE.value == "voc":
-        return voc_source(root, split)
-    annotations = ANNOTATIONS.value or root / "annotations" / f"instances_{split}.json"
-    return coco_source(Path(annotations), Path(IMAGES.value or root / split))
+        return voc_source(root, Path(NAMES.value or root / "ImageSets" / "Segmentation" / f"{split}.txt"))
+    if SOURCE.value == "sbd":
+        return sbd_source(root, Path(NAMES.value or root / f"{split}.txt"))
+    return shapes_source(COUNT.value, SEED.value)
+
+
+def _writer(source: Source, output: Path) -> Write:
+    from ifcn_tf.data.prepare import coco_writer, records_writer
+
+    if FORMAT.value == "coco":
+        return coco_writer(source, output, Path(COPY_IMAGES.value) if COPY_IMAGES.value else None)
+    return records_writer(source, output, NUM_SHARDS.value)
 
 
 if __name__ == "__main__":

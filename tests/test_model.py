@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig
 from ifcn_tf.files import UserError
-from ifcn_tf.model.constants import with_constant_weights
+from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.model.layers import Conv2D
 from ifcn_tf.model.precision import dtype_policy
@@ -93,15 +93,23 @@ def test_an_image_shifted_by_8_px_gives_maps_shifted_by_one_cell(narrow):
         np.testing.assert_allclose(there[:, 1:, 2:][inner], here[:, :-1, :-2][inner], rtol=1e-4, atol=1e-5)
 
 
-def test_constant_weights_change_nothing_and_stay_when_the_model_changes():
-    model = build_instance_fcn(ModelConfig(**NARROW), "float32")
-    inputs = {"image": images(1, 90, 70, 3), "windows": np.array([[[3, 4]]], np.int32)}
-    before = model(inputs)
-    frozen = tf.function(with_constant_weights(model))
-    model.get_layer("score_maps").kernel.assign_add(tf.ones_like(model.get_layer("score_maps").kernel))
-    assert not np.allclose(model(inputs)["mask_logits"], before["mask_logits"])
-    for name, value in frozen(inputs).items():
-        np.testing.assert_allclose(value, before[name], rtol=1e-4, atol=1e-5)
+def test_the_inference_model_is_the_model_and_keeps_its_weights():
+    model = build_instance_fcn(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
+    image, windows = images(1, 90, 70, 3), np.array([[3, 4], [11, 8], [0, 0]], np.int32)
+    before = model({"image": image, "windows": windows[None]})
+    frozen = InferenceModel(model)
+    for weight in model.weights:
+        weight.assign_add(tf.ones_like(weight))
+    assert not np.allclose(model({"image": image, "windows": windows[None]})["mask_logits"], before["mask_logits"])
+
+    @tf.function
+    def both():
+        features = frozen.features(tf.constant(image))
+        return frozen.objectness(features, windows), frozen.masks(features, windows)
+
+    objectness, masks = both()
+    np.testing.assert_allclose(objectness, before["objectness_logits"][0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(masks, before["mask_logits"][0], rtol=1e-4, atol=1e-5)
 
 
 def test_weights_are_float32_in_either_precision():

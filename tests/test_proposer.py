@@ -13,7 +13,7 @@ from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.geometry import position_bins, resized_hw
 from ifcn_tf.masks import decode, paste
 from ifcn_tf.model.assembler import OUTSIDE_LOGIT, assemble
-from ifcn_tf.model.constants import with_constant_weights
+from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.predictor import load
 from ifcn_tf.proposer import Proposer, tight_boxes
@@ -37,6 +37,22 @@ def blobs(inputs):
     logits = tf.minimum(rows[..., :, None], columns[..., None, :])
     logits = tf.where(inside_map[0][..., :, None] & inside_map[1][..., None, :], logits, OUTSIDE_LOGIT)
     return {"objectness_logits": 3 * tf.sin(phase * 0.9), "mask_logits": logits}
+
+
+class Windowed:
+    """A `WindowModel` around a function of (image, windows) that returns all logits at once."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def features(self, image):
+        return image
+
+    def objectness(self, image, windows):
+        return self.function({"image": image, "windows": windows[None]})["objectness_logits"][0]
+
+    def masks(self, image, windows):
+        return self.function({"image": image, "windows": windows[None]})["mask_logits"][0]
 
 
 def propose_slowly(model, image, config):
@@ -89,7 +105,7 @@ def iou(a, b):
 def test_equals_the_slow_version(size_hw, settings):
     config = ProposerConfig(**{"shorter_sides": (50, 75, 110), "num_proposals": 200, "nms_iou": 0.79, **settings})
     image = np.zeros((*size_hw, 3), np.uint8)
-    found = Proposer(blobs, config).compile()(image)
+    found = Proposer(Windowed(blobs), config).compile()(image)
     expected = propose_slowly(blobs, image, config)
     assert len(expected) == len(found["scores"]) > 10
     logits, boxes, windows, masks = (np.array(column) for column in zip(*expected, strict=True))
@@ -111,7 +127,7 @@ def test_nothing_found_is_an_empty_answer():
         count = tf.shape(inputs["windows"])[1]
         return {"objectness_logits": tf.ones([1, count]), "mask_logits": tf.fill([1, count, 21, 21], -5.0)}
 
-    found = Proposer(empty, ProposerConfig()).compile()(np.zeros((40, 50, 3), np.uint8))
+    found = Proposer(Windowed(empty), ProposerConfig()).compile()(np.zeros((40, 50, 3), np.uint8))
     assert {name: value.shape[0] for name, value in found.items()} == dict.fromkeys(found, 0)
 
 
@@ -124,7 +140,9 @@ def test_a_model_with_other_windows_and_masks_fits():
         return {"objectness_logits": tf.cast(tf.range(count), tf.float32)[None], "mask_logits": full}
 
     config = ProposerConfig(shorter_sides=(320,), nms_iou=1.0)
-    found = Proposer(deepmask, config, stride=16, window_cells=14).compile()(np.zeros((320, 480, 3), np.uint8))
+    found = Proposer(Windowed(deepmask), config, stride=16, window_cells=14).compile()(
+        np.zeros((320, 480, 3), np.uint8)
+    )
     assert found["mask_logits"].shape == (600, 56, 56)  # 20 x 30 windows
     # The last window (19, 29) covers (19 - 7) * 16 .. (19 + 7) * 16 px and (29 - 7) * 16 .. (29 + 7) * 16 px.
     np.testing.assert_allclose(found["windows_yxyx"][0], [192, 352, 416, 576])
@@ -133,11 +151,12 @@ def test_a_model_with_other_windows_and_masks_fits():
 def test_one_trace_serves_all_sizes():
     traces = []
 
-    def counted(inputs):
-        traces.append(1)
-        return blobs(inputs)
+    class Counted(Windowed):
+        def features(self, image):
+            traces.append(1)
+            return image
 
-    graph = Proposer(counted, ProposerConfig(shorter_sides=(40, 60))).compile()
+    graph = Proposer(Counted(blobs), ProposerConfig(shorter_sides=(40, 60))).compile()
     assert len(traces) == 2  # one a scale
     for size in ((30, 40), (41, 33), (8, 8), (1, 1), (3, 90), (64, 64), (50, 20), (77, 13), (20, 21), (9, 99)):
         graph(np.zeros((*size, 3), np.uint8))
@@ -156,7 +175,7 @@ def photograph(height, width, seed=0):
 
 def test_an_image_shifted_by_8_px_gives_masks_shifted_by_8_px(narrow):
     config = ProposerConfig(shorter_sides=(488,), num_proposals=4000, nms_iou=1.0)  # every window is kept
-    graph = Proposer(with_constant_weights(narrow), config).compile()
+    graph = Proposer(InferenceModel(narrow), config).compile()
     scene = photograph(496, 504)
     masks = []
     for found in (graph(scene[8:, 16:]), graph(scene[:-8, :-16])):
@@ -196,7 +215,7 @@ def test_touching_objects_come_out_as_two_masks(k, separate):
         return {"objectness_logits": 3 - tf.reduce_min(distance, -1), "mask_logits": masks}
 
     config = ProposerConfig(shorter_sides=(320,), num_proposals=2, nms_iou=0.8)
-    found = Proposer(model, config).compile()(np.zeros((320, 320, 3), np.uint8))
+    found = Proposer(Windowed(model), config).compile()(np.zeros((320, 320, 3), np.uint8))
     rles = paste(found["mask_logits"].numpy(), found["windows_yxyx"].numpy(), (320, 320), 0.5)
     masks = decode(rles, (320, 320))
     truth = np.zeros((2, 320, 320), bool)

@@ -1,1 +1,1 @@
-"""Measurements of speed and memory."""
+"""Speed and memory, measured where the code runs; `python -m pipelines.benchmark` prints them as JSON lines."""

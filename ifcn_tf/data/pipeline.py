@@ -105,6 +105,6 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
 def image_of(record: Tensors, view: View) -> tf.Tensor:
     """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
     image = tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
-    image = tf.cond(view.flipped, lambda: image[:, ::-1], lambda: image)
+    image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     return preprocess(image, height, width)

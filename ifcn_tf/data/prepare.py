@@ -14,7 +14,7 @@ from ifcn_tf.data.coco_json import write_coco
 from ifcn_tf.data.example import Example, Loaded, Problem, Source
 from ifcn_tf.data.parallel import run_jobs
 from ifcn_tf.data.records import Writer, new_folder
-from ifcn_tf.files import UserError
+from ifcn_tf.files import UserError, atomic_write
 
 #: Places of each kind of problem that a report quotes.
 _QUOTED = 5
@@ -101,7 +101,8 @@ def _checked(results: Iterable[Loaded], report: Report, on_problem: Callable[[Pr
         if loaded.example is not None:
             yield loaded.example
     if not report.images:
-        raise UserError(f"no image could be used. {' '.join(line.strip() for line in list(report.lines())[1:3])}")
+        reasons = "; ".join(f"{e['count']} x {kind}, as {e['examples'][0]}" for kind, e in report.problems.items())
+        raise UserError(f"no image could be used: {reasons or 'the source lists none'}.")
 
 
 def records_writer(source: Source, output: Path, num_shards: int) -> Write:
@@ -123,9 +124,17 @@ def records_writer(source: Source, output: Path, num_shards: int) -> Write:
     return write
 
 
-def coco_writer(source: Source, output: Path) -> Write:
-    """Writes a COCO json; see `write_coco`."""
-    return lambda examples, report: write_coco(examples, source.categories, output)
+def coco_writer(source: Source, output: Path, images: Path | None = None) -> Write:
+    """Writes a COCO json, and the images into the folder `images` if given; see `write_coco`."""
+
+    def copied(examples: Iterable[Example]) -> Iterator[Example]:
+        for example in examples:
+            if images is not None:
+                with atomic_write(images / example.file_name, "wb") as file:
+                    file.write(example.encoded)
+            yield example
+
+    return lambda examples, report: write_coco(copied(examples), source.categories, output)
 
 
 class _Rate(ProgressColumn):

@@ -6,6 +6,7 @@ TensorFlow operations only; nothing depends on the number of pixels of a mask, b
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -196,16 +197,18 @@ def mask_targets(objects: Objects, view: View, windows: tf.Tensor, owners: tf.Te
 def _cells(
     objects: Objects, view: View, numbers: tf.Tensor, first: tf.Tensor, side: int, config: DataConfig
 ) -> tf.Tensor:
-    """Masks on squares of cells, bool [u, side, side]; `first` int64 [u, 2] is the top left cell of each square."""
-    samples = config.samples_a_cell
-    steps = (tf.cast(tf.range(side * samples), tf.float64) + 0.5) * (STRIDE / samples)
+    """Masks on squares of cells, bool [u, side, side]; `first` int64 [u, 2] is the top left cell of each square.
+
+    The mask is looked up at the centre of every pixel of the view; their average stands for that over the cell's area.
+    """
+    pixels = tf.cast(tf.range(side * STRIDE), tf.float64) + 0.5
     y, x = (
-        original_pixels(tf.cast(first[:, axis : axis + 1] * STRIDE, tf.float64) + steps, axis, objects, view)
+        original_pixels(tf.cast(first[:, axis : axis + 1] * STRIDE, tf.float64) + pixels, axis, objects, view)
         for axis in (0, 1)
     )
     covered = covers(objects, numbers[:, None, None], y[:, :, None], x[:, None, :])
-    by_cell = tf.reshape(tf.cast(covered, tf.int32), [-1, side, samples, side, samples])
-    return tf.reduce_sum(by_cell, [2, 4]) >= tf.cast(tf.math.ceil(config.mask_coverage * samples**2), tf.int32)
+    by_cell = tf.reshape(tf.cast(covered, tf.int32), [-1, side, STRIDE, side, STRIDE])
+    return tf.reduce_sum(by_cell, [2, 4]) >= math.ceil(config.mask_coverage * STRIDE**2)
 
 
 def training_targets(objects: Objects, view: View, config: DataConfig, seed: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -19,7 +19,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
-from ifcn_tf.data.sources.common import ImageLeftOutError, read_image
+from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image
 from ifcn_tf.files import UserError
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
@@ -133,7 +133,7 @@ def _instance(annotation: dict[str, Any], size_hw: tuple[int, int], known: froze
         raise _ObjectLeftOutError("unknown category", f"category {category} is not listed")
     mask = decode_segmentation(annotation.get("segmentation"), size_hw)
     area = int(mask.sum())
-    if area < 2:
+    if area < MIN_AREA:
         raise _ObjectLeftOutError("empty or one-pixel mask", f"{area} px")
     return Instance(
         counts_of(mask), int(category), bool(annotation.get("iscrowd", 0)), float(annotation.get("area", area))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.data.example import Instance, Problem, counts_of
-from ifcn_tf.files import UserError
+from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
+from ifcn_tf.files import read_text
 
 #: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
 VOC_CATEGORIES = {
@@ -38,6 +40,11 @@ VOC_CATEGORIES = {
 }
 #: Pixels of VOC's label images that belong to nothing in particular, mostly along outlines.
 VOID = 255
+#: Smaller masks are left out [px]: nothing can be learned from one pixel.
+MIN_AREA = 2
+
+#: Reads a label image, int [H, W]; raises ImageLeftOutError.
+OpenLabels = Callable[[], np.ndarray]
 
 
 class ImageLeftOutError(Exception):
@@ -70,55 +77,53 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
         raise ImageLeftOutError("unreadable image", f"{path}: {error}") from error
 
 
-def read_names(path: Path) -> tuple[list[str], list[Problem]]:
-    """Reads a list of names, one a line; repeated ones are left out and reported."""
-    try:
-        names = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except OSError as error:
-        raise UserError(f"cannot read the list {path}: {error.strerror or error}; choose another split.") from error
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    return list(dict.fromkeys(names)), [Problem("duplicate id", f"{path}: {name}") for name in repeated]
-
-
-def objects_of_label_images(
-    instances: np.ndarray, classes: np.ndarray, size_hw: tuple[int, int], name: str
-) -> tuple[list[Instance], list[Problem]]:
-    """Splits a pair of label images into objects.
+def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict[int, str]) -> Source:
+    """A source that loads the images of a list by name.
 
     Args:
-        instances: integers [H, W]: 0 background, VOID, else the number of the object.
-        classes: integers [H, W]: the category of each pixel.
-        size_hw: size of the photograph [px].
-        name: stands in the reports.
+        names: text file, one name a line; repeated ones are reported and loaded once.
+        load: can be pickled.
+        categories: names by id.
 
     Raises:
-        ImageLeftOutError: a label image has another size than the photograph.
+        UserError: the list cannot be read.
     """
-    for labels in (instances, classes):
-        if labels.shape != size_hw:
-            raise ImageLeftOutError("mask of another size", f"{name}: labels {labels.shape}, image {size_hw}")
+    listed = [line.split()[0] for line in read_text(names).splitlines() if line.strip()]
+    repeated = [name for name, count in Counter(listed).items() if count > 1]
+    problems = tuple(Problem("duplicate id", f"{names}: {name}") for name in repeated)
+    jobs: list[Job] = [functools.partial(load, name) for name in dict.fromkeys(listed)]
+    jobs += [functools.partial(Loaded, None, problems)] if problems else []
+    return Source(categories, len(jobs), jobs)
+
+
+def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabels) -> Loaded:
+    """Loads a photograph whose objects are in a pair of label images, int [H, W].
+
+    Args:
+        path: the photograph; its stem is the example's `source_id`.
+        open_instances: the number of the object at each pixel; 0 is background, VOID no object.
+        open_classes: the category of each pixel.
+    """
+    try:
+        encoded, size_hw = read_image(path)
+        instances, classes = open_instances(), open_classes()
+        for labels in (instances, classes):
+            if labels.shape != size_hw:
+                raise ImageLeftOutError("mask of another size", f"{path}: labels {labels.shape}, image {size_hw}")
+    except ImageLeftOutError as error:
+        return Loaded(None, (error.problem,))
     objects, problems = [], []
     for number in np.setdiff1d(instances, [0, VOID]).tolist():
-        mask = instances == number
-        area = int(mask.sum())
-        category = int(np.bincount(classes[mask]).argmax())
-        if category not in VOC_CATEGORIES:
-            problems.append(Problem("unknown category", f"{name}: object {number} has category {category}"))
-        elif area < 2:
-            problems.append(Problem("empty or one-pixel mask", f"{name}: object {number}"))
-        else:
-            objects.append(Instance(counts_of(mask), category, False, float(area)))
-    return objects, problems
+        found = _labelled_object(instances == number, classes, f"{path}: object {number}")
+        (problems if isinstance(found, Problem) else objects).append(found)  # type: ignore[attr-defined]
+    return Loaded(Example(path.stem, path.name, encoded, size_hw, tuple(objects)), tuple(problems))
 
 
-def open_labels(path: Path) -> np.ndarray:
-    """Reads a label image: a PNG whose palette indices or grey values are the labels, as int [H, W]."""
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise ImageLeftOutError(
-                    "malformed mask", f"{path}: an image of labels has one channel, not {image.mode}"
-                )
-            return np.asarray(image).astype(np.int64)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageLeftOutError("missing mask", f"{path}: {error}") from error
+def _labelled_object(mask: np.ndarray, classes: np.ndarray, where: str) -> Instance | Problem:
+    area = int(mask.sum())
+    category = int(np.bincount(classes[mask]).argmax())
+    if category not in VOC_CATEGORIES:
+        return Problem("unknown category", f"{where} has category {category}")
+    if area < MIN_AREA:
+        return Problem("empty or one-pixel mask", f"{where} has {area} px")
+    return Instance(counts_of(mask), category, False, float(area))

@@ -1,4 +1,4 @@
-"""PASCAL VOC's segmentations: SegmentationObject and SegmentationClass, one PNG each a photograph.
+"""PASCAL VOC's segmentations: two PNG label images a photograph.
 
 Layout of VOC 2007 to 2012: JPEGImages/, SegmentationObject/, SegmentationClass/ and ImageSets/Segmentation/SPLIT.txt.
 """
@@ -8,32 +8,40 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from ifcn_tf.data.example import Example, Loaded, Source
-from ifcn_tf.data.sources.common import (
-    VOC_CATEGORIES,
-    ImageLeftOutError,
-    objects_of_label_images,
-    open_labels,
-    read_image,
-    read_names,
-)
+import numpy as np
+from PIL import Image
+
+from ifcn_tf.data.example import Loaded, Source
+from ifcn_tf.data.sources.common import VOC_CATEGORIES, ImageLeftOutError, load_labelled, source_of_names
 
 
-def voc_source(root: Path, split: str) -> Source:
-    """Opens a split, for example "train" or "val"; raises UserError where its list is missing."""
-    names, problems = read_names(root / "ImageSets" / "Segmentation" / f"{split}.txt")
-    jobs = [functools.partial(_load, root, name) for name in names]
-    repeated = [functools.partial(Loaded, None, tuple(problems))] if problems else []
-    return Source(VOC_CATEGORIES, len(jobs) + len(repeated), [*jobs, *repeated])
+def voc_source(root: Path, names: Path) -> Source:
+    """Opens the photographs of a list.
+
+    Args:
+        root: holds JPEGImages/, SegmentationObject/ and SegmentationClass/.
+        names: text file, one name a line.
+
+    Raises:
+        UserError: the list cannot be read.
+    """
+    return source_of_names(names, functools.partial(_load, root), VOC_CATEGORIES)
 
 
 def _load(root: Path, name: str) -> Loaded:
-    path = root / "JPEGImages" / f"{name}.jpg"
+    instances = functools.partial(_open_png, root / "SegmentationObject" / f"{name}.png")
+    classes = functools.partial(_open_png, root / "SegmentationClass" / f"{name}.png")
+    return load_labelled(root / "JPEGImages" / f"{name}.jpg", instances, classes)
+
+
+def _open_png(path: Path) -> np.ndarray:
+    """Palette indices (or grey values) of a PNG, int [H, W]."""
     try:
-        encoded, size_hw = read_image(path)
-        instances = open_labels(root / "SegmentationObject" / f"{name}.png")
-        classes = open_labels(root / "SegmentationClass" / f"{name}.png")
-        objects, problems = objects_of_label_images(instances, classes, size_hw, name)
-    except ImageLeftOutError as error:
-        return Loaded(None, (error.problem,))
-    return Loaded(Example(name, path.name, encoded, size_hw, tuple(objects)), tuple(problems))
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.mode not in ("P", "L"):
+                raise ImageLeftOutError("malformed mask", f"{path}: labels have one channel, not {image.mode}")
+            return np.asarray(image).astype(np.int64)
+    except FileNotFoundError as error:
+        raise ImageLeftOutError("missing mask", f"{path}: no such file") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageLeftOutError("malformed mask", f"{path}: {error}") from error

@@ -1,0 +1,153 @@
+"""From encoded bytes to run lengths: how long each step takes, beside the bare network."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
+from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
+from ifcn_tf.geometry import resized_hw
+from ifcn_tf.images import preprocess, read_image
+from ifcn_tf.model.inference import InferenceModel, with_constant_weights
+from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.predictor import Predictor
+from ifcn_tf.proposals import Proposals
+from ifcn_tf.proposer import Proposer, Tensors
+from ifcn_tf.weights import load_backbone, load_weights
+
+SIZE_HW = (480, 640)
+_TEN_SIZES = (
+    *((480, 640), (375, 500), (640, 427), (333, 500), (500, 500)),
+    *((426, 640), (640, 640), (240, 320), (600, 400), (360, 640)),
+)
+Row = dict[str, Any]
+
+
+def run(
+    photograph: Path, weights: Path | None, backbone_weights: str | None, precision: Precision, rounds: int
+) -> Iterator[Row]:
+    """Measures one 480 x 640 photograph at six scales with 1,000 proposals.
+
+    Args:
+        photograph: resized to 480 x 640 and written as a JPEG.
+        weights: of the whole network, or None.
+        backbone_weights: without `weights`: of the trunk, or None for random ones.
+        precision: of the convolutions.
+        rounds: how often everything is timed; medians are reported.
+
+    Yields:
+        Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
+    """
+    config, model = ProposerConfig(), build_instance_fcn(ModelConfig(), precision)
+    if weights:
+        load_weights(model, weights)
+    elif backbone_weights:
+        load_backbone(model, backbone_weights)
+    image = _resized(read_image(photograph), SIZE_HW)
+    predictor = Predictor(model, config)
+    with tempfile.TemporaryDirectory() as folder:
+        encoded = Path(folder) / "photograph.jpg"
+        Image.fromarray(image).save(encoded, quality=92)
+        yield from _memory(predictor, encoded, image)
+        yield from _times(predictor, model, encoded, image, rounds)
+
+
+def _memory(predictor: Predictor, encoded: Path, image: np.ndarray) -> Iterator[Row]:
+    for _ in range(3):
+        predictor.propose(encoded)
+    yield {"memory": "peak, one size", "gib": peak_gib()}
+    after = []
+    for _ in range(4):
+        for size in _TEN_SIZES:
+            predictor.propose(_resized(image, size))
+        after.append(resident_gib())
+    yield {
+        "memory": "ten sizes in a row, four times",
+        "peak_gib": peak_gib(),
+        "growth_gib": round(after[-1] - after[0], 3),
+    }
+
+
+def _times(predictor: Predictor, model: keras.Model, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
+    config = predictor.config
+    sizes = [resized_hw(*SIZE_HW, side, config.longer_side_limit) for side in config.shorter_sides]
+    seconds = in_turn(_steps(predictor, model, encoded, image, sizes), rounds)
+    yield {
+        "step": "whole",
+        "ms": median_ms(seconds["whole"]),
+        "bare_network_ms": median_ms(seconds["network"]),
+        "ratio": median_ratio(seconds["whole"], seconds["network"]),
+        "proposals": len(predictor.propose(encoded)),
+    }
+    yield from ({"step": name, "ms": median_ms(values)} for name, values in seconds.items() if name != "whole")
+    gflop = sum(_flop(model, "block5_conv3", *size) for size in sizes) / 1e9
+    yield {"trunk_gflop": round(gflop), "trunk_gflop_per_s": round(gflop / median_ms(seconds["trunk"]) * 1000)}
+
+
+def _steps(
+    predictor: Predictor, model: keras.Model, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
+) -> dict[str, Callable[[], Any]]:
+    """The whole, and its parts one by one, each on the results of the part before."""
+    resize = tf.function(lambda pixels: [preprocess(pixels, *size)[None] for size in sizes])
+    inputs = resize(image)
+    trunk = _on_all_scales(model, ["block5_conv3"], inputs)
+    network = _on_all_scales(model, ["score_maps", "objectness_map"], inputs)
+    known = _KnownMaps(model, network())
+    after_network = Proposer(known, predictor.config).compile()
+    found = {name: value.numpy() for name, value in after_network(tf.constant(image)).items()}
+    return {
+        "whole": lambda: predictor.propose(encoded),
+        "network": network,
+        "trunk": trunk,
+        "decode": lambda: predictor.read(encoded),
+        "resize": lambda: resize(image),
+        "assemble, boxes, NMS": lambda: after_network(tf.constant(image)),
+        "paste and RLE": lambda: Proposals.from_windows(
+            found["scores"], found["windows_yxyx"], found["mask_logits"], SIZE_HW, predictor.config.mask_threshold
+        ),
+    }
+
+
+def _on_all_scales(model: keras.Model, layers: list[str], inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:
+    """The network up to some layers, weights as constants, on all inputs in one graph."""
+    part = keras.Model(model.input["image"], [model.get_layer(name).output for name in layers])
+    constant = with_constant_weights(part)
+    graph = tf.function(lambda *images: [constant(image) for image in images])
+    concrete = graph.get_concrete_function(*[tf.TensorSpec([1, None, None, 3])] * len(inputs))
+    return lambda: concrete(*inputs)
+
+
+class _KnownMaps(InferenceModel):
+    """A model that knows the maps of each scale already, in the order in which it is asked."""
+
+    def __init__(self, model: keras.Model, maps: list[Any]) -> None:
+        super().__init__(model)
+        self._maps = itertools.cycle(maps)
+
+    def features(self, image: tf.Tensor) -> Tensors:
+        score_maps, objectness_map = next(self._maps)
+        return {"score_maps": score_maps, "objectness_map": objectness_map}
+
+
+def _flop(model: keras.Model, last_layer: str, height: int, width: int) -> int:
+    """Multiplications and additions of the convolutions up to a layer."""
+    total, layers = 0, [layer for layer in model.layers if layer.weights]
+    names = [layer.name for layer in layers]
+    for layer in layers[: names.index(last_layer) + 1]:
+        stride = 2 ** min(int(layer.name[5]) - 1, 3)
+        total += 2 * math.prod(layer.kernel.shape) * -(-height // stride) * -(-width // stride)
+    return total
+
+
+def _resized(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    return tf.cast(tf.image.resize(image, size_hw), tf.uint8).numpy()

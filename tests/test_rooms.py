@@ -1,0 +1,67 @@
+"""Who may import whom: the table of WORKSPACE.md, read from the imports themselves."""
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for folder in ("ifcn_tf", "pipelines") for path in (ROOT / folder).rglob("*.py"))
+
+#: What each module of the library may import from it; modules that are not named may import anything below `pipelines`.
+MAY_IMPORT = {
+    "files": set(),
+    "geometry": set(),
+    "masks": {"geometry"},
+    "config": {"files"},
+    "images": {"files"},
+    "model": {"model", "config", "files", "geometry"},
+    "proposer": {"config", "geometry", "images"},
+    "proposals": {"masks"},
+    "weights": {"config", "files"},
+    "visualize": {"proposals", "geometry", "masks"},
+    "output": {"files", "proposals", "visualize"},
+    "batch": {"files", "output", "proposals"},
+}
+#: Parts that light clients and evaluation use: they must not pull in TensorFlow.
+WITHOUT_TENSORFLOW = ("files", "geometry", "masks", "config", "proposals", "visualize", "output", "batch")
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module if node.module != "ifcn_tf" else f"ifcn_tf.{node.names[0].name}"
+
+
+def room(path):
+    return path.relative_to(ROOT / "ifcn_tf").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_keep_to_the_map(path):
+    names = set(imports(path))
+    in_library = path.is_relative_to(ROOT / "ifcn_tf")
+    if in_library:
+        assert not {name for name in names if name.startswith(("absl", "pipelines"))}
+        own = {name.split(".")[1] for name in names if name.startswith("ifcn_tf.")}
+        assert own <= MAY_IMPORT.get(room(path), own)
+        if room(path) in WITHOUT_TENSORFLOW:
+            assert not {name for name in names if name.split(".")[0] in ("tensorflow", "keras")}
+    else:
+        assert not {name for name in names if name.startswith("pipelines.")}
+
+
+def test_requirements_name_everything_that_is_imported():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stated = (ROOT / "requirements.txt").read_text().splitlines()
+    stated += [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    packages = {match[0] for line in stated if (match := re.match(r"[a-z][a-z0-9-]*", line))}
+    top = {name.split(".")[0] for path in SOURCES for name in imports(path)}
+    ours = {"ifcn_tf", "pipelines", *sys.stdlib_module_names}
+    package_of = {"absl": "absl-py", "PIL": "pillow"}
+    assert {package_of.get(name, name) for name in top - ours} <= packages
