@@ -1,0 +1,1 @@
+"""Average recall of object proposals: truth, matching, measures and reports."""

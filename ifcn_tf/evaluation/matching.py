@@ -1,0 +1,192 @@
+"""Which proposal recalls which object: the one step that pycocotools, or a faster evaluator, is asked to do.
+
+Detections are matched greedily, best score first, each to the free object of highest IoU. So whether a proposal is
+matched depends on better proposals only, and one run with the most proposals holds the answer for any smaller number:
+an object is recalled at N if the proposal that is matched to it ranks among the first N.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from ifcn_tf.files import UserError
+from ifcn_tf.masks import Rle
+
+#: COCO's ten IoU thresholds, and 1, which only Hosang's integral uses.
+THRESHOLDS = np.append(np.linspace(0.5, 0.95, 10), 1.0)
+#: Size classes by area [px^2], inclusive as in pycocotools.
+SIZES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+#: Rank of an object that no proposal recalls.
+NEVER = np.iinfo(np.int32).max
+
+#: Masks, or boxes as float64 [n, 4] (x, y, width, height).
+Regions = list[Rle] | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One image as a matcher sees it: G objects and D proposals, best first, both masks or both boxes."""
+
+    objects: Regions
+    areas: np.ndarray
+    crowd: np.ndarray
+    proposals: Regions
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """What a matcher says of one image.
+
+    Attributes:
+        ranks: int32 [sizes, G, thresholds], rank (from 0) of the proposal that recalls the object, or NEVER. An object
+            outside of a size class, or a crowd, has no meaningful rank there.
+        ious: float64 [D, G]; of a crowd, the part of the proposal that lies in it.
+    """
+
+    ranks: np.ndarray
+    ious: np.ndarray
+
+
+#: Matches images independently of each other.
+Matcher = Callable[[Sequence[Case]], list[Match]]
+
+
+def in_sizes(areas: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """Which objects count in which size class, bool [sizes, G]."""
+    return np.array([(low <= areas) & (areas <= high) & ~crowd for low, high in SIZES.values()])
+
+
+def match_with_pycocotools(cases: Sequence[Case]) -> list[Match]:
+    """The reference: COCOeval as it is."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO()
+        truth.dataset = _truth_dataset(cases)
+        truth.createIndex()
+        found = _detections(cases, [range(len(case.proposals)) for case in cases])
+        if not found:
+            return [_no_match(case) for case in cases]
+        evaluation = COCOeval(truth, truth.loadRes(found), _iou_type(cases))
+        evaluation.params.useCats = 0
+        evaluation.params.maxDets = [max(len(case.proposals) for case in cases)]
+        evaluation.params.iouThrs = THRESHOLDS
+        evaluation.params.areaRng = [list(limits) for limits in SIZES.values()]
+        evaluation.params.areaRngLbl = list(SIZES)
+        evaluation.evaluate()
+    ious = [np.reshape(evaluation.ious[i + 1, -1], (len(c.proposals), len(c.objects))) for i, c in enumerate(cases)]
+    ranks = _ranks(evaluation.evalImgs, cases, [np.arange(len(case.proposals)) for case in cases])
+    return [Match(*pair) for pair in zip(ranks, ious, strict=True)]
+
+
+def match_with_hotcoco(cases: Sequence[Case]) -> list[Match]:
+    """The same numbers faster: hotcoco matches those proposals only that reach the lowest threshold with an object.
+
+    A proposal below it can be matched to nothing, and the ranks of the others are kept.
+
+    Raises:
+        UserError: hotcoco is not installed.
+    """
+    hotcoco = _import_hotcoco()
+    ious = [_ious(case) for case in cases]
+    chosen = [np.flatnonzero((iou >= THRESHOLDS[0]).any(1)) for iou in ious]
+    found = _detections(cases, chosen)
+    if not found:
+        return [Match(_empty_ranks(case), iou) for case, iou in zip(cases, ious, strict=True)]
+    truth = hotcoco.COCO(_truth_dataset(cases))
+    evaluation = hotcoco.COCOeval(truth, truth.load_res(found), _iou_type(cases))
+    params = evaluation.params
+    params.use_cats = False
+    params.max_dets = [max(map(len, chosen))]
+    params.iou_thrs = THRESHOLDS.tolist()
+    params.area_rng = [list(limits) for limits in SIZES.values()]
+    params.area_rng_lbl = list(SIZES)
+    evaluation.params = params
+    evaluation.evaluate()
+    return [Match(*pair) for pair in zip(_ranks(evaluation.eval_imgs, cases, chosen), ious, strict=True)]
+
+
+#: Matchers by the name that --backend takes.
+MATCHERS: dict[str, Matcher] = {"pycocotools": match_with_pycocotools, "fast": match_with_hotcoco}
+
+
+def _import_hotcoco() -> Any:
+    try:
+        return importlib.import_module("hotcoco")
+    except ImportError as error:
+        raise UserError("--backend=fast needs hotcoco: pip install 'ifcn-tf[fast]'.") from error
+
+
+def _iou_type(cases: Sequence[Case]) -> str:
+    return "segm" if isinstance(cases[0].objects, list) else "bbox"
+
+
+def _ious(case: Case) -> np.ndarray:
+    if not (len(case.proposals) and len(case.objects)):
+        return np.zeros((len(case.proposals), len(case.objects)))
+    return coco_mask.iou(case.proposals, case.objects, case.crowd.tolist())
+
+
+def _no_match(case: Case) -> Match:
+    return Match(_empty_ranks(case), _ious(case))
+
+
+def _truth_dataset(cases: Sequence[Case]) -> dict[str, Any]:
+    """COCO's form of the objects: ids from 1, since 0 means "no match"; one category, so that no proposal is lost."""
+    annotations: list[dict[str, Any]] = []
+    for i, case in enumerate(cases):
+        for region, area, crowd in zip(case.objects, case.areas.tolist(), case.crowd.tolist(), strict=True):
+            entry = {"id": len(annotations) + 1, "image_id": i + 1, "category_id": 1, "iscrowd": int(crowd)}
+            annotations.append(entry | {"area": area} | _region(region))
+    images = [{"id": i + 1, **_image_size(case)} for i, case in enumerate(cases)]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}], "info": {}}
+
+
+def _detections(cases: Sequence[Case], chosen: Sequence[Sequence[int] | np.ndarray]) -> list[dict[str, Any]]:
+    """COCO's form of chosen proposals; falling scores stand for their ranks, and ids follow their order from 1.
+
+    Masks come without `bbox`, or pycocotools would take areas from the boxes.
+    """
+    return [
+        {"image_id": i + 1, "category_id": 1, "score": -float(rank), **_region(case.proposals[rank])}
+        for i, (case, ranks) in enumerate(zip(cases, chosen, strict=True))
+        for rank in ranks
+    ]
+
+
+def _region(region: Any) -> dict[str, Any]:
+    return {"segmentation": region} if isinstance(region, dict) else {"bbox": region.tolist()}
+
+
+def _image_size(case: Case) -> dict[str, int]:
+    if isinstance(case.objects, list) and case.objects:
+        height, width = case.objects[0]["size"]
+        return {"height": height, "width": width}
+    return {"height": 1, "width": 1}
+
+
+def _ranks(eval_imgs: Sequence[Any], cases: Sequence[Case], chosen: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Ranks from `evalImgs`: for each image and size class the detection matched to each object, 0 for none."""
+    # Detection id d is proposal `rank_of[d]` of its image; annotation ids of image i begin at `first_object[i]`.
+    rank_of = np.concatenate([[NEVER], *chosen]).astype(np.int64)
+    first_object = np.cumsum([1] + [len(case.objects) for case in cases])
+    ranks = [_empty_ranks(case) for case in cases]
+    numbers = {limits: number for number, limits in enumerate(SIZES.values())}
+    for entry in filter(None, eval_imgs):
+        image = entry["image_id"] - 1
+        objects = np.asarray(entry["gtIds"], np.int64) - first_object[image]
+        matches = np.asarray(entry["gtMatches"], np.int64).reshape(len(THRESHOLDS), len(objects))
+        ranks[image][numbers[tuple(entry["aRng"])], objects] = rank_of[matches].T
+    return ranks
+
+
+def _empty_ranks(case: Case) -> np.ndarray:
+    return np.full((len(SIZES), len(case.objects), len(THRESHOLDS)), NEVER, np.int32)

@@ -1,0 +1,143 @@
+"""From files to files: what the command does once its flags are read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ifcn_tf.config import EvaluationConfig
+from ifcn_tf.evaluate import evaluate
+from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image_rows
+from ifcn_tf.evaluation.evaluated import Evaluation
+from ifcn_tf.evaluation.matching import Matcher
+from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
+from ifcn_tf.evaluation.protocols import PUBLISHED, apply_protocol
+from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
+from ifcn_tf.evaluation.truth import Truth, read_coco
+from ifcn_tf.evaluation.voc import read_voc
+from ifcn_tf.files import UserError, write_json
+from ifcn_tf.plots import import_pyplot, write_plots
+from ifcn_tf.results import read_results
+
+#: A table of three recalls with their intervals needs so many columns, where the output is no terminal.
+_CONSOLE_WIDTH = 160
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """What to make of an evaluation besides the table on the terminal.
+
+    Attributes:
+        folder: of metrics.json, metrics.csv and the plots.
+        published: a key of PUBLISHED, or None.
+        show: folder of pictures, or None.
+        photographs: folder of the images, or None where the truth knows it.
+        tensorboard: folder of event files, or None.
+        step: of the TensorBoard scalars.
+    """
+
+    folder: Path
+    published: str | None = None
+    show: Path | None = None
+    photographs: Path | None = None
+    tensorboard: Path | None = None
+    step: int = 0
+
+
+def read_truth(annotations: str | None, voc_root: str | None, split: str, protocol: str | None) -> Truth:
+    """Reads COCO annotations or a VOC or SBD folder, whichever is given; raises UserError unless it is exactly one."""
+    if (annotations is None) == (voc_root is None):
+        raise UserError("give the truth: either --annotations=FILE.json, or --voc_root=DIR with --split=NAME.")
+    truth = read_coco(annotations) if annotations is not None else read_voc(str(voc_root), split)
+    return (apply_protocol(protocol, truth) if protocol else truth).require_objects()
+
+
+def method_names(patterns: Sequence[str]) -> dict[str, str]:
+    """Names of methods, to the files of their proposals: file names without suffix, or paths where those are equal."""
+    stems = [pattern.removesuffix(".gz").removesuffix(".json") for pattern in patterns]
+    short = [Path(stem).name for stem in stems]
+    names = short if len(set(short)) == len(short) else stems
+    if len(set(names)) < len(names):
+        raise UserError(f"--proposals names a file twice: {', '.join(patterns)}.")
+    return dict(zip(names, patterns, strict=True))
+
+
+def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs) -> None:
+    """Evaluates methods on the same truth, prints tables, and writes what `outputs` asks for.
+
+    All proposals are read, and all that the outputs need is looked for, before the first is matched.
+
+    Args:
+        methods: names, each with its results file or pattern; differences are taken from the first.
+        truth: the images and their objects.
+        config: numbers of proposals and the bootstrap.
+        matcher: of `MATCHERS`.
+        outputs: what to write and where.
+
+    Raises:
+        UserError: bad proposals, or something that an output needs is missing.
+    """
+    print(
+        f"evaluating {', '.join(methods)} on {len(truth.images)} images, {truth.num_objects} objects of "
+        f"{truth.source} into {outputs.folder}",
+        flush=True,
+    )
+    import_pyplot()
+    photographs = find_photographs(truth, outputs.photographs) if outputs.show else None
+    results = {name: read_results(pattern, truth.sizes) for name, pattern in methods.items()}
+    evaluations = [evaluate(found, truth, name, config, matcher) for name, found in results.items()]
+    differences = _differences(evaluations, truth, config)
+    _print(evaluations, differences, outputs)
+    settings = {"config": config.to_dict(), "proposals": dict(methods), "matcher": matcher.__name__}
+    _write(evaluations, differences, truth, settings, outputs)
+    if outputs.show and photographs:
+        for name, found in results.items():
+            folder = outputs.show if len(results) == 1 else outputs.show / name
+            print(f"pictures, worst first: {write_pictures(folder, found, truth, photographs)}")
+
+
+def run_compare(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
+    """Prints the paired differences between two earlier metrics.json, and writes them to differences.json."""
+    differences = compare_files(Path(path_a), Path(path_b), config)
+    _console().print(*difference_tables(differences), sep="\n")
+    write_json(folder / "differences.json", [difference.to_dict() for difference in differences])
+
+
+def _differences(evaluations: Sequence[Evaluation], truth: Truth, config: EvaluationConfig) -> list[Difference]:
+    rows = [(evaluation.name, image_rows(evaluation, truth)) for evaluation in evaluations]
+    return [difference for other in rows[1:] for difference in compare(rows[0], other, config)]
+
+
+def _print(evaluations: Sequence[Evaluation], differences: Sequence[Difference], outputs: Outputs) -> None:
+    console = _console()
+    published = PUBLISHED.get(outputs.published or "", ())
+    console.print(recall_table(evaluations, published), *difference_tables(differences), sep="\n")
+    for evaluation in evaluations:
+        for note in evaluation.notes:
+            print(f"NOTE: {evaluation.name}: {note}.")
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_CONSOLE_WIDTH)
+
+
+def _write(
+    evaluations: Sequence[Evaluation],
+    differences: Sequence[Difference],
+    truth: Truth,
+    settings: dict[str, Any],
+    outputs: Outputs,
+) -> None:
+    published = PUBLISHED.get(outputs.published or "", ())
+    write_metrics(outputs.folder / "metrics.json", evaluations, truth, settings, differences)
+    write_csv(outputs.folder / "metrics.csv", evaluations)
+    plots = write_plots(outputs.folder, evaluations, published)
+    print(f"wrote metrics.json, metrics.csv and {len(plots)} plots into {outputs.folder}")
+    if outputs.tensorboard:
+        write_scalars(outputs.tensorboard, evaluations, outputs.step)
+        print(f"wrote TensorBoard scalars into {outputs.tensorboard}")

@@ -1,0 +1,77 @@
+"""Measures the average recall of proposals, of any method: COCO results against COCO, VOC or SBD truth.
+
+python -m pipelines.evaluate --proposals=proposals.json --annotations=instances_val2017.json
+python -m pipelines.evaluate --proposals=ours.json,theirs.json.gz --voc_root=VOCdevkit/VOC2012 --split=val
+python -m pipelines.evaluate --compare earlier/metrics.json later/metrics.json
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from ifcn_tf.config import EvaluationConfig
+from ifcn_tf.evaluation.matching import MATCHERS
+from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
+from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
+from ifcn_tf.files import UserError
+from pipelines import _cli
+
+DEFAULT = EvaluationConfig()
+
+PROPOSALS = flags.DEFINE_list(
+    "proposals", [], "COCO results, a method each: a JSON file or quoted pattern of parts, gzipped or not."
+)
+ANNOTATIONS = flags.DEFINE_string("annotations", None, "Truth: a COCO annotation file.")
+VOC_ROOT = flags.DEFINE_string("voc_root", None, "Truth: a VOC folder such as VOCdevkit/VOC2012, or an SBD folder.")
+SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image list of it, or a text file of names.")
+PROTOCOL = flags.DEFINE_enum("protocol", None, list(PROTOCOLS), "Image list of the papers; all of it must be there.")
+OUTPUT = flags.DEFINE_string("output", "evaluation_output", "Folder for metrics.json, metrics.csv and the plots.")
+NUM_PROPOSALS = flags.DEFINE_list(
+    "num_proposals", [str(limit) for limit in DEFAULT.num_proposals], "Proposals an image at which recall is measured."
+)
+BACKEND = flags.DEFINE_enum("backend", "pycocotools", list(MATCHERS), "What matches; both give the same numbers.")
+PUBLISHED_ON = flags.DEFINE_enum("published", None, list(PUBLISHED), "Draw the papers' numbers beside these.")
+SHOW = flags.DEFINE_string("show", None, "Folder for pictures: best proposals, missed objects, worst images first.")
+IMAGES = flags.DEFINE_string("images", None, "With --show: folder of the photographs, where it is not the usual one.")
+TENSORBOARD = flags.DEFINE_string("tensorboard", None, "Folder for TensorBoard scalars.")
+STEP = flags.DEFINE_integer("step", 0, "With --tensorboard: training step that the scalars belong to.", 0)
+RESAMPLES = flags.DEFINE_integer("resamples", DEFAULT.resamples, "Bootstrap resamples of the images.")
+SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of the bootstrap.")
+COMPARE = flags.DEFINE_list(
+    "compare", [], "Paired difference of two: metrics.json of earlier runs or, where the truth is given, proposals."
+)
+
+
+def main() -> None:
+    """Flags -> truth and proposals -> files."""
+    config = EvaluationConfig(num_proposals=_cli.integers(NUM_PROPOSALS), resamples=RESAMPLES.value, seed=SEED.value)
+    if COMPARE.value and len(COMPARE.value) != 2:
+        raise UserError("--compare takes two files: --compare A.json B.json.")
+    if COMPARE.value and not (ANNOTATIONS.value or VOC_ROOT.value):
+        path_a, path_b = COMPARE.value
+        return run_compare(path_a, path_b, config, Path(OUTPUT.value))
+    proposals = COMPARE.value or PROPOSALS.value
+    if not proposals:
+        raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
+    truth = read_truth(ANNOTATIONS.value, VOC_ROOT.value, SPLIT.value, PROTOCOL.value)
+    show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))
+    if tensorboard:
+        _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet
+    outputs = Outputs(Path(OUTPUT.value), PUBLISHED_ON.value, show, images, tensorboard, STEP.value)
+    return run(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
+
+
+def _join_compared(arguments: list[str]) -> list[str]:
+    """--compare A B -> --compare=A,B; flags of absl take one value."""
+    if "--compare" not in arguments:
+        return arguments
+    at = arguments.index("--compare")
+    return [*arguments[:at], f"--compare={','.join(arguments[at + 1 : at + 3])}", *arguments[at + 3 :]]
+
+
+if __name__ == "__main__":
+    sys.argv = _join_compared(sys.argv)
+    _cli.run(main)
