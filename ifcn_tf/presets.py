@@ -11,7 +11,6 @@ from typing import Any, Self
 from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from ifcn_tf.files import UserError
 
-
 _SECTIONS: dict[str, Any] = {"model": ModelConfig, "data": DataConfig, "loss": LossConfig, "train": TrainConfig}
 
 

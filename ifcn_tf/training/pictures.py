@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -15,32 +14,20 @@ from ifcn_tf.geometry import WINDOW_CELLS, window_extent
 from ifcn_tf.images import IMAGENET_MEAN_BGR
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.training.photographs import Photograph
 from ifcn_tf.visualize import draw_proposals
 
+Tensors = dict[str, tf.Tensor]
+Arrays = dict[str, np.ndarray]
 _PANEL_PX = 400
 _CAPTION_PX = 22
-_WINDOWS = 6
+_WINDOWS = 8  # drawn
+_SHOWN = 12  # proposals drawn
 #: Colours of the values 0, .5 and 1 of a map.
 _RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
 
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """A photograph to look at, as the trainer sees it and as it is.
-
-    Attributes:
-        image: uint8 [H, W, 3], RGB.
-        truth: its objects, with scores of 1.
-        inputs, targets: a training example of this photograph.
-    """
-
-    image: np.ndarray
-    truth: Proposals
-    inputs: dict[str, np.ndarray]
-    targets: dict[str, np.ndarray]
-
-
-def draw(model: keras.Model, subject: Subject) -> np.ndarray:
+def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Tensors]) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
     In rows: the resized photograph, the objectness map, the k x k instance-sensitive score maps (figure 5); windows
@@ -48,30 +35,33 @@ def draw(model: keras.Model, subject: Subject) -> np.ndarray:
 
     Args:
         model: `build_instance_fcn`'s model.
-        subject: the photograph.
+        photograph: the photograph and its objects.
+        example: its training example, the pair (inputs, targets).
 
     Returns:
         uint8 [H, W, 3].
     """
-    objectness, score_maps, mask_logits = _forward(model, subject.inputs)
+    inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
+    objectness, score_maps, mask_logits = _forward(model, inputs)
     k = round(score_maps.shape[-1] ** 0.5)
-    proposals = Predictor(model, ProposerConfig(num_proposals=300)).propose(subject.image)
+    proposals = Predictor(model, ProposerConfig(num_proposals=300)).propose(photograph.image)
+    truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
     rows = [
         [
-            _panel("photograph, resized", _pixels(subject.inputs["image"])),
+            _panel("photograph, resized", _pixels(inputs["image"])),
             _panel("objectness", _heat(objectness[..., 0])),
             _panel(f"{k} x {k} score maps", _grid([_heat(score_maps[..., i]) for i in range(k * k)], k)),
         ],
-        [_panel("windows, their targets, assembled masks", _windows(subject, mask_logits))],
+        [_panel("windows, their targets, assembled masks", _windows(inputs, targets, mask_logits))],
         [
-            _panel("best distinct proposals", np.asarray(draw_proposals(subject.image, proposals.distinct(12)))),
-            _panel("truth", np.asarray(draw_proposals(subject.image, subject.truth))),
+            _panel("best distinct proposals", np.asarray(draw_proposals(photograph.image, proposals.distinct(_SHOWN)))),
+            _panel("truth", np.asarray(draw_proposals(photograph.image, truth))),
         ],
     ]
     return _stack([np.concatenate(row, 1) for row in rows])
 
 
-def _forward(model: keras.Model, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _forward(model: keras.Model, inputs: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Objectness [h, w, 1] and score maps [h, w, k * k] as probabilities, mask logits [N, m, m]."""
     maps = [model.get_layer(name).output for name in ("objectness_map", "score_maps")]
     outputs = keras.Model(model.inputs, [*maps, model.output["mask_logits"]])(
@@ -81,17 +71,17 @@ def _forward(model: keras.Model, inputs: dict[str, np.ndarray]) -> tuple[np.ndar
     return tf.sigmoid(objectness).numpy(), tf.sigmoid(score_maps).numpy(), mask_logits.numpy()
 
 
-def _windows(subject: Subject, mask_logits: np.ndarray) -> np.ndarray:
+def _windows(inputs: Arrays, targets: Arrays, mask_logits: np.ndarray) -> np.ndarray:
     """Some positive windows: their pixels above their targets above their masks."""
-    positive = np.flatnonzero(subject.targets["labels"] * subject.targets["weights"])
+    positive = np.flatnonzero(targets["labels"] * targets["weights"])
     chosen = positive[np.linspace(0, len(positive) - 1, min(_WINDOWS, len(positive))).astype(int)]
     if not len(chosen):
         return np.zeros((3, _WINDOWS, 3), np.uint8)
-    crops = [_crop(subject.inputs["image"], window) for window in subject.inputs["windows"][chosen]]
-    targets = [_heat(mask) for mask in subject.targets["masks"][chosen]]
+    crops = [_crop(inputs["image"], window) for window in inputs["windows"][chosen]]
+    wanted = [_heat(mask) for mask in targets["masks"][chosen]]
     assembled = [_heat(1 / (1 + np.exp(-np.clip(logits, -30, 30)))) for logits in mask_logits[chosen]]
     side = crops[0].shape[0]
-    return _grid([*crops, *(_resized(tile, side, side) for tile in targets + assembled)], len(chosen))
+    return _grid([*crops, *(_resized(tile, side, side) for tile in wanted + assembled)], len(chosen))
 
 
 def _crop(image: np.ndarray, window: np.ndarray) -> np.ndarray:
