@@ -20,6 +20,8 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp
 	$(BIN)/python -m pipelines.propose --images=savedmodels/sample/coffee.jpg --output=demo_output
+	@echo "picture: demo_output/overlays/coffee.png"
+	@echo "your own photographs: $(BIN)/python -m pipelines.propose --images=FOLDER --output=masks"
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest

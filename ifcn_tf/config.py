@@ -100,6 +100,9 @@ class DataConfig(_Json):
 
     shorter_sides: tuple[int, ...] = SIX_SCALES
     """Shorter side of the image, one of these at random [px] [P]."""
+    fitting_scales: float = 0.0
+    """Share of examples whose scale is drawn among those at which an object has a positive window [0..1]; the paper
+    draws among all."""
     longer_side_limit: int = 2700
     """No resized image is longer than this [px]; the proposer's limit."""
     flip_probability: float = 0.5
@@ -129,6 +132,7 @@ class DataConfig(_Json):
             f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
         )
         _require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        _require(0 <= self.fitting_scales <= 1, f"fitting_scales must lie in 0..1, not {self.fitting_scales}.")
         _require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
         _require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
         _require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")

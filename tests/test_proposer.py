@@ -232,11 +232,11 @@ def test_touching_objects_come_out_as_two_masks(k, separate):
 
 
 def test_bfloat16_and_float32_agree_on_a_photograph(backbone_weights, coco_root):
-    """Tolerance: of the best 100 proposals of either precision 90 % overlap one of the other's 1,000 at IoU .7."""
+    """Tolerance: of the best 100 proposals of either precision 95 % overlap one of the other's 1,000 at IoU .8."""
     ours = []
     for precision in ("float32", "bfloat16"):
         predictor = load(backbone_weights=str(backbone_weights), precision=precision, shorter_sides=(267, 400))
         ours.append(predictor.propose(coco_root / "val2017" / "000000000139.jpg"))
     for one, other in (ours, ours[::-1]):
         overlaps = coco_mask.iou(one.rles[:100], other.rles, [0] * len(other))
-        assert (overlaps.max(1) > 0.7).mean() >= 0.9
+        assert (overlaps.max(1) > 0.8).mean() >= 0.95

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import DataConfig
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.data.targets import Objects, View, size_factors, training_targets
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images import preprocess
 
@@ -73,13 +73,33 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
         seed: int64 [2], decides scale, flip and windows.
     """
     scale_seed, flip_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    scale = tf.random.stateless_uniform([], scale_seed, maxval=len(config.shorter_sides), dtype=tf.int32)
     flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
     objects = objects_of(record)
-    view = view_of(objects.size_hw, tf.gather(config.shorter_sides, scale), flipped, config)
+    view = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
     targets = training_targets(objects, view, config, window_seed)
     inputs = {"image": image_of(record, view), "windows": targets.pop("windows")}
     return inputs, targets | {"image_id": record["image/source_id"]}
+
+
+def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Draws the shorter side [px] of a view: among all scales, or those that fit an object (`fitting_scales`).
+
+    Args:
+        seed: int64 [2].
+    """
+    only_fitting, choice = tf.unstack(tf.random.stateless_uniform([2], seed))
+    fits = tf.stack([_fits(objects, side, config) for side in config.shorter_sides])
+    allowed = tf.cond((only_fitting < config.fitting_scales) & tf.reduce_any(fits), lambda: fits, lambda: fits | True)
+    sides = tf.boolean_mask(tf.constant(config.shorter_sides), allowed)
+    return sides[tf.cast(choice * tf.cast(tf.size(sides), tf.float32), tf.int32)]
+
+
+def _fits(objects: Objects, shorter_side: int, config: DataConfig) -> tf.Tensor:
+    """Whether some object is of a size for positive windows at a scale."""
+    factor = size_factors(
+        objects, view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config), config
+    )
+    return tf.reduce_any(~objects.is_crowd & (factor <= config.side_tolerance))
 
 
 def objects_of(record: Tensors) -> Objects:

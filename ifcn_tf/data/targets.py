@@ -108,10 +108,8 @@ def window_centres(view: View) -> tuple[tf.Tensor, tf.Tensor]:
 
 def classify_windows(objects: Objects, view: View, config: DataConfig) -> WindowClasses:
     """Says of every window whether it is positive, negative or neither (see `DataConfig` for the definition)."""
-    boxes = boxes_in_view(objects, view)
-    side = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], 1)
-    factor = tf.maximum(side / config.object_side, config.object_side / side)
-    offsets = _offsets(boxes, view)
+    factor = size_factors(objects, view, config)
+    offsets = _offsets(boxes_in_view(objects, view), view)
     fitting = tf.where(~objects.is_crowd & (factor <= config.side_tolerance))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
     similar = tf.where(factor < config.negative_side_factor)[:, 0]
@@ -119,6 +117,13 @@ def classify_windows(objects: Objects, view: View, config: DataConfig) -> Window
     near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
     crowd = _in_crowd(objects, view)
     return WindowClasses(positive & ~crowd, ~near & ~crowd, owner)
+
+
+def size_factors(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
+    """By what factor, 1 or more, each object's longer side differs from `object_side`: float64 [n]."""
+    boxes = boxes_in_view(objects, view)
+    side = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], 1)
+    return tf.maximum(side / config.object_side, config.object_side / side)
 
 
 def _offsets(boxes_yxyx: tf.Tensor, view: View) -> tuple[tf.Tensor, tf.Tensor]:

@@ -26,8 +26,9 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     """
     model = build_instance_fcn(config.model, config.train.precision)
     freeze_blocks(model, config.train.frozen_blocks)
-    lines: list[str] = []
-    model.summary(line_length=100, show_trainable=True, print_fn=lambda text, **_: lines.append(text))
+    lines = [_summary(layer) for layer in model.layers if layer.weights]
+    trained = _parameters(model.trainable_variables)
+    lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
     height, width = SIX_SCALES[-1], SIX_SCALES[-1] * 4 // 3
     memory = memory_bytes(model, height, width) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
@@ -45,8 +46,8 @@ def memory_bytes(model: keras.Model, height: int, width: int) -> int:
         model: `build_instance_fcn`'s model, its frozen layers set.
         height, width: size of the image [px].
     """
-    trained = sum(math.prod(weight.shape) for weight in model.trainable_variables)
-    total = 4 * model.count_params() + 3 * 4 * trained  # gradient, its sum and momentum, float32
+    # In float32: weights; of the trained ones a gradient, its sum and the momentum.
+    total = 4 * model.count_params() + 3 * 4 * _parameters(model.trainable_variables)
     stride, largest = 1, 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.MaxPooling2D):
@@ -57,6 +58,15 @@ def memory_bytes(model: keras.Model, height: int, width: int) -> int:
         total += size if layer.trainable_variables else 0
         largest = max(largest, size)
     return total + 3 * largest  # an output, its input and a gradient or a workspace
+
+
+def _summary(layer: keras.layers.Layer) -> str:
+    state = "trained" if layer.trainable_variables else "frozen"
+    return f"{layer.name:18} {layer.output.shape[-1]:4} channels {layer.count_params():10,} parameters, {state}"
+
+
+def _parameters(variables: Sequence[keras.Variable]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def _width_of(layer: keras.layers.Layer) -> int:
