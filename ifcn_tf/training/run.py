@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
+from ifcn_tf.predictor import Predictor
 from ifcn_tf.presets import RunConfig
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pictures, Validation
@@ -18,7 +21,7 @@ from ifcn_tf.training.photographs import find_subject, photographs
 from ifcn_tf.training.pictures import draw
 from ifcn_tf.training.setup import first_weights, open_workdir, run_record
 from ifcn_tf.training.trainer import Trainer
-from ifcn_tf.training.validation import average_recalls
+from ifcn_tf.training.validation import LIMITS, average_recalls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +79,11 @@ def train_on_data(
 def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Iterator[Observer]:
     if places.validation_data:
         count = config.train.validation_images
-        yield Validation(
-            lambda model: average_recalls(model, photographs(places.validation_data, count)),
-            places.workdir / "best",
-            record,
-        )
+
+        def measure(model: keras.Model) -> dict[str, float]:
+            predictor = Predictor(model, ProposerConfig(num_proposals=LIMITS[-1]))
+            return average_recalls(predictor.propose, photographs(places.validation_data, count))
+
+        yield Validation(measure, places.workdir / "best", record)
     photograph, example = find_subject(places.validation_data or places.data, config.data)
     yield Pictures(lambda model: draw(model, photograph, example))

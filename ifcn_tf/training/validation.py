@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-import keras
 import numpy as np
 
-from ifcn_tf.config import ProposerConfig
 from ifcn_tf.evaluation.matching import Case, match_with_pycocotools
 from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.table import ObjectTable
-from ifcn_tf.predictor import Predictor
+from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.photographs import Photograph
 
 #: Numbers of proposals, the papers' N.
@@ -20,18 +18,17 @@ LIMITS = (10, 100, 1000)
 _THRESHOLDS = 10
 
 
-def average_recalls(model: keras.Model, images: Iterable[Photograph]) -> dict[str, float]:
-    """Measures the average recall of a network's proposals, as `evaluate` does (section 4.1).
+def average_recalls(propose: Callable[[np.ndarray], Proposals], images: Iterable[Photograph]) -> dict[str, float]:
+    """Measures the average recall of proposals, as `evaluate` does (section 4.1).
 
     Args:
-        model: `build_instance_fcn`'s model.
+        propose: `Predictor.propose`, or anything else that proposes the objects of an image uint8 [H, W, 3].
         images: photographs with their objects.
 
     Returns:
         AR at 10, 100 and 1000 proposals an image [%]: "ar@10", "ar@100", "ar@1000".
     """
-    predictor = Predictor(model, ProposerConfig(num_proposals=LIMITS[-1]))
-    cases = [Case(photo.rles, photo.areas, photo.crowd, predictor.propose(photo.image).rles) for photo in images]
+    cases = [Case(photo.rles, photo.areas, photo.crowd, propose(photo.image).rles) for photo in images]
     matches = match_with_pycocotools(cases)
     table = ObjectTable.concatenate(
         [
