@@ -24,6 +24,7 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     Raises:
         UserError: a data folder cannot be used.
     """
+    images, per_step = len(Records.open(data)), config.train.images_per_step
     model = build_instance_fcn(config.model, config.train.precision)
     freeze_blocks(model, config.train.frozen_blocks)
     lines = [_summary(layer) for layer in model.layers if layer.weights]
@@ -34,7 +35,6 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
     lines.append(f"precision: {model.get_layer('score_maps').compute_dtype}")
     lines += [_figures(folder) for folder in data]
-    images, per_step = len(Records.open(data)), config.train.images_per_step
     lines.append(f"images a pass: {images}; {per_step} a step, so {images / per_step:.1f} steps a pass")
     return "\n".join(lines)
 
