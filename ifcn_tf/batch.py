@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ifcn_tf import output
 from ifcn_tf.files import BadImageError, UserError, read_json, write_json
+from ifcn_tf.ids import id_of_file
 from ifcn_tf.proposals import DISTINCT, Proposals
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
@@ -63,9 +64,9 @@ def find_images(pattern: str) -> list[Path]:
 def _require_distinct_ids(paths: Sequence[Path]) -> None:
     owner: dict[int | str, Path] = {}
     for path in paths:
-        other = owner.setdefault(output.image_id(path), path)
+        other = owner.setdefault(id_of_file(path), path)
         if other is not path:
-            raise UserError(f"{other} and {path} would both be image {output.image_id(path)}: rename one of them.")
+            raise UserError(f"{other} and {path} would both be image {id_of_file(path)}: rename one of them.")
 
 
 def propose_images(

@@ -14,18 +14,14 @@ import numpy as np
 from PIL import Image
 
 from ifcn_tf.files import atomic_write, read_text, write_json
+from ifcn_tf.ids import id_of_file
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.visualize import draw_proposals
 
 
-def image_id(path: Path) -> int | str:
-    """COCO's id of an image file: its stem as an integer where it is one (000000000139.jpg -> 139), else the stem."""
-    return int(path.stem) if path.stem.isdecimal() and path.stem.isascii() else path.stem
-
-
 def write_part(folder: Path, path: Path, proposals: Proposals) -> None:
     """Writes the COCO results of one image: the mark that the image is done."""
-    write_json(part_path(folder, path), proposals.to_coco(image_id(path)), indent=None)
+    write_json(part_path(folder, path), proposals.to_coco(id_of_file(path)), indent=None)
 
 
 def part_path(folder: Path, path: Path) -> Path:

@@ -15,8 +15,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.evaluation.entries import Entry, EntryReader
-from ifcn_tf.evaluation.ids import ImageId
 from ifcn_tf.files import UserError
+from ifcn_tf.ids import ImageId
 from ifcn_tf.masks import Rle
 
 _BOX = struct.Struct("4d")
@@ -47,7 +47,7 @@ class ImageResults:
 
 
 class Results:
-    """Results of many images, in a temporary file without a name; memory holds 20 bytes of each.
+    """Results of many images, in a temporary file without a name; memory holds about 40 bytes of each.
 
     Attributes:
         has_masks: False when the results are boxes only.
@@ -113,7 +113,7 @@ def read_results(pattern: str, sizes: Mapping[ImageId, tuple[int, int]]) -> Resu
         sizes: (height, width) [px] of every image that the truth knows, by id.
 
     Returns:
-        The results. Memory grows by 20 bytes a result, whatever the length of its mask.
+        The results. Memory grows by about 40 bytes a result, whatever the length of its mask.
 
     Raises:
         UserError: no such file, or a result that `EntryReader.read` refuses.

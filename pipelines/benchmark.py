@@ -1,37 +1,69 @@
 """Measures speed and memory on this machine; prints one JSON line a figure.
 
 python -m pipelines.benchmark --what=inference
+python -m pipelines.benchmark --what=data --data=prepared/coco
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from absl import flags
 
 from ifcn_tf.config import Precision
+from ifcn_tf.files import UserError
 from pipelines import _cli
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
-WHAT = flags.DEFINE_enum("what", None, ["inference"], "What to measure.", required=True)
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "Photograph to measure on.")
-WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file; without it the branches are random.")
-BACKBONE = flags.DEFINE_string("backbone_weights", None, "Without --weights: 'imagenet', or a file of VGG-16 weights.")
+WHAT = flags.DEFINE_enum("what", None, ["inference", "train", "data", "evaluate"], "What to measure.", required=True)
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference: photograph to measure on.")
+WEIGHTS = flags.DEFINE_string("weights", None, "inference: trained *.weights.h5 file; without it they are random.")
+BACKBONE = flags.DEFINE_string("backbone_weights", None, "inference, without --weights: 'imagenet' or a VGG-16 file.")
+DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
-ROUNDS = flags.DEFINE_integer("rounds", 10, "Everything is timed so often; medians are printed.", 1)
+ROUNDS = flags.DEFINE_integer("rounds", 10, "inference, train: times everything is timed; medians are printed.", 1)
+
+
+def inference() -> Iterator[dict[str, Any]]:
+    """From encoded bytes to run lengths, beside the bare network."""
+    from ifcn_tf.benchmarks.inference import run
+
+    weights = Path(WEIGHTS.value) if WEIGHTS.value else None
+    return run(Path(IMAGE.value), weights, BACKBONE.value, cast(Precision, PRECISION.value), ROUNDS.value)
+
+
+def train() -> Iterator[dict[str, Any]]:
+    """An update of all weights, beside the bare network's forward and backward pass."""
+    from ifcn_tf.benchmarks.train import run
+
+    return run(cast(Precision, PRECISION.value), ROUNDS.value)
+
+
+def data() -> Iterator[dict[str, Any]]:
+    """Training examples and preparing."""
+    from ifcn_tf.benchmarks.data import run
+
+    if not DATA.value:
+        raise UserError("--what=data needs --data, a folder that pipelines.prepare_data wrote.")
+    return run([Path(folder) for folder in DATA.value])
+
+
+def evaluate() -> Iterator[dict[str, Any]]:
+    """The fast backend against the reference, and reading a long file."""
+    from ifcn_tf.benchmarks.evaluate import run
+
+    return run()
 
 
 def main() -> None:
     """Flags -> rows."""
     _cli.import_tensorflow()
-    from ifcn_tf.benchmarks import inference
-
-    weights = Path(WEIGHTS.value) if WEIGHTS.value else None
-    precision = cast(Precision, PRECISION.value)
-    for row in inference.run(Path(IMAGE.value), weights, BACKBONE.value, precision, ROUNDS.value):
+    measurement = {"inference": inference, "train": train, "data": data, "evaluate": evaluate}[WHAT.value]
+    for row in measurement():
         print(json.dumps(row), flush=True)
 
 

@@ -7,6 +7,7 @@ python -m pipelines.evaluate --compare earlier/metrics.json later/metrics.json
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def _join_compared(arguments: list[str]) -> list[str]:
     if "--compare" not in arguments:
         return arguments
     at = arguments.index("--compare")
-    return [*arguments[:at], f"--compare={','.join(arguments[at + 1 : at + 3])}", *arguments[at + 3 :]]
+    files = list(itertools.takewhile(lambda argument: not argument.startswith("-"), arguments[at + 1 : at + 3]))
+    return [*arguments[:at], f"--compare={','.join(files)}", *arguments[at + 1 + len(files) :]]
 
 
 if __name__ == "__main__":

@@ -182,6 +182,16 @@ def test_equals_the_stats_of_pycocotools(tmp_path: Path, limits, crowds: bool, b
         np.testing.assert_allclose(np.array(ours) / 100, coco_stats(content, entries, limits, iou_type)[6:], atol=1e-12)
 
 
+def test_a_crowd_takes_no_proposal_from_an_object(tmp_path: Path, backend: str):
+    # The proposal, 100 px, covers the object (63 px) at IoU .63 and equals the crowd: the object is recalled all the
+    # same, at three thresholds of ten, and the crowd counts nowhere.
+    objects = [annotation(1, 1, part(63, 0)), annotation(2, 1, part(100, 0), iscrowd=1)]
+    loaded = load(tmp_path, truth_content({1: (10, 20)}, objects), [entry(1, part(100, 0), 0.5)])
+    for limit in LIMITS:
+        (measure,) = quick(*loaded, (limit,), backend).kinds["mask"].measures["all"]
+        assert (measure.ar, measure.objects) == (30, 1)
+
+
 @pytest.mark.parametrize("crowds", [False, True])
 def test_backends_give_the_same_six_decimals(tmp_path: Path, crowds: bool):
     pytest.importorskip("hotcoco")

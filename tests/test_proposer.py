@@ -97,7 +97,7 @@ def iou(a, b):
     ("size_hw", "settings"),
     [
         ((60, 75), {}),
-        ((75, 60), {"pre_nms": 300, "min_area": 40.0}),
+        ((75, 60), {"pre_nms": 300, "min_area": 400.0}),
         ((37, 120), {"nms_iou": 0.51, "num_proposals": 15, "mask_threshold": 0.7}),
         ((5, 5), {"shorter_sides": (8, 64)}),
     ],

@@ -18,16 +18,26 @@ MAY_IMPORT = {
     "masks": {"geometry"},
     "config": {"files"},
     "images": {"files"},
+    "ids": set(),
     "model": {"model", "config", "files", "geometry"},
     "proposer": {"config", "geometry", "images"},
     "proposals": {"masks"},
     "weights": {"config", "files"},
     "visualize": {"proposals", "geometry", "masks"},
-    "output": {"files", "proposals", "visualize"},
-    "batch": {"files", "output", "proposals"},
+    "output": {"files", "ids", "proposals", "visualize"},
+    "batch": {"files", "ids", "output", "proposals"},
+    "results": {"evaluation", "files", "ids", "masks"},
+    "evaluate": {"config", "evaluation", "ids", "results"},
+    "plots": {"evaluation", "files"},
+    "evaluation": {
+        *("config", "data", "evaluate", "evaluation", "files", "ids", "masks", "plots", "results", "visualize"),
+    },
 }
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.
-WITHOUT_TENSORFLOW = ("files", "geometry", "masks", "config", "proposals", "visualize", "output", "batch")
+WITHOUT_TENSORFLOW = (
+    *("files", "ids", "geometry", "masks", "config", "proposals", "visualize", "output", "batch"),
+    *("results", "evaluate", "plots", "evaluation"),
+)
 
 
 def imports(path):

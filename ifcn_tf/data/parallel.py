@@ -7,21 +7,28 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 from ifcn_tf.data.example import Job, Loaded
+from ifcn_tf.files import UserError
 
 
 def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
-    """Runs jobs in other processes, a few ahead of the consumer, and yields their results in order."""
-    iterator = iter(jobs)
+    """Runs jobs in other processes, a few ahead of the consumer, and yields their results in order.
+
+    Raises:
+        UserError: a process was killed, as happens when memory is short.
+    """
     # Started afresh rather than forked: a fork of a process that runs TensorFlow may hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        pending: deque[Future[Loaded]] = deque(
-            pool.submit(_call, job) for job in itertools.islice(iterator, 4 * workers)
-        )
+        submitted = (pool.submit(_call, job) for job in jobs)
+        pending: deque[Future[Loaded]] = deque(itertools.islice(submitted, 4 * workers))
         while pending:
-            loaded = pending.popleft().result()
-            pending.extend(pool.submit(_call, job) for job in itertools.islice(iterator, 1))
+            try:
+                loaded = pending.popleft().result()
+            except BrokenProcessPool as error:
+                raise UserError("a process that loads images was killed; try fewer workers (--workers).") from error
+            pending.extend(itertools.islice(submitted, 1))
             yield loaded
 
 

@@ -70,6 +70,8 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
     """Makes the training example of a record (`records.parse`); see `training_examples`.
 
     Args:
+        record: the record.
+        config: scales, windows and targets.
         seed: int64 [2], decides scale, flip and windows.
     """
     scale_seed, flip_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
@@ -85,6 +87,8 @@ def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tens
     """Draws the shorter side [px] of a view: among all scales, or those that fit an object (`fitting_scales`).
 
     Args:
+        objects: of the image.
+        config: the scales.
         seed: int64 [2].
     """
     only_fitting, choice = tf.unstack(tf.random.stateless_uniform([2], seed))
@@ -122,9 +126,14 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
     return View(tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit)), flipped)
 
 
+def decode(record: Tensors) -> tf.Tensor:
+    """The photograph of a record as it is, uint8 [H, W, 3], RGB; the annotations know no EXIF orientation."""
+    return tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
+
+
 def image_of(record: Tensors, view: View) -> tf.Tensor:
     """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
-    image = tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
+    image = decode(record)
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     return preprocess(image, height, width)

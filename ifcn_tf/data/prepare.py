@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
@@ -76,9 +77,8 @@ def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Pr
         UserError: nothing is left to write, or writing fails.
     """
     report = Report()
-    with Progress(
-        *Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
-    ) as bar:
+    columns = (*Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         results = bar.track(run_jobs(source.jobs, workers), total=source.size, description="images")
         write(_checked(results, report, on_problem), report)
     return report

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.evaluation.ids import ImageId, canonical_id, examples
 from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.evaluation.stream import read_entries
 from ifcn_tf.files import UserError
+from ifcn_tf.ids import ImageId, canonical_id, examples
 
 #: Results whose run lengths are checked at a time; more do not fit the processor's cache.
 _BATCH = 300
@@ -70,17 +70,17 @@ class EntryReader:
         yield from self._with_whole_runs(batch)
         self._require_known_images()
 
-    def _check(self, where: str, content: Any) -> Entry | None:
+    def _check(self, where: str, content: dict[str, Any]) -> Entry | None:
         """None if the truth does not know the image."""
-        image_id = canonical_id(content.get("image_id")) if isinstance(content, dict) else None
+        image_id = canonical_id(content.get("image_id"))
         if image_id is None:
-            raise UserError(f"{where}: an object with an image_id (a whole number or a text) is expected.")
+            raise UserError(f"{where}: its image_id is {content.get('image_id')!r}, a whole number or text is needed.")
         if image_id not in self._sizes:
             self._unknown += 1
             self._strangers.setdefault(image_id)
             return None
         self._known += 1
-        score = content.get("score")
+        score: Any = content.get("score")
         if not _are_finite([score]):
             raise UserError(f"{where}: its score is {score!r}, a finite number is needed to rank it.")
         return Entry(where, image_id, float(score), _box(where, content), self._counts(where, content, image_id))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ifcn_tf.evaluation.ids import examples
 from ifcn_tf.evaluation.truth import Truth
+from ifcn_tf.ids import examples
 from ifcn_tf.results import Results
 
 

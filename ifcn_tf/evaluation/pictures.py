@@ -14,9 +14,9 @@ from pycocotools import mask as coco_mask
 from rich.progress import track
 from scipy import ndimage
 
-from ifcn_tf.evaluation.ids import examples
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, atomic_write
+from ifcn_tf.ids import examples
 from ifcn_tf.masks import decode
 from ifcn_tf.results import Results
 from ifcn_tf.visualize import palette
@@ -72,10 +72,8 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
         index.html.
 
     Raises:
-        UserError: boxes only, or a photograph is missing.
+        UserError: a photograph is damaged or not of its size.
     """
-    if not results.has_masks:
-        raise UserError("--show draws masks, and these proposals are boxes only.")
     images = [image for image in truth.images if not image.crowd.all()]
     shown = [_write_picture(folder, results, image, photographs) for image in track(images, description="drawing")]
     with atomic_write(folder / "index.html") as file:
@@ -91,8 +89,8 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
     if proposals:
         ious = np.asarray(coco_mask.iou(proposals, objects, [0] * len(objects)))
     best, best_ious = ious.argmax(0), ious.max(0)
-    found = np.flatnonzero(best_ious > _FOUND_IOU)
-    missed = np.flatnonzero(best_ious <= _FOUND_IOU)
+    is_found = best_ious > _FOUND_IOU
+    found, missed = np.flatnonzero(is_found), np.flatnonzero(~is_found)
     picture = draw(
         photograph,
         decode([proposals[best[i]] for i in found], image.size_hw),

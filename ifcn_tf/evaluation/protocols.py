@@ -38,7 +38,7 @@ def apply_protocol(name: str, truth: Truth) -> Truth:
             f"--protocol={name} needs {protocol.truth}, {protocol.available} images; "
             f"{truth.source} has {len(truth.images)}."
         )
-    return dataclasses.replace(truth, images=truth.images[: protocol.first])
+    return dataclasses.replace(truth, source=f"{truth.source} ({name})", images=truth.images[: protocol.first])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Published:
 
 #: Numbers of proposals that the papers report.
 PUBLISHED_LIMITS = (10, 100, 1000)
-#: As collected in Dai et al. (ECCV 2016), tables 1 to 4, and Pinheiro et al. (NIPS 2015), table 1.
+#: As stated by Dai et al. (ECCV 2016) and, for DeepMask and DeepMaskZoom, Pinheiro et al. (NIPS 2015).
 PUBLISHED = {
     "coco": (
         Published("Selective Search", (2.5, 9.5, 23.0)),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from ifcn_tf.evaluation.compare import Difference, image_rows
@@ -24,31 +25,36 @@ FORMAT_VERSION = 1
 
 
 def recall_table(evaluations: Sequence[Evaluation], published: Sequence[Published] = ()) -> Table:
-    """AR [%] of masks and boxes: a line for each method, kind and size class, then the published ones."""
+    """AR [%] of masks and boxes: a block for each method and kind, a line for each size class, then published ones."""
     limits = [measure.limit for measure in next(iter(evaluations[0].kinds.values())).measures["all"]]
-    table = Table(title="Average recall [%], with its bootstrap interval over images")
-    for heading in ("method", "kind", "objects"):
-        table.add_column(heading)
-    for heading in [f"AR@{limit}" for limit in limits] + ["AUC", f"R.5@{limits[-1]}", f"R.7@{limits[-1]}", "best IoU"]:
-        table.add_column(heading, justify="right")
+    table = Table(
+        title="Average recall [%] ± half of its bootstrap interval over images",
+        caption=f"R.5, R.7: recall at that IoU; IoU: mean best IoU; all three at {limits[-1]} proposals",
+        box=SIMPLE,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("")
+    for heading in [*(f"AR@{limit}" for limit in limits), "AUC", "R.5", "R.7", "IoU"]:
+        table.add_column(heading, justify="right", no_wrap=True)
     for evaluation in evaluations:
         for kind, evaluated in evaluation.kinds.items():
+            table.add_row(f"{evaluation.name}, {kind}")
             for size in SIZES:
-                first = (evaluation.name, kind) if size == "all" else ("", "")
-                table.add_row(*first, *_cells(evaluated, size), end_section=size == "large")
+                table.add_row(*_cells(evaluated, size), end_section=size == "large")
     for row in published:
         known = dict(zip(PUBLISHED_LIMITS, row.recalls, strict=True))
-        table.add_row(f"{row.method} (published)", "mask", "all", *(_percent(known.get(n, math.nan)) for n in limits))
+        table.add_row(f"{row.method}, published", *(_percent(known.get(limit, math.nan)) for limit in limits))
     return table
 
 
 def _cells(evaluated: KindEvaluation, size: str) -> Iterator[str]:
     measures = evaluated.measures[size]
     last = measures[-1]
-    yield f"{size} {last.objects}"
+    yield f"  {size} {last.objects}"
     for measure in measures:
         low, high = measure.ar_interval
-        yield f"{_percent(measure.ar)} [{_percent(low)}, {_percent(high)}]"
+        yield f"{_percent(measure.ar)} ±{_percent((high - low) / 2):>4}"
     for value in (evaluated.curves[size].auc, last.recall_at(0.5), last.recall_at(0.7), last.mean_best_iou):
         yield _percent(value)
 
@@ -60,7 +66,7 @@ def _percent(value: float) -> str:
 def difference_tables(differences: Sequence[Difference]) -> Iterator[Table]:
     """Paired differences [%], marked where their interval leaves out 0: a table for each pair."""
     for (a, b), rows in itertools.groupby(differences, lambda row: (row.a, row.b)):
-        table = Table(title=f"Paired differences of average recall [%]\nA = {a}\nB = {b}")
+        table = Table(title=f"Paired differences of average recall [%]\nA = {a}\nB = {b}", box=SIMPLE)
         for heading in ("", "A", "B", "B - A", "interval", "beyond chance"):
             table.add_column(heading, justify="right" if heading else "left")
         for row in rows:

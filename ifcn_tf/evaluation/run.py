@@ -23,7 +23,7 @@ from ifcn_tf.files import UserError, write_json
 from ifcn_tf.plots import import_pyplot, write_plots
 from ifcn_tf.results import read_results
 
-#: A table of three recalls with their intervals needs so many columns, where the output is no terminal.
+#: Columns of tables where the output is no terminal: names of methods are not cut.
 _CONSOLE_WIDTH = 160
 
 
@@ -57,13 +57,23 @@ def read_truth(annotations: str | None, voc_root: str | None, split: str, protoc
 
 
 def method_names(patterns: Sequence[str]) -> dict[str, str]:
-    """Names of methods, to the files of their proposals: file names without suffix, or paths where those are equal."""
-    stems = [pattern.removesuffix(".gz").removesuffix(".json") for pattern in patterns]
-    short = [Path(stem).name for stem in stems]
-    names = short if len(set(short)) == len(short) else stems
-    if len(set(names)) < len(names):
-        raise UserError(f"--proposals names a file twice: {', '.join(patterns)}.")
-    return dict(zip(names, patterns, strict=True))
+    """Names of methods, to the files of their proposals: as many last parts of their paths as tell them apart.
+
+    Raises:
+        UserError: two of them are the same.
+    """
+    parts = [_name_parts(pattern) for pattern in patterns]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["_".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return dict(zip(names, patterns, strict=True))
+    raise UserError(f"the proposals {', '.join(patterns)} cannot be told apart: give each file once.")
+
+
+def _name_parts(pattern: str) -> list[str]:
+    """Parts of a path without suffix that can stand in a file name: "run/parts/*.json" gives run, parts."""
+    path = Path(pattern.removesuffix(".gz").removesuffix(".json"))
+    return [part for part in path.parts if not set(part) & set("*?[]/")] or ["proposals"]
 
 
 def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs) -> None:
@@ -89,6 +99,9 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
     import_pyplot()
     photographs = find_photographs(truth, outputs.photographs) if outputs.show else None
     results = {name: read_results(pattern, truth.sizes) for name, pattern in methods.items()}
+    boxes_only = [name for name, found in results.items() if not found.has_masks]
+    if outputs.show and boxes_only:
+        raise UserError(f"--show draws masks, and the proposals of {', '.join(boxes_only)} are boxes only.")
     evaluations = [evaluate(found, truth, name, config, matcher) for name, found in results.items()]
     differences = _differences(evaluations, truth, config)
     _print(evaluations, differences, outputs)

@@ -11,9 +11,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.evaluation.entries import compressed_counts
-from ifcn_tf.evaluation.ids import ImageId, canonical_id, examples, sort_key
 from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.files import UserError, read_json
+from ifcn_tf.ids import ImageId, canonical_id, examples, repeated, sort_key
 from ifcn_tf.masks import Rle
 
 
@@ -106,7 +106,7 @@ def read_coco(path: str | Path) -> Truth:
 
 
 def _annotations_of_images(source: str, content: dict[str, Any]) -> dict[Any, list[dict[str, Any]]]:
-    _require_distinct(source, "image", [image["id"] for image in content["images"]])
+    _require_distinct(source, "image", [canonical_id(image["id"]) for image in content["images"]])
     _require_distinct(source, "annotation", [annotation["id"] for annotation in content["annotations"]])
     found: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
     unknown = [a["id"] for a in content["annotations"] if a["image_id"] not in found]
@@ -120,8 +120,7 @@ def _annotations_of_images(source: str, content: dict[str, Any]) -> dict[Any, li
 
 
 def _require_distinct(source: str, what: str, ids: Sequence[Any]) -> None:
-    twice = sorted({value for value in ids if ids.count(value) > 1}, key=str) if len(set(ids)) < len(ids) else []
-    if twice:
+    if twice := repeated(ids):
         raise UserError(f"{source}: {len(twice)} {what} id(s) appear more than once ({examples(twice)}).")
 
 

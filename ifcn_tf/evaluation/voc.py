@@ -9,17 +9,10 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from ifcn_tf.evaluation.ids import canonical_id, examples, sort_key
+from ifcn_tf.data.sources.common import VOC_CATEGORIES, VOID
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, read_text
-
-#: PASCAL VOC's classes, in the order of their labels from 1 on.
-CLASSES = (
-    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-)
-#: Border and "difficult" pixels in VOC's PNGs: no object.
-_VOID = 255
+from ifcn_tf.ids import canonical_id, examples, repeated, sort_key
 
 
 def read_voc(root: str | Path, split: str) -> Truth:
@@ -57,15 +50,14 @@ def _names(lists: Path, split: str) -> tuple[list[str], Path]:
         raise UserError(f"there is no image list {path}: --split is a list's file, or one of {', '.join(known)}.")
     # Lists of VOC's classes have a second column.
     names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
+    if twice := repeated(names):
         raise UserError(f"{path} names {len(twice)} image(s) twice ({examples(twice)}).")
     return names, path
 
 
 def _voc_image(root: Path, name: str) -> TruthImage:
     instances = _png(root / "SegmentationObject" / f"{name}.png")
-    numbers = [number for number in np.unique(instances) if number not in (0, _VOID)]
+    numbers = [number for number in np.unique(instances) if number not in (0, VOID)]
     masks = _masks(instances, numbers)
     classes = root / "SegmentationClass" / f"{name}.png"
     labels = _png(classes) if classes.is_file() else None
@@ -80,7 +72,9 @@ def _sbd_image(root: Path, name: str) -> TruthImage:
         instances, labels = content["Segmentation"], content["Categories"].ravel().astype(int)
     except (KeyError, ValueError, IndexError, OSError, TypeError, NotImplementedError) as error:
         raise UserError(f"{path} is no instance file of SBD ({error}): unpack it again.") from error
-    return _image(name, _masks(instances, range(1, len(labels) + 1)), [CLASSES[label - 1] for label in labels])
+    return _image(
+        name, _masks(instances, range(1, len(labels) + 1)), [VOC_CATEGORIES[label] for label in labels.tolist()]
+    )
 
 
 def _image(name: str, masks: np.ndarray, categories: Sequence[str]) -> TruthImage:
@@ -103,5 +97,5 @@ def _masks(instances: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
 
 def _majority(labels: np.ndarray) -> str:
     """The class of most pixels of an object."""
-    label = int(np.bincount(labels[(labels > 0) & (labels < _VOID)], minlength=1).argmax())
-    return CLASSES[label - 1] if label else "unknown"
+    label = int(np.bincount(labels[(labels > 0) & (labels != VOID)], minlength=1).argmax())
+    return VOC_CATEGORIES.get(label, "unknown")

@@ -112,11 +112,13 @@ def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabe
                 raise ImageLeftOutError("mask of another size", f"{path}: labels {labels.shape}, image {size_hw}")
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
-    objects, problems = [], []
-    for number in np.setdiff1d(instances, [0, VOID]).tolist():
-        found = _labelled_object(instances == number, classes, f"{path}: object {number}")
-        (problems if isinstance(found, Problem) else objects).append(found)  # type: ignore[attr-defined]
-    return Loaded(Example(path.stem, path.name, encoded, size_hw, tuple(objects)), tuple(problems))
+    found = [
+        _labelled_object(instances == number, classes, f"{path}: object {number}")
+        for number in np.setdiff1d(instances, [0, VOID]).tolist()
+    ]
+    objects = tuple(item for item in found if isinstance(item, Instance))
+    problems = tuple(item for item in found if isinstance(item, Problem))
+    return Loaded(Example(path.stem, path.name, encoded, size_hw, objects), problems)
 
 
 def _labelled_object(mask: np.ndarray, classes: np.ndarray, where: str) -> Instance | Problem:

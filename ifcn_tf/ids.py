@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 ImageId = int | str
@@ -11,8 +13,17 @@ ImageId = int | str
 def canonical_id(image_id: Any) -> ImageId | None:
     """An image id as this project writes it: "000000000139" and 139 are 139, other texts stay; None if it is no id."""
     if isinstance(image_id, str):
-        return int(image_id) if image_id.isdecimal() and image_id.isascii() else image_id
+        return _number_or_text(image_id)
     return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
+
+
+def id_of_file(path: Path) -> ImageId:
+    """COCO's id of an image file: its stem as a number where it is one (000000000139.jpg -> 139), else the stem."""
+    return _number_or_text(path.stem)
+
+
+def _number_or_text(text: str) -> ImageId:
+    return int(text) if text.isdecimal() and text.isascii() else text
 
 
 def sort_key(image_id: ImageId) -> tuple[bool, int, str]:
@@ -23,3 +34,8 @@ def sort_key(image_id: ImageId) -> tuple[bool, int, str]:
 def examples(values: Sequence[Any], count: int = 3) -> str:
     """The first few values and, if there are more, an ellipsis."""
     return ", ".join(map(str, values[:count])) + (", ..." if len(values) > count else "")
+
+
+def repeated(values: Iterable[Hashable]) -> list[Any]:
+    """The values that appear more than once, in the order of their first appearance."""
+    return [value for value, count in Counter(values).items() if count > 1]

@@ -1,0 +1,165 @@
+"""What the trainer will see: figures over all prepared examples, and the parts of single ones for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ifcn_tf.config import DataConfig
+from ifcn_tf.data.pipeline import image_of, objects_of, view_of
+from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
+from ifcn_tf.files import atomic_write
+from ifcn_tf.images import IMAGENET_MEAN_BGR
+from ifcn_tf.visualize_targets import draw_targets
+
+
+@dataclasses.dataclass
+class Survey:
+    """Figures over some prepared folders.
+
+    Attributes:
+        images: number of images.
+        objects: number of objects, crowds included.
+        positives: positive windows at each scale, over all images.
+        images_with_positives: at each scale.
+        images_without_positives: at all scales.
+        never_positive: objects without a positive window at any scale, by the reason.
+    """
+
+    images: int
+    objects: int
+    positives: np.ndarray
+    images_with_positives: np.ndarray
+    images_without_positives: int
+    never_positive: Counter[str]
+
+    def lines(self, config: DataConfig) -> Iterator[str]:
+        """The figures as text."""
+        yield f"{self.images} images, {self.objects} objects"
+        for side, positives, images in zip(
+            config.shorter_sides, self.positives, self.images_with_positives, strict=True
+        ):
+            share = 1 - images / self.images
+            mean = positives / self.images
+            yield f"  scale {side:4d} px: {mean:6.1f} positives an image, {share:.0%} of images without"
+        yield f"  images without positives at any scale: {self.images_without_positives / self.images:.1%}"
+        never, objects = sum(self.never_positive.values()), max(self.objects, 1)
+        yield f"  objects never positive: {never} ({never / objects:.1%})"
+        for reason, count in self.never_positive.most_common():
+            yield f"    {reason}: {count} ({count / objects:.1%})"
+
+
+class _Figures(NamedTuple):
+    """Of one image at the S scales: positives int64 [S], sides float64 [S, n] px, owned bool [n], is_crowd bool [n]."""
+
+    positives: tf.Tensor
+    sides: tf.Tensor
+    owned: tf.Tensor
+    is_crowd: tf.Tensor
+
+
+def survey(data: Sequence[Path], config: DataConfig) -> Survey:
+    """Counts positives of every example at every scale; decodes no image."""
+    records = Records.open(data)
+
+    def figures(number: tf.Tensor) -> _Figures:
+        return _figures(objects_of(parse(records.read(number))), config)
+
+    found = tf.data.Dataset.range(len(records)).map(figures, num_parallel_calls=tf.data.AUTOTUNE)
+    scales = len(config.shorter_sides)
+    result = Survey(len(records), 0, np.zeros(scales, int), np.zeros(scales, int), 0, Counter())
+    for positives, sides, owned, is_crowd in found.as_numpy_iterator():
+        result.objects += len(owned)
+        result.positives += positives
+        result.images_with_positives += positives > 0
+        result.images_without_positives += not positives.any()
+        for n in np.flatnonzero(~owned):
+            result.never_positive["crowd" if is_crowd[n] else _reason(sides[:, n], config)] += 1
+    return result
+
+
+def _figures(objects: Objects, config: DataConfig) -> _Figures:
+    positives, sides, owned = [], [], tf.zeros_like(objects.is_crowd, tf.int64)
+    for side in config.shorter_sides:
+        view = view_of(objects.size_hw, tf.constant(side), tf.constant(False), config)
+        classes = classify_windows(objects, view, config)
+        boxes = boxes_in_view(objects, view)
+        owners = tf.boolean_mask(classes.owner, classes.positive)
+        owned += tf.math.unsorted_segment_sum(tf.ones_like(owners), owners, tf.size(owned))
+        positives.append(tf.size(owners, tf.int64))
+        sides.append(tf.reduce_max(boxes[:, 2:] - boxes[:, :2], 1))
+    return _Figures(tf.stack(positives), tf.stack(sides), owned > 0, objects.is_crowd)
+
+
+def _reason(sides: np.ndarray, config: DataConfig) -> str:
+    """Why an object of these longer sides [px] is positive at no scale."""
+    factors = sides / config.object_side
+    if np.all(factors < 1 / config.side_tolerance):
+        return "too small at every scale"
+    if np.all(factors > config.side_tolerance):
+        return "too large at every scale"
+    if np.all(np.maximum(factors, 1 / factors) > config.side_tolerance):
+        return "between two scales"
+    return "its windows belong to nearer objects or lie in a crowd"
+
+
+class Parts(NamedTuple):
+    """One example at one scale, as NumPy arrays.
+
+    Attributes:
+        image_id: the record's `source_id`.
+        image: uint8 [H, W, 3], RGB, resized.
+        positive, negative: bool [h, w], classes of the windows.
+        windows: int64 [p, 2], a window (y, x) of each object that has any.
+        masks: bool [p, m, m], their targets.
+    """
+
+    image_id: str
+    image: np.ndarray
+    positive: np.ndarray
+    negative: np.ndarray
+    windows: np.ndarray
+    masks: np.ndarray
+
+
+def parts(records: Records, number: int, shorter_side: int, config: DataConfig) -> Parts:
+    """Everything that the trainer makes of a record at a scale."""
+    record = parse(records.read(tf.constant(number, tf.int64)))
+    objects = objects_of(record)
+    view = view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config)
+    classes = classify_windows(objects, view, config)
+    windows = _one_of_each(classes.positive.numpy(), classes.owner.numpy())
+    owners = tf.gather_nd(classes.owner, windows)
+    bgr = image_of(record, view).numpy() + IMAGENET_MEAN_BGR
+    return Parts(
+        record["image/source_id"].numpy().decode(),
+        np.clip(bgr[..., ::-1].round(), 0, 255).astype(np.uint8),
+        classes.positive.numpy(),
+        classes.negative.numpy(),
+        windows,
+        mask_targets(objects, view, tf.constant(windows), owners, config).numpy(),
+    )
+
+
+def _one_of_each(positive: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """The middle one of the windows of each object, int64 [p, 2]."""
+    numbers = np.unique(owner[positive])
+    cells = [np.argwhere(positive & (owner == number)) for number in numbers]
+    return np.array([c[len(c) // 2] for c in cells], np.int64).reshape(-1, 2)
+
+
+def save_pictures(data: Sequence[Path], count: int, config: DataConfig, output: Path) -> None:
+    """Draws `count` examples, evenly over the data, at every scale, as `output`/IMAGE_SCALE.png."""
+    records = Records.open(data)
+    for number in np.unique(np.linspace(0, len(records) - 1, count).astype(int)) if count else ():
+        for side in config.shorter_sides:
+            image_id, *drawn = parts(records, int(number), side, config)
+            with atomic_write(output / f"{image_id}_{side}.png", "wb") as file:
+                draw_targets(*drawn).save(file, "PNG")

@@ -1,0 +1,151 @@
+"""Truth from COCO, VOC and SBD, and the image lists of the papers."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from ifcn_tf.data.sources.common import VOC_CATEGORIES
+from ifcn_tf.evaluation.protocols import PROTOCOLS, apply_protocol
+from ifcn_tf.evaluation.run import read_truth
+from ifcn_tf.evaluation.truth import Truth, TruthImage, read_coco
+from ifcn_tf.evaluation.voc import read_voc
+from ifcn_tf.files import UserError
+from tests.evaluation_data import annotation, rectangle, truth_content, write
+
+SIZE_HW = (12, 16)
+MASK = rectangle(SIZE_HW, 1, 2, 5, 8)
+#: Two objects that touch, void around a part of them.
+INSTANCES = np.zeros(SIZE_HW, np.uint8)
+INSTANCES[2:6, 2:7], INSTANCES[2:6, 7:9], INSTANCES[6, 2:9] = 1, 2, 255
+
+
+def write_voc(root: Path, names: list[str]) -> Path:
+    for folder, content in (
+        ("SegmentationObject", INSTANCES),
+        ("SegmentationClass", np.array([0, 12, 15])[INSTANCES % 255]),
+    ):
+        (root / folder).mkdir(parents=True)
+        for name in names:
+            picture = content.astype(np.uint8).copy()
+            picture[INSTANCES == 255] = 255
+            Image.fromarray(picture).save(root / folder / f"{name}.png")
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text("\n".join(names) + "\n")
+    return root
+
+
+def write_sbd(root: Path, names: list[str]) -> Path:
+    (root / "inst").mkdir(parents=True)
+    for name in names:
+        content = {"Segmentation": INSTANCES % 255, "Categories": np.array([[12], [15]], np.uint8)}
+        scipy.io.savemat(root / "inst" / f"{name}.mat", {"GTinst": content})
+    (root / "val.txt").write_text("\n".join(names))
+    return root
+
+
+@pytest.mark.parametrize("make", [write_voc, write_sbd])
+def test_voc_and_sbd_give_the_same_objects(tmp_path: Path, make):
+    truth = read_voc(make(tmp_path, ["2007_000032", "000039"]), "val")
+    # "2007_000032" is a text, although Python's int() would take it; numbers come first.
+    assert [image.image_id for image in truth.images] == [39, "2007_000032"]
+    image = truth.images[1]
+    masks = coco_mask.decode(image.rles).transpose(2, 0, 1)
+    np.testing.assert_array_equal(masks, [INSTANCES == 1, INSTANCES == 2])  # void is no object
+    assert image.areas.tolist() == [20, 8]
+    assert image.boxes_xywh.tolist() == [[2, 2, 5, 4], [7, 2, 2, 4]]
+    assert image.categories == ["dog", "person"]
+    assert image.file_name == "2007_000032.jpg"
+    assert truth.num_objects == 4
+
+
+def test_a_split_may_be_a_file(tmp_path: Path):
+    write_voc(tmp_path / "voc", ["1", "2", "3"])
+    (tmp_path / "mine.txt").write_text("3\n1\n")
+    assert [image.image_id for image in read_voc(tmp_path / "voc", str(tmp_path / "mine.txt")).images] == [1, 3]
+
+
+def test_the_real_voc_is_read(voc_root: Path):
+    truth = read_voc(voc_root, "val")
+    assert len(truth.images) == 100
+    assert all(set(image.categories) <= set(VOC_CATEGORIES.values()) for image in truth.images)
+    instances = np.array(Image.open(voc_root / "SegmentationObject" / "000039.png"))
+    image = next(image for image in truth.images if image.image_id == 39)
+    assert len(image.rles) == len(set(np.unique(instances)) - {0, 255})
+
+
+@pytest.mark.parametrize(
+    "names, split, message",
+    [
+        (["1"], "test", "no image list .*test.txt: --split is .* one of val"),
+        (["1", "1"], "val", "twice"),
+    ],
+)
+def test_voc_lists_are_checked(tmp_path: Path, names, split, message):
+    write_voc(tmp_path, names)
+    with pytest.raises(UserError, match=message):
+        read_voc(tmp_path, split)
+
+
+def test_voc_images_must_be_there(tmp_path: Path):
+    write_voc(tmp_path, ["1", "2"])
+    (tmp_path / "SegmentationObject" / "2.png").unlink()
+    with pytest.raises(UserError, match=r"1 of 2 images of .*val.txt are not in .*SegmentationObject \(2\)"):
+        read_voc(tmp_path, "val")
+    (tmp_path / "SegmentationObject" / "2.png").write_text("no picture")
+    with pytest.raises(UserError, match=r"cannot read .*2\.png"):
+        read_voc(tmp_path, "val")
+    with pytest.raises(UserError, match="neither a VOC folder"):
+        read_voc(tmp_path / "SegmentationObject", "val")
+
+
+def test_annotation_ids_from_zero_are_fine(tmp_path: Path):
+    content = truth_content({1: SIZE_HW}, [annotation(0, 1, MASK), annotation(1, 1, MASK)])
+    assert read_coco(write(tmp_path / "t.json", content)).num_objects == 2
+
+
+COMPLETE = truth_content({1: SIZE_HW, 2: SIZE_HW}, [annotation(1, 1, MASK)])
+REFUSED = {
+    "results instead": ([], "no COCO annotation file"),
+    "image twice": (COMPLETE | {"images": COMPLETE["images"] * 2}, r"2 image id\(s\) appear more than once \(1, 2\)"),
+    "annotation twice": (COMPLETE | {"annotations": COMPLETE["annotations"] * 2}, "1 annotation id"),
+    "unknown image": (COMPLETE | {"annotations": [annotation(5, 9, MASK)]}, r"1 annotations \(5\) belong to images"),
+    "no height": (COMPLETE | {"images": [{"id": 1, "width": 3}]}, "'height' is missing"),
+    "other size": (COMPLETE | {"annotations": [annotation(1, 1, MASK.T)]}, "annotation 1: its mask is 16 x 12"),
+    "damaged": (
+        COMPLETE | {"annotations": [annotation(1, 1, MASK) | {"segmentation": {"size": [12, 16], "counts": "5"}}]},
+        "damaged",
+    ),
+}
+
+
+@pytest.mark.parametrize("content, message", REFUSED.values(), ids=REFUSED)
+def test_bad_annotations_are_refused(tmp_path: Path, content, message: str):
+    with pytest.raises(UserError, match=message) as error:
+        read_coco(write(tmp_path / "truth.json", content))
+    assert "truth.json" in str(error.value)
+
+
+def test_exactly_one_truth_is_needed():
+    for coco, voc in ((None, None), ("a.json", "b")):
+        with pytest.raises(UserError, match="give the truth"):
+            read_truth(coco, voc, "val", None)
+
+
+def images(count: int) -> Truth:
+    image = TruthImage.from_masks(0, "", MASK[None])
+    return Truth("truth", [dataclasses.replace(image, image_id=i) for i in range(count)], {})
+
+
+@pytest.mark.parametrize("name, evaluated", [("coco_first5k", 5000), ("voc_sbd_val", 5732), ("voc12_val", 1449)])
+def test_protocols_take_their_list_and_refuse_a_part_of_it(name: str, evaluated: int):
+    whole = images(PROTOCOLS[name].available)
+    assert [image.image_id for image in apply_protocol(name, whole).images] == list(range(evaluated))
+    with pytest.raises(UserError, match=f"--protocol={name} needs .*; truth has {len(whole.images) - 1}"):
+        apply_protocol(name, images(len(whole.images) - 1))
