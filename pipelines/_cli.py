@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 # Errors are raised as exceptions too; what TensorFlow logs of them only repeats it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,6 +29,7 @@ def run(main: Callable[[], int | None]) -> None:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
 
+    logging.set_verbosity(logging.WARNING)
     app.run(guarded, flags_parser=_parse)
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from ifcn_tf.files import UserError
 from ifcn_tf.training.loop import train
+from ifcn_tf.training.observers import Validation
 from ifcn_tf.training.setup import run_record
 from tests.narrow_run import narrow_config, run, trainer_of
 
@@ -135,7 +136,8 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 def test_the_best_weights_are_kept(tmp_path):
     config = narrow_config(4, validate_every=1)
     trainer, scores = trainer_of(config, tmp_path), iter([0.1, 0.3, 0.2, 0.3])
-    train(trainer, tmp_path, run_record(config), lambda model: {"ar@100": next(scores)})
+    validation = Validation(lambda model: {"ar@100": next(scores)}, tmp_path / "best", run_record(config))
+    train(trainer, tmp_path, run_record(config), [validation])
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 2
     written = json.loads((tmp_path / "best" / "config.json").read_text())
     assert {"model", "loss", "train", "versions", "commit"} <= written.keys()

@@ -47,7 +47,7 @@ class Checkpoints:
             self._checkpoint.restore(last).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             raise UserError(
-                f"cannot go on from {last}: {_first_line(error)}; use another --workdir, or delete {self._folder}."
+                f"cannot go on from {last}: {first_line(error)}; use another --workdir, or delete {self._folder}."
             ) from error
         return int(self._step.numpy())
 
@@ -59,7 +59,7 @@ class Checkpoints:
         except (tf.errors.OpError, OSError) as error:
             self.remove_unfinished()
             raise UserError(
-                f"cannot write the checkpoint of step {step} in {self._folder}: {_first_line(error)}; free some space "
+                f"cannot write the checkpoint of step {step} in {self._folder}: {first_line(error)}; free some space "
                 "and start the same command again: it goes on from the checkpoint before."
             ) from error
 
@@ -84,7 +84,7 @@ def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metri
         model.save_weights(temporary)
         temporary.replace(folder / "model.weights.h5")
     except OSError as error:
-        raise UserError(f"cannot write weights in {folder}: {_first_line(error)}; free some space.") from error
+        raise UserError(f"cannot write weights in {folder}: {first_line(error)}; free some space.") from error
     finally:
         temporary.unlink(missing_ok=True)
     write_json(folder / "config.json", config)
@@ -97,5 +97,6 @@ def _require_room(path: Path, size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, size)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name when it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 import tensorflow as tf
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ifcn_tf.config import TrainConfig
 from ifcn_tf.files import atomic_write
@@ -85,7 +85,7 @@ class Monitor:
         means["images_per_second"] = len(reports) * self._config.images_per_step / total_s
         means["data_wait_share"] = sum(report.wait_s for report in reports) / total_s
         detail = (
-            f"objectness {means['objectness_loss']:.3f}  mask {means['mask_loss']:.3f}  "
+            f"objectness {means['objectness_loss']:.3f} mask {means['mask_loss']:.3f} "
             f"{means['images_per_second']:.2f} images/s"
         )
         self._progress.update(self._task, detail=detail)
@@ -111,11 +111,9 @@ def _drop_after(path: Path, step: int) -> None:
 
 def _progress_bar(disable: bool) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(12),
         MofNCompleteColumn(),
         TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
         disable=disable,

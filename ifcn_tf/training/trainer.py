@@ -15,7 +15,7 @@ import tensorflow as tf
 from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.presets import RunConfig
-from ifcn_tf.training.checkpoints import Checkpoints
+from ifcn_tf.training.checkpoints import Checkpoints, first_line
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import is_chief
@@ -97,13 +97,13 @@ class Trainer:
         """Makes one update.
 
         Raises:
-            UserError: a loss or gradient that is not finite; names every term and the images. The weights are then
-                those of the step before, or meaningless: go on from the last checkpoint only.
+            UserError: data that cannot be read; or a loss or gradient that is not finite, with every term and the
+                images. Of the latter the weights may be spoilt: go on from the last checkpoint only.
         """
         begin, wait_s, records, image_ids = time.perf_counter(), 0.0, [], []
         for _ in range(self._images_per_replica):
             before = time.perf_counter()
-            element = next(self._iterator)
+            element = self._next_element()
             wait_s += time.perf_counter() - before
             records += [
                 {name: float(value) for name, value in scalars.items()} for scalars in self._step.accumulate(element)
@@ -116,6 +116,13 @@ class Trainer:
         means = {name: sum(record[name] for record in records) / len(records) for name in records[0]}
         scalars = {**means, "learning_rate": rate, "gradient_norm": norm}
         return StepReport(self.step, scalars, wait_s, time.perf_counter() - begin)
+
+    def _next_element(self) -> Any:
+        try:
+            return next(self._iterator)
+        except tf.errors.OpError as error:
+            reason = first_line(error).rpartition("assertion failed: ")[2]
+            raise UserError(f"the training data cannot be read: {reason}.") from error
 
     def save_checkpoint(self) -> None:
         """Writes a checkpoint, which the chief does; raises UserError when the disk does not take it."""

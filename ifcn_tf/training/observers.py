@@ -1,0 +1,84 @@
+"""What looks at a run after each step, at its own intervals: validation, pictures, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ifcn_tf.files import read_json
+from ifcn_tf.training.checkpoints import save_weights
+from ifcn_tf.training.monitoring import Monitor
+from ifcn_tf.training.trainer import Trainer
+
+#: Called after each step of a run, by the worker that writes its files.
+Observer = Callable[[Trainer, Monitor], None]
+#: The score by which the best weights are chosen.
+BEST = "ar@100"
+#: Steps left out of a profile, for they build the graphs, and steps in it.
+_WARM_UP, _PROFILED = 5, 5
+
+
+class Validation:
+    """Measures the network at intervals and at the end, and keeps the best weights.
+
+    Args:
+        measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound.
+        best: folder for the best weights.
+        record: goes into the `config.json` beside them.
+    """
+
+    def __init__(self, measure: Callable[[keras.Model], dict[str, float]], best: Path, record: dict[str, Any]) -> None:
+        self._measure, self._best, self._record = measure, best, record
+
+    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+        """See `Observer`."""
+        config = trainer.config.train
+        if trainer.step % config.validate_every and trainer.step != config.steps:
+            return
+        scores = self._measure(trainer.model)
+        monitor.write(trainer.step, scores)
+        monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
+        metrics = self._best / "metrics.json"
+        if not metrics.exists() or scores[BEST] > read_json(metrics)[BEST]:
+            save_weights(trainer.model, self._best, self._record, {"step": trainer.step, **scores})
+
+
+class Pictures:
+    """Draws the network's work at intervals.
+
+    Args:
+        draw: a picture, uint8 [H, W, 3]: `pictures.draw` with its photograph bound.
+    """
+
+    def __init__(self, draw: Callable[[keras.Model], np.ndarray]) -> None:
+        self._draw = draw
+
+    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+        """See `Observer`."""
+        if trainer.step % trainer.config.train.pictures_every == 0:
+            monitor.picture(trainer.step, "network", self._draw(trainer.model))
+
+
+class Profile:
+    """Writes a profile of some steps, once.
+
+    Args:
+        folder: of TensorBoard.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._steps = folder, 0
+
+    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+        """See `Observer`."""
+        self._steps += 1
+        if self._steps == _WARM_UP:
+            tf.profiler.experimental.start(str(self._folder))
+        if self._steps == _WARM_UP + _PROFILED:
+            tf.profiler.experimental.stop()
+            monitor.say(f"wrote a profile of {_PROFILED} steps into {self._folder}")

@@ -1,0 +1,89 @@
+"""A whole training run on prepared data: everything put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ifcn_tf.config import ProposerConfig
+from ifcn_tf.data.pipeline import training_examples
+from ifcn_tf.predictor import Predictor
+from ifcn_tf.presets import RunConfig
+from ifcn_tf.training.loop import train
+from ifcn_tf.training.observers import Observer, Pictures, Validation
+from ifcn_tf.training.photographs import find_subject, photographs
+from ifcn_tf.training.pictures import draw
+from ifcn_tf.training.setup import first_weights, open_workdir, run_record
+from ifcn_tf.training.trainer import Trainer
+from ifcn_tf.training.validation import LIMITS, average_recalls
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """What a run reads and where it writes.
+
+    Attributes:
+        data: folders that `prepare_data` wrote, to train on.
+        validation_data: such folders to measure AR on; may be empty.
+        workdir: the run's folder.
+        weights: a `*.weights.h5` file of ours to start from, or None.
+        backbone: without `weights`: "imagenet" or a file of VGG-16 weights.
+    """
+
+    data: Sequence[Path]
+    validation_data: Sequence[Path]
+    workdir: Path
+    weights: str | None
+    backbone: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How a run ended: after which step, and by which signal, if by one."""
+
+    step: int
+    signal: int | None
+
+
+def train_on_data(
+    config: RunConfig, places: Places, strategy: tf.distribute.Strategy, observers: Sequence[Observer] = ()
+) -> Ending:
+    """Trains a network, or goes on with the run that is in `places.workdir`.
+
+    Args:
+        config: the settings.
+        places: folders and files.
+        strategy: the devices.
+        observers: in addition to those for validation and pictures.
+
+    Raises:
+        UserError: whatever of the places, the settings or the loss stops the run.
+    """
+    record = run_record(config)
+    open_workdir(places.workdir, record)
+    examples = functools.partial(training_examples, places.data, config.data, config.train.seed)
+    initialize = functools.partial(first_weights, places.weights, places.backbone)
+    trainer = Trainer(config, examples, places.workdir, strategy, initialize)
+    return Ending(
+        signal=train(trainer, places.workdir, record, [*_observers(config, places, record), *observers]),
+        step=trainer.step,
+    )
+
+
+def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Iterator[Observer]:
+    if places.validation_data:
+        count = config.train.validation_images
+
+        def measure(model: keras.Model) -> dict[str, float]:
+            predictor = Predictor(model, ProposerConfig(num_proposals=LIMITS[-1]))
+            return average_recalls(predictor.propose, photographs(places.validation_data, count))
+
+        yield Validation(measure, places.workdir / "best", record)
+    photograph, example = find_subject(places.validation_data or places.data, config.data)
+    yield Pictures(lambda model: draw(model, photograph, example))
