@@ -24,20 +24,36 @@ def _require(condition: bool, message: str) -> None:
         raise UserError(message)
 
 
+_TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    """A value of the type that a setting's default has; raises UserError on another type."""
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(_typed(name, item, default[0]) for item in value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    _require(type(value) is type(default), f"{name} must be {_TYPE_NAMES[type(default)]}, not {value!r}.")
+    return value
+
+
 class _Json:
     """JSON round trip for the dataclasses below."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain JSON types."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
+        fields = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no field."""
-        names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(values) - names)
-        _require(not unknown, f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(sorted(names))}.")
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        """Builds the configuration from `to_dict`'s output; raises UserError on an unknown name or a wrong type."""
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(defaults))
+        _require(
+            not unknown, f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(sorted(defaults))}."
+        )
+        return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +71,10 @@ class ModelConfig(_Json):
 
     def __post_init__(self) -> None:
         _require(self.k in (3, 5, 7), f"k must be 3, 5 or 7, not {self.k}.")
-        _require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
+        _require(
+            self.window_cells > 0 and self.window_cells % 2 == 1,
+            f"window_cells must be odd and positive, not {self.window_cells}.",
+        )
         _require(len(self.trunk_channels) == 5, f"trunk_channels needs five numbers, not {self.trunk_channels}.")
 
 
@@ -85,8 +104,9 @@ class ProposerConfig(_Json):
         )
         _require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
         _require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
-        _require(self.num_proposals > 0, f"num_proposals must be positive, not {self.num_proposals}.")
-        _require(self.pre_nms > 0, f"pre_nms must be positive, not {self.pre_nms}.")
+        for name in ("num_proposals", "pre_nms"):
+            count = getattr(self, name)
+            _require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
         _require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
         _require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
 

@@ -33,7 +33,7 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
         float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
     """
     # tf.reverse, because a slice of step -1 takes longer than the resizing.
-    resized = tf.image.resize(tf.reverse(image, [2]), tf.stack([height, width]), antialias=True)
+    resized = tf.image.resize(tf.reverse(image, [2]), tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
     return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 
@@ -82,16 +82,24 @@ def _check_header(encoded: bytes, path: Path, max_pixels: int) -> int:
     try:
         with _any_size():
             header = Image.open(io.BytesIO(encoded), formats=_FORMATS)
-        exif = Image.Exif()
-        exif.load(header.info.get("exif", b""))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on broken headers
         raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF or BMP image.") from error
+    if header.format == "BMP" and header.mode != "RGB":
+        raise BadImageError(f"{path} is a BMP of another kind than 24-bit colour; save it as PNG.")
     width, height = header.size
     if width * height > max_pixels:
         raise BadImageError(
             f"{path} has {width} x {height} pixels, over the limit of {max_pixels}; raise it (--max_pixels)."
         )
-    return exif.get(_EXIF_ORIENTATION, 1)
+    return _orientation(header)
+
+
+def _orientation(header: Image.Image) -> int:
+    exif = Image.Exif()
+    with contextlib.suppress(Exception):  # Pillow raises many kinds; a photograph with broken EXIF is still one
+        exif.load(header.info.get("exif", b""))
+        return exif.get(_EXIF_ORIENTATION, 1)
+    return 1
 
 
 @contextlib.contextmanager

@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
-from ifcn_tf.files import UserError
+from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.images import MAX_PIXELS, read_image
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
@@ -26,23 +27,25 @@ class Predictor:
     """Proposes the objects of photographs; `load` makes one.
 
     Args:
-        model: `build_instance_fcn`'s model; its weights are copied.
-        config: scales, thresholds and counts.
+        proposer: around InstanceFCN, or any other model that scores windows.
+        settings: what determines the proposals, as JSON types.
         max_pixels: larger image files are refused.
-
-    Attributes:
-        settings: what determines the proposals, as JSON types; the weights as a SHA-256 of their values.
     """
 
-    def __init__(self, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> None:
-        self.config, self.max_pixels = config, max_pixels
-        digest = hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest()
-        self.settings = {
-            "weights": digest,
+    def __init__(self, proposer: Proposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS) -> None:
+        self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
+        self._graph = proposer.compile()
+
+    @classmethod
+    def of_network(cls, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
+        """Around a copy of the present weights of `build_instance_fcn`'s model."""
+        copy = InferenceModel(model)
+        settings = {
+            "weights": hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest(),
             "precision": model.get_layer("block1_conv1").compute_dtype,
             "proposer": config.to_dict(),
         }
-        self._graph = Proposer(InferenceModel(model), config).compile()
+        return cls(Proposer(copy, config, window_cells=copy.window_cells), settings, max_pixels)
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
@@ -58,10 +61,14 @@ class Predictor:
             UserError: the file cannot be read, or the array is no such image.
         """
         pixels = self.read(image) if isinstance(image, str | Path) else _checked(image)
-        found = self._graph(pixels)
+        try:
+            found = self._graph(tf.constant(pixels))
+        except tf.errors.OpError as error:  # such as no memory for this size
+            raise BadImageError(f"proposing failed on an image of {pixels.shape[:2]} px: {error.message}.") from error
         arrays = {name: found[name].numpy() for name in ("scores", "windows_yxyx", "mask_logits")}
         height, width = pixels.shape[:2]
-        return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=self.config.mask_threshold)
+        threshold, min_area = self.config.mask_threshold, self.config.min_area
+        return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=threshold, min_area=min_area)
 
 
 def load(
@@ -92,12 +99,12 @@ def load(
         return _untrained(weights, backbone_weights, k, precision, ProposerConfig.from_dict(settings), max_pixels)
     path = Path(weights or DEFAULT_WEIGHTS)
     config = ProposerConfig.from_dict({**read_proposer_settings(path), **settings})
-    model_config = read_model_config(path) or ModelConfig(k=k or 5)
+    model_config = read_model_config(path) or _model_config(k)
     if k not in (None, model_config.k):
         raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")
     model = build_instance_fcn(model_config, precision)
     load_weights(model, path)
-    return Predictor(model, config, max_pixels)
+    return Predictor.of_network(model, config, max_pixels)
 
 
 def _untrained(
@@ -110,9 +117,13 @@ def _untrained(
 ) -> Predictor:
     if weights:
         raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
-    model = build_instance_fcn(ModelConfig(k=k or 5), precision)
+    model = build_instance_fcn(_model_config(k), precision)
     load_backbone(model, backbone_weights)
-    return Predictor(model, config, max_pixels)
+    return Predictor.of_network(model, config, max_pixels)
+
+
+def _model_config(k: int | None) -> ModelConfig:
+    return ModelConfig() if k is None else ModelConfig(k=k)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -53,8 +53,6 @@ PRESETS = {
     ),
 }
 
-_FORMS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
-
 
 def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     """Changes single fields of a configuration.
@@ -72,7 +70,7 @@ def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
         if not equals:
             raise UserError(f"--set {setting}: write KEY=VALUE, for example train.steps=100.")
         section, field = _find(key, values)
-        values[section][field] = _parse(key, text, values[section][field])
+        values[section][field] = _parse(text)
     return RunConfig.from_dict(values)
 
 
@@ -89,22 +87,8 @@ def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
     return section, field
 
 
-def _parse(key: str, text: str, present: Any) -> Any:
-    """The value of a setting, of the same type as the present one."""
+def _parse(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
-        value = text
-    value = tuple(value) if isinstance(value, list) else value
-    value = float(value) if isinstance(present, float) and type(value) is int else value
-    if type(value) is not type(present):
-        raise UserError(
-            f"--set {key}={text}: the value must be {_describe(present)}, for example {json.dumps(present)}."
-        )
-    return value
-
-
-def _describe(value: Any) -> str:
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}[
-        type(value)
-    ]
+        return text

@@ -35,19 +35,22 @@ class Proposals:
         mask_logits: np.ndarray,
         size_hw: tuple[int, int],
         threshold: float,
+        min_area: float = 0.0,
     ) -> Proposals:
-        """Pastes what `Proposer` returns at image size; masks that hold no pixel's centre are dropped."""
+        """Pastes what `Proposer` returns at image size; drops masks of less than `min_area` px^2, and empty ones."""
         rles = paste(mask_logits, windows_yxyx, size_hw, threshold)
         pasted = cls(size_hw, np.asarray(scores), rles)
-        return pasted[np.flatnonzero(pasted.areas()).tolist()]
+        return pasted[pasted.areas() >= max(min_area, 1)]
 
     def __len__(self) -> int:
         return len(self.rles)
 
-    def __getitem__(self, chosen: slice | Sequence[int]) -> Proposals:
-        """Some of the proposals: a slice, or indices."""
-        indices = range(len(self))[chosen] if isinstance(chosen, slice) else chosen
-        return Proposals(self.size_hw, self.scores[list(indices)], [self.rles[i] for i in indices])
+    def __getitem__(self, chosen: int | slice | Sequence[int] | np.ndarray) -> Proposals:
+        """Some of the proposals: one, a slice, indices, or a mask of booleans."""
+        if not isinstance(chosen, int | slice):
+            chosen = np.asarray(chosen) if len(chosen) else np.zeros(0, int)
+        indices = np.atleast_1d(np.arange(len(self))[chosen])
+        return Proposals(self.size_hw, self.scores[indices], [self.rles[i] for i in indices])
 
     def masks(self) -> np.ndarray:
         """Binary masks, bool [n, H, W]: H * W bytes each, so take `proposals[:100].masks()` of large images."""

@@ -77,7 +77,7 @@ class Proposer:
         return self._select(self._best_windows(scales), tf.shape(image))
 
     def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
-        size = tf.shape(image)[:2]
+        size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
         height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
         features = self.model.features(preprocess(image, height, width)[None])
         windows = dense_windows(height, width, self.stride)
@@ -132,7 +132,7 @@ def dense_windows(height: tf.Tensor, width: tf.Tensor, stride: int = STRIDE) -> 
         int32 [ceil(height / stride) * ceil(width / stride), 2], centre cells (y, x).
     """
     rows, columns = tf.meshgrid(tf.range(-(-height // stride)), tf.range(-(-width // stride)), indexing="ij")
-    return tf.reshape(tf.stack([rows, columns], -1), [-1, 2])
+    return tf.cast(tf.reshape(tf.stack([rows, columns], -1), [-1, 2]), tf.int32)
 
 
 def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from ifcn_tf import output
 from ifcn_tf.batch import find_images, propose_images, summary
-from ifcn_tf.config import ShownConfig
+from ifcn_tf.config import ProposerConfig, ShownConfig
 from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.images import read_image
 from ifcn_tf.proposals import Proposals
@@ -34,7 +34,7 @@ class Squares:
     """Stands in for a predictor: proposes three squares, and counts its calls."""
 
     def __init__(self):
-        self.settings, self.calls = {"weights": "abc"}, 0
+        self.settings, self.calls = {"weights": "abc", "proposer": ProposerConfig().to_dict()}, 0
 
     def read(self, path):
         return read_image(path)
@@ -120,7 +120,7 @@ def test_resume_does_only_what_is_missing(photos, tmp_path):
     for name in ("proposals.json", "run.json"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
     other = Squares()
-    other.settings = {"weights": "xyz"}
+    other.settings["weights"] = "xyz"
     with pytest.raises(UserError, match="was made with another weights"):
         run(photos, tmp_path / "out", other, resume=True)
 

@@ -54,7 +54,7 @@ def run(
     elif backbone_weights:
         load_backbone(model, backbone_weights)
     image = _resized(read_image(photograph), SIZE_HW)
-    predictor = Predictor(model, config)
+    predictor = Predictor.of_network(model, config)
     with tempfile.TemporaryDirectory() as folder:
         encoded = Path(folder) / "photograph.jpg"
         Image.fromarray(image).save(encoded, quality=92)

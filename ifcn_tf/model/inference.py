@@ -20,6 +20,9 @@ class InferenceModel:
 
     Args:
         model: `build_instance_fcn`'s model; later changes of its weights do not reach this copy.
+
+    Attributes:
+        window_cells: side of a window [cells].
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -27,7 +30,7 @@ class InferenceModel:
         maps = {name: model.get_layer(name).output for name in names}
         self._network = with_constant_weights(keras.Model(model.input["image"], maps))
         assembler = model.get_layer("mask_logits")
-        self._k, self._cells = assembler.k, assembler.cells
+        self._k, self.window_cells = assembler.k, assembler.cells
 
     def features(self, image: tf.Tensor) -> Tensors:
         """float32 [1, H, W, 3] -> {"score_maps": [1, h, w, k * k], "objectness_map": [1, h, w, 1]}, float32 logits."""
@@ -39,7 +42,7 @@ class InferenceModel:
 
     def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
-        return assemble(features["score_maps"], windows[None], self._k, self._cells)[0]
+        return assemble(features["score_maps"], windows[None], self._k, self.window_cells)[0]
 
 
 def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:

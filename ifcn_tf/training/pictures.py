@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from ifcn_tf.config import ProposerConfig
+from ifcn_tf.config import ProposerConfig, ShownConfig
 from ifcn_tf.geometry import WINDOW_CELLS, window_extent
 from ifcn_tf.images import IMAGENET_MEAN_BGR
 from ifcn_tf.predictor import Predictor
@@ -22,7 +22,7 @@ Arrays = dict[str, np.ndarray]
 _PANEL_PX = 400
 _CAPTION_PX = 22
 _WINDOWS = 8  # drawn
-_SHOWN = 12  # proposals drawn
+_SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a network that is sure of none
 #: Colours of the values 0, .5 and 1 of a map.
 _RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
@@ -44,7 +44,7 @@ def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Ten
     inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
     objectness, score_maps, mask_logits = _forward(model, inputs)
     k = round(score_maps.shape[-1] ** 0.5)
-    proposals = Predictor(model, ProposerConfig(num_proposals=300)).propose(photograph.image)
+    proposals = Predictor.of_network(model, ProposerConfig(num_proposals=300)).propose(photograph.image)
     truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
     rows = [
         [

@@ -81,7 +81,7 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
         count = config.train.validation_images
 
         def measure(model: keras.Model) -> dict[str, float]:
-            predictor = Predictor(model, ProposerConfig(num_proposals=LIMITS[-1]))
+            predictor = Predictor.of_network(model, ProposerConfig(num_proposals=LIMITS[-1]))
             return average_recalls(predictor.propose, photographs(places.validation_data, count))
 
         yield Validation(measure, places.workdir / "best", record)
