@@ -46,6 +46,8 @@ def find_images(pattern: str) -> list[Path]:
     Raises:
         UserError: nothing found, an unreadable folder, or two files that would have the same image id.
     """
+    if not pattern:
+        raise UserError("no images named: give a file, a folder or a quoted pattern.")
     path = Path(pattern)
     try:
         if path.is_dir():
@@ -95,9 +97,12 @@ def propose_images(
         UserError: the folder cannot be written, or resumes a run of other settings.
     """
     shown = shown or ShownConfig()
-    settings = {**proposer.settings, "formats": sorted(formats), "shown": shown.to_dict()}
+    images = sorted({str(path.parent.resolve()) for path in paths})
+    settings = {**proposer.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
     if resume:
         _require_same_settings(folder / "run.json", settings)
+    else:
+        output.remove_parts(folder)  # or a later --resume would take them for this run's
     write_json(folder / "run.json", settings)
     failures, done = [], []
     with _progress_bar() as bar:
@@ -131,7 +136,7 @@ def _write_image(
 
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
-    earlier = read_json(path) if path.exists() else settings
+    earlier = read_json(path) if path.exists() or output.has_parts(path.parent) else settings
     changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(

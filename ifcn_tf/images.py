@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def _check_header(encoded: bytes, path: Path, max_pixels: int) -> int:
 
 def _orientation(header: Image.Image) -> int:
     exif = Image.Exif()
-    with contextlib.suppress(Exception):  # Pillow raises many kinds; a photograph with broken EXIF is still one
+    with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+        # Pillow warns or raises in many ways; a photograph with broken EXIF is still one.
         exif.load(header.info.get("exif", b""))
         return exif.get(_EXIF_ORIENTATION, 1)
     return 1

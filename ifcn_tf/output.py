@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,17 @@ def part_path(folder: Path, path: Path) -> Path:
     return folder / "parts" / f"{path.stem}.json"
 
 
+def has_parts(folder: Path) -> bool:
+    """Whether an earlier run left results of images."""
+    return any((folder / "parts").glob("*.json"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes the results of an earlier run."""
+    for part in (folder / "parts").glob("*.json"):
+        part.unlink()
+
+
 def merge_parts(folder: Path, paths: Iterable[Path]) -> None:
     """Writes proposals.json, the COCO results of all images, holding one image at a time in memory."""
     with atomic_write(folder / "proposals.json") as file:
@@ -49,6 +62,8 @@ def write_overlay(folder: Path, path: Path, image: np.ndarray, best: Proposals) 
 def write_binary_masks(folder: Path, path: Path, best: Proposals) -> None:
     """Writes binary_masks/STEM/000.png, 001.png ..., black and white, best first, and their scores in index.csv."""
     target = folder / "binary_masks" / path.stem
+    for earlier in target.glob("*.png"):
+        earlier.unlink()
     for i in range(len(best)):
         _write_png(target / f"{i:03d}.png", Image.fromarray(best[[i]].masks()[0]))
     _write_table(target / "index.csv", best)
@@ -60,7 +75,7 @@ def write_csv(folder: Path, path: Path, best: Proposals) -> None:
 
 
 def write_labelme(folder: Path, path: Path, best: Proposals) -> None:
-    """Writes labelme/STEM.json: the outlines as polygons; the parts of one object share a group_id."""
+    """Writes labelme/STEM.json: masks as polygons; the parts of one object share a group_id."""
     height, width = best.size_hw
     shapes = [
         {
@@ -74,7 +89,8 @@ def write_labelme(folder: Path, path: Path, best: Proposals) -> None:
         for i in range(len(best))
         for polygon in outlines(best[[i]].masks()[0])
     ]
-    content: dict[str, Any] = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": str(path.resolve())}
+    image_path = os.path.relpath(path.resolve(), (folder / "labelme").resolve())
+    content: dict[str, Any] = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": image_path}
     write_json(
         folder / "labelme" / f"{path.stem}.json",
         content | {"imageData": None, "imageHeight": height, "imageWidth": width},
@@ -90,18 +106,33 @@ WRITERS: dict[str, Callable[[Path, Path, Proposals], None]] = {
 
 
 def outlines(mask: np.ndarray) -> list[list[list[float]]]:
-    """Outer and inner borders of a mask as polygons.
+    """A mask as polygons, one for each connected part; a hole is cut out by a slit from the outer border.
 
     Args:
         mask: bool [H, W].
 
     Returns:
-        Polygons of (x, y) points [px], through the pixels' edges half-way between inside and outside.
+        Polygons of (x, y) points [px], half-way between the pixels inside and outside.
     """
     padded = np.pad(mask.astype(float), 1)
+    generator = contourpy.contour_generator(z=padded, fill_type=contourpy.FillType.OuterOffset)
     # contourpy puts a value at its index; pixel i of the mask, index i + 1 here, has its centre at i + 0.5.
-    lines = contourpy.contour_generator(z=padded).lines(0.5)
-    return [(np.asarray(line[:-1]) - 0.5).round(2).tolist() for line in lines]
+    rings = generator.filled(0.5, np.inf)
+    return [
+        _joined(np.asarray(p) - 0.5, np.asarray(o).tolist()).round(2).tolist()
+        for p, o in zip(rings[0], rings[1], strict=True)
+    ]
+
+
+def _joined(points: np.ndarray, offsets: list[int]) -> np.ndarray:
+    """One polygon out of an outer ring and its holes, [n, 2]; ring r is points[offsets[r] : offsets[r + 1]]."""
+    polygon, *holes = (points[start:stop] for start, stop in itertools.pairwise(offsets))
+    for hole in holes:
+        distances = np.linalg.norm(polygon[:, None] - hole[None], axis=2)
+        i, j = np.unravel_index(distances.argmin(), distances.shape)
+        ring = np.concatenate([hole[j:-1], hole[: j + 1]])  # closed, from its nearest point around
+        polygon = np.concatenate([polygon[: i + 1], ring, polygon[i:]])
+    return polygon[:-1]
 
 
 def _write_png(target: Path, picture: Image.Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import math
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -31,7 +32,7 @@ def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
         The picture, of the image's size.
     """
     canvas = image.astype(np.float32)
-    outline_px = max(1, round(max(image.shape[:2]) / 400))
+    outline_px = max(1, round(_typical_side(image.shape[:2]) / 350))
     colours = palette(len(proposals))
     for i in reversed(range(len(proposals))):
         mask = proposals[[i]].masks()[0]
@@ -44,10 +45,15 @@ def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
     return picture
 
 
+def _typical_side(size: tuple[int, ...]) -> float:
+    """The side of a square of the same area [px]: what outlines and letters are scaled by."""
+    return math.sqrt(size[0] * size[1])
+
+
 def _draw_label(picture: Image.Image, text: str, mask: np.ndarray, colour: np.ndarray) -> None:
     """Writes a text on a tag at the innermost pixel of a mask, and within the picture."""
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=max(10, round(max(picture.size) / 45)))
+    font = ImageFont.load_default(size=max(10, round(_typical_side(picture.size) / 40)))
     left, top, right, bottom = font.getbbox(text)
     width, height = right - left + 8, bottom - top + 6
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
 from ifcn_tf import output
@@ -16,6 +16,7 @@ from ifcn_tf.config import ProposerConfig, ShownConfig
 from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.images import read_image
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.visualize import draw_proposals, palette
 
 
 def square(size_hw, top, left, side):
@@ -165,7 +166,7 @@ def test_full_disk_leaves_no_half_file(photos, tmp_path, monkeypatch):
     before = (tmp_path / "out" / "proposals.json").read_text()
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match=r"cannot write .*run\.json: No space left on device; free some space"):
-        run(photos, tmp_path / "out")
+        run(photos, tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "proposals.json").read_text() == before
     with pytest.raises(UserError, match="No space left"):
         output.merge_parts(tmp_path / "out", find_images(str(photos)))
@@ -216,10 +217,67 @@ def test_proposals_as_arrays():
     assert proposals.areas().tolist() == [16, 49]
     assert proposals[1:].masks().sum() == 49
     assert len(proposals[:0].boxes_yxyx()) == 0
+    assert [len(one) for one in proposals] == [1, 1]
+    for chosen in (1, [1], np.array([False, True]), [False, True], slice(1, None)):
+        assert proposals[chosen].scores.tolist() == pytest.approx([0.4])
+        assert proposals[chosen].areas().tolist() == [49]
 
 
 def test_outlines_by_hand():
-    # A ring: 6 x 6 px with a hole of 2 x 2 has an outer border at 1 and 7 and an inner one at 3 and 5.
-    mask = square((9, 9), 1, 1, 6) & ~square((9, 9), 3, 3, 2)
-    extents = sorted((np.min(line), np.max(line)) for line in output.outlines(mask))
-    assert extents == [(1, 7), (3, 5)]
+    # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
+    mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
+    ring, apart = sorted(output.outlines(mask))
+    assert (np.min(ring), np.max(ring)) == (1, 7)
+    assert {3.0, 5.0} <= {value for point in ring for value in point}
+    assert (np.min(apart), np.max(apart)) == (8, 10)
+
+
+def test_outlines_enclose_the_mask_and_no_hole():
+    y, x = np.mgrid[:80, :90] + 0.5
+    radius = np.hypot(y - 40, x - 45)
+    mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
+    (polygon,) = output.outlines(mask)
+    filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
+    ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
+    enclosed = np.asarray(filled)[5::10, 5::10]
+    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.97
+
+
+def test_resumed_runs_do_not_mix(photos, tmp_path):
+    class Interrupted(Squares):
+        def propose(self, image):
+            raise KeyboardInterrupt
+
+    run(photos, tmp_path / "out")
+    changed = Interrupted()
+    changed.settings["weights"] = "xyz"
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, tmp_path / "out", changed)
+    again = Squares()
+    again.settings["weights"] = "xyz"
+    run(photos, tmp_path / "out", again, resume=True)
+    assert again.calls == 3  # what the first run left under other settings does not count
+    elsewhere = tmp_path / "elsewhere"
+    photos.rename(elsewhere)
+    with pytest.raises(UserError, match="was made with another images"):
+        run(elsewhere, tmp_path / "out", again, resume=True)
+    (tmp_path / "out" / "run.json").unlink()
+    with pytest.raises(UserError, match=r"cannot read .*run\.json"):
+        run(elsewhere, tmp_path / "out", resume=True)
+
+
+def test_a_second_run_leaves_no_masks_of_the_first(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["binary_masks"])
+    run(photos, tmp_path / "out", formats=["binary_masks"], shown=ShownConfig(count=1))
+    assert [mask.name for mask in (tmp_path / "out" / "binary_masks" / "dog").glob("*.png")] == ["000.png"]
+
+
+def test_overlay_fills_outlines_and_labels():
+    image = np.full((60, 80, 3), 100, np.uint8)
+    picture = np.asarray(draw_proposals(image, as_proposals([square((60, 80), 5, 5, 50)], [0.9]))).astype(int)
+    colour = palette(1)[0]
+    np.testing.assert_allclose(picture[5, 30], colour, atol=1)  # the outline
+    np.testing.assert_allclose(picture[10, 10], 100 + 0.45 * (colour - 100), atol=1)  # the fill
+    np.testing.assert_allclose(picture[58, 70], 100)
+    assert (picture[20:40, 15:45].max(2) == 255).sum() > 20  # white letters in the middle
+    assert (picture[20:40, 15:45].sum(2) == 60).any()  # on their dark tag

@@ -35,6 +35,19 @@ def test_propose_on_the_sample_photograph(tmp_path):
     assert Image.open(tmp_path / "overlays" / "coffee.png").size == Image.open(sample).size
 
 
+def test_propose_resumes(tmp_path):
+    sample = ROOT / "savedmodels" / "sample" / "coffee.jpg"
+    flags = [f"--images={sample}", f"--output={tmp_path}", "--shorter_sides=119", "--resume"]
+    assert command("propose", *flags, "--num_proposals=5").returncode == 0
+    first = (tmp_path / "proposals.json").stat().st_mtime_ns
+    again = command("propose", *flags, "--num_proposals=5")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "proposals.json").stat().st_mtime_ns > first
+    other = command("propose", *flags, "--num_proposals=6")
+    assert other.returncode == 1
+    assert "was made with another proposer" in other.stderr
+
+
 def test_propose_reports_bad_files_and_fails(tmp_path):
     (tmp_path / "bad.jpg").write_text("no image")
     done = command("propose", f"--images={tmp_path}", f"--output={tmp_path / 'out'}", "--shorter_sides=119")

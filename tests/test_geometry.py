@@ -23,13 +23,14 @@ def test_scales_are_600_times_powers_of_one_and_a_half():
         ((2, 3), 3, (3, 5)),  # 4.5 rounds up
         ((1, 1), 900, (900, 900)),
         ((10, 20000), 119, (1, 2700)),  # 10 * 2700 / 20000 = 1.35
+        ((10, 500_000), 119, (1, 2700)),
         ((100, 500), 900, (540, 2700)),  # 4500 would pass the limit of 2700: scale 5.4
     ],
 )
 def test_resized_size_for_numbers_arrays_and_tensors(size_hw, shorter_side, expected):
     assert resized_hw(*size_hw, shorter_side, 2700) == expected
     assert tuple(int(side) for side in resized_hw(*np.array(size_hw), shorter_side, 2700)) == expected
-    assert tuple(int(side) for side in resized_hw(*tf.constant(size_hw), shorter_side, 2700)) == expected
+    assert tuple(int(side) for side in resized_hw(*tf.constant(size_hw, tf.int64), shorter_side, 2700)) == expected
 
 
 def test_window_covers_168_px_around_its_centre_cell():
@@ -52,5 +53,11 @@ def test_settings_survive_json_and_refuse_nonsense():
         ProposerConfig.from_dict({"nms_treshold": 0.5})
     with pytest.raises(UserError, match="k must be 3, 5 or 7, not 4"):
         ModelConfig(k=4)
+    for values in ({"shorter_sides": 600}, {"shorter_sides": ["a"]}, {"num_proposals": "10"}, {"pre_nms": 1.5}):
+        with pytest.raises(UserError, match=f"{next(iter(values))} must be"):
+            ProposerConfig.from_dict(values)
+    assert ProposerConfig.from_dict({"min_area": 3}).min_area == 3.0
+    with pytest.raises(UserError, match=r"pre_nms must lie in 1\.\.1000000"):
+        ProposerConfig(pre_nms=3 * 10**9)
     with pytest.raises(UserError, match="mask_threshold must lie between 0 and 1"):
         ProposerConfig(mask_threshold=1.0)

@@ -111,6 +111,7 @@ def test_bad_files_are_refused_with_one_sentence(tmp_path):
         tmp_path, "cut.png", Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), np.uint8))
     )
     cut_png.write_bytes(cut_png.read_bytes()[:2000])
+    Image.fromarray(scene()).convert("P").save(tmp_path / "palette.bmp")
     bomb(tmp_path / "bomb.png", 30_000, 30_000)
     bomb(tmp_path / "large.png", 20_000, 6_000)
     for name, reason in {
@@ -122,6 +123,7 @@ def test_bad_files_are_refused_with_one_sentence(tmp_path):
         "cut.png": "damaged or cut off",
         "bomb.png": "has 30000 x 30000 pixels, over the limit of 100000000",
         "large.png": "has 20000 x 6000 pixels, over the limit of 100000000",
+        "palette.bmp": "BMP of another kind",
         "absent.jpg": "No such file",
     }.items():
         with pytest.raises(BadImageError, match=reason) as caught:
@@ -135,3 +137,8 @@ def test_pixel_limit_can_be_set(tmp_path):
     assert read_image(path, max_pixels=600).shape == (20, 30, 3)
     with pytest.raises(BadImageError, match="over the limit of 599"):
         read_image(path, max_pixels=599)
+
+
+def test_a_photograph_with_broken_exif_is_still_read(tmp_path):
+    path = saved(tmp_path, "a.jpg", Image.fromarray(scene()), exif=b"Exif\0\0II*\0\xff\xff\xff\xffgarbage")
+    assert read_image(path).shape == scene().shape

@@ -1,5 +1,7 @@
 """Laws of the network: stride, alignment, precision, weights."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig
 from ifcn_tf.files import UserError
+from ifcn_tf.model.assembler import OUTSIDE_LOGIT
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.model.layers import Conv2D
@@ -191,3 +194,32 @@ def test_backbone_is_keras_vgg16(backbone_weights):
     for name in ("block1_conv2", "block4_conv3"):  # up to pool4 both are the same network
         expected = keras.Model(vgg16.input, vgg16.get_layer(name).output)(image)
         np.testing.assert_allclose(maps(model, name)(image)[0], expected[0], rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("cpu_flags", "capabilities", "expected"),
+    [
+        ("fpu avx512f", [], "float32"),
+        ("fpu avx512_bf16", [], "mixed_bfloat16"),
+        ("fpu amx_bf16", [], "mixed_bfloat16"),
+        ("fpu", [(8, 0), (9, 0)], "mixed_bfloat16"),
+        ("fpu amx_bf16", [(7, 5)], "float32"),
+        ("fpu amx_bf16", [(9, 0), (7, 0)], "float32"),
+    ],
+)
+def test_auto_precision_follows_the_machine(monkeypatch, cpu_flags, capabilities, expected):
+    details = [{"compute_capability": capability} for capability in capabilities]
+    monkeypatch.setattr(Path, "read_text", lambda self: cpu_flags)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: details)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: device)
+    assert dtype_policy("auto") == expected
+
+
+def test_bfloat16_is_near_float32():
+    """Without photographs or weights: logits of a narrow network differ by a few percent of their spread."""
+    inputs = {"image": images(1, 160, 200, 3), "windows": np.array([[[9, 9], [12, 15], [4, 20]]], np.int32)}
+    exact, rounded = (build_instance_fcn(ModelConfig(**NARROW), p)(inputs) for p in ("float32", "bfloat16"))
+    for name, value in exact.items():
+        on_map = value.numpy() > OUTSIDE_LOGIT
+        difference = (rounded[name].numpy() - value.numpy())[on_map]
+        assert 0 < abs(difference).mean() < 0.05 * value.numpy()[on_map].std()

@@ -15,7 +15,7 @@ from ifcn_tf.masks import decode, paste
 from ifcn_tf.model.assembler import OUTSIDE_LOGIT, assemble
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
-from ifcn_tf.predictor import load
+from ifcn_tf.predictor import Predictor, load
 from ifcn_tf.proposer import Proposer, tight_boxes
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
@@ -122,6 +122,22 @@ def test_tight_boxes_by_hand():
     assert tight_boxes(tf.constant(inside), tf.constant([[10.0, 20, 18, 28]])).numpy().tolist() == [[12, 20, 16, 26]]
 
 
+def test_no_mask_is_smaller_than_asked():
+    config = ProposerConfig(shorter_sides=(50, 75, 110), min_area=400.0)
+    predictor = Predictor(Proposer(Windowed(blobs), config), {})
+    areas = predictor.propose(np.zeros((60, 75, 3), np.uint8)).areas()
+    assert len(areas) > 10
+    assert areas.min() >= 400
+
+
+def test_a_network_with_smaller_windows_lies_where_it_belongs():
+    config = ModelConfig(window_cells=15, **NARROW)
+    predictor = Predictor.of_network(build_instance_fcn(config, "float32"), ProposerConfig(shorter_sides=(160,)))
+    found = predictor._graph(tf.constant(photograph(160, 160)))
+    sides = found["windows_yxyx"][:, 2:] - found["windows_yxyx"][:, :2]
+    np.testing.assert_allclose(sides, 15 * 8)
+
+
 def test_nothing_found_is_an_empty_answer():
     def empty(inputs):
         count = tf.shape(inputs["windows"])[1]
@@ -157,10 +173,9 @@ def test_one_trace_serves_all_sizes():
             return image
 
     graph = Proposer(Counted(blobs), ProposerConfig(shorter_sides=(40, 60))).compile()
-    assert len(traces) == 2  # one a scale
+    assert len(traces) == 2  # one a scale, for any size: a ConcreteFunction is never traced again
     for size in ((30, 40), (41, 33), (8, 8), (1, 1), (3, 90), (64, 64), (50, 20), (77, 13), (20, 21), (9, 99)):
-        graph(np.zeros((*size, 3), np.uint8))
-    assert len(traces) == 2
+        assert len(graph(np.zeros((*size, 3), np.uint8))["scores"]) > 0
 
 
 @pytest.fixture(scope="module")
