@@ -111,7 +111,7 @@ class Proposer:
         boxes = tight_boxes(inside, windows)
         height, width = tf.unstack(tf.cast(image_shape[:2], tf.float32))
         boxes = tf.clip_by_value(boxes, 0.0, tf.stack([height, width, height, width]))
-        cells = tf.math.count_nonzero(inside, [1, 2], dtype=tf.float32)
+        cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
         window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
@@ -148,9 +148,9 @@ def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
     resolution = tf.shape(inside)[1]
     first, end = [], []
     for other_axis in (2, 1):
-        occupied = tf.cast(tf.reduce_any(inside, other_axis), tf.int32)
-        first.append(tf.argmax(occupied, 1, tf.int32))
-        end.append(resolution - tf.argmax(occupied[:, ::-1], 1, tf.int32))
+        occupied = tf.reduce_any(inside, other_axis)
+        first.append(tf.reduce_min(tf.where(occupied, tf.range(resolution), resolution), 1))
+        end.append(tf.reduce_max(tf.where(occupied, tf.range(1, resolution + 1), 0), 1))
     fractions = tf.cast(tf.stack(first + end, 1) / resolution, tf.float32)
     top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
     side = bottom_right - top_left
