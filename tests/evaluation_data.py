@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.config import EvaluationConfig
+from ifcn_tf.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.results import Results, read_results
 
@@ -70,3 +72,10 @@ def random_case(
             mask = rectangle(size_hw, *corner, *(corner + np.maximum(sides[chosen] + random.integers(-8, 9, 2), 1)))
             entries.append(entry(image, mask, float(scores[len(entries)])))
     return truth_content(dict.fromkeys(range(images), size_hw), annotations), entries
+
+
+def evaluated(folder: Path, count: int, config: EvaluationConfig) -> tuple[Evaluation, Truth]:
+    """The first `count` of each twelve proposals of a random case."""
+    content, entries = random_case(0, images=12, objects=3, proposals=12)
+    results, truth = load(folder, content, [e for i, e in enumerate(entries) if i % 12 < count])
+    return evaluate(results, truth, f"first {count}", config), truth

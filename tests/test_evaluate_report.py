@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -11,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.config import EvaluationConfig
 from ifcn_tf.evaluate import evaluate
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
-from ifcn_tf.evaluation.compare import compare, image_rows
-from ifcn_tf.evaluation.matching import SIZES, match_with_pycocotools
+from ifcn_tf.evaluation.matching import match_with_pycocotools
 from ifcn_tf.evaluation.pictures import draw, write_pictures
-from ifcn_tf.evaluation.report import scalars, write_scalars
+from ifcn_tf.evaluation.protocols import PUBLISHED
+from ifcn_tf.evaluation.report import recall_table, scalars, write_scalars
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
 from ifcn_tf.files import UserError
-from tests.evaluation_data import annotation, entry, load, random_case, rectangle, truth_content, write
+from tests.evaluation_data import annotation, entry, evaluated, load, random_case, rectangle, truth_content, write
 
 CONFIG = EvaluationConfig(num_proposals=(2, 10), resamples=200)
 ROOT = Path(__file__).parents[1]
@@ -71,38 +73,6 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     assert 0.83 <= covered / 200 <= 0.96
 
 
-def evaluated(tmp_path: Path, count: int):
-    content, entries = random_case(0, images=12, objects=3, proposals=12)
-    results, truth = load(tmp_path, content, [e for i, e in enumerate(entries) if i % 12 < count])
-    return evaluate(results, truth, f"first {count}", CONFIG), truth
-
-
-def test_pairs_tell_a_difference_from_chance(tmp_path: Path):
-    (many, truth), (few, _) = evaluated(tmp_path, 12), evaluated(tmp_path, 4)
-    rows = {e.name: (e.name, image_rows(e, truth)) for e in (many, few)}
-    found = {row.metric: row for row in compare(rows["first 4"], rows["first 12"], CONFIG)}
-    row = found["mask/all/AR@10"]
-    assert row.ar_a == few.kinds["mask"].measures["all"][1].ar
-    assert row.ar_b == many.kinds["mask"].measures["all"][1].ar
-    assert row.interval[0] < row.difference < row.interval[1]
-    assert row.beyond_chance
-    # Pairing takes out how hard the images are: the interval is narrower than the two alone.
-    low, high = many.kinds["mask"].measures["all"][1].ar_interval
-    assert row.interval[1] - row.interval[0] < 2 * (high - low)
-    same = compare(rows["first 12"], rows["first 12"], CONFIG)
-    assert all(row.difference == 0 and row.interval == (0, 0) and not row.beyond_chance for row in same)
-
-
-def test_other_images_cannot_be_compared(tmp_path: Path):
-    evaluation, truth = evaluated(tmp_path, 4)
-    rows = image_rows(evaluation, truth)
-    with pytest.raises(UserError, match=r"different images \(1 in one only: 0\)"):
-        compare(("a", rows), ("b", rows[1:]), CONFIG)
-    changed = [rows[0] | {"objects": dict.fromkeys(SIZES, 9)}, *rows[1:]]
-    with pytest.raises(UserError, match="different objects, of images 0"):
-        compare(("a", rows), ("b", changed), CONFIG)
-
-
 def case_files(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Truth beside its photographs, and two results files."""
     content, entries = random_case(1, images=3, objects=4, proposals=12)
@@ -145,6 +115,22 @@ def test_everything_is_written(tmp_path: Path, capsys):
     assert "Paired differences" in printed
     for name in ("proposals", "b"):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
+
+
+def test_the_table_shows_the_ends_of_intervals_in_80_columns(tmp_path: Path):
+    # 29 of 30 objects are found: a symmetric interval would pass 100.
+    size_hw, found = (40, 50), EvaluationConfig(resamples=200)
+    mask = rectangle(size_hw, 0, 0, 20, 20)
+    content = truth_content(dict.fromkeys(range(30), size_hw), [annotation(i, i, mask) for i in range(30)])
+    evaluation = evaluate(*load(tmp_path, content, [entry(i, mask, 0.5) for i in range(29)]), "proposals", found)
+    low, high = evaluation.kinds["mask"].measures["all"][0].ar_interval
+    assert (low < 96.7, high) == (True, 100)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(recall_table([evaluation], PUBLISHED["coco"]))
+    printed = console.export_text()
+    assert printed.count(f"{low:.1f}-100.0") == 12  # masks and boxes, all and small, three numbers of proposals
+    assert "±" not in printed and "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 @pytest.fixture
@@ -239,7 +225,7 @@ def test_scalars_leave_out_what_is_undefined(tmp_path: Path):
 
 def test_tensorboard_gets_every_scalar(tmp_path: Path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    evaluation, _ = evaluated(tmp_path, 4)
+    evaluation, _ = evaluated(tmp_path, 4, CONFIG)
     write_scalars(tmp_path / "board", [evaluation], step=7)
     events = accumulator.EventAccumulator(str(tmp_path / "board" / "first 4"))
     events.Reload()

@@ -16,7 +16,7 @@ from ifcn_tf.evaluation.matching import SIZES
 from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.files import UserError, read_json
-from ifcn_tf.ids import ImageId, examples
+from ifcn_tf.ids import ImageId, canonical_id, examples
 
 #: What each image adds to the recalls of a method: (objects, hits) by size class or AR.
 Row = dict[str, Any]
@@ -110,7 +110,7 @@ def _difference(
     config: EvaluationConfig,
 ) -> Difference | None:
     """None where no object is of the metric's size class."""
-    objects = np.array([row["objects"][metric.split("/")[1]] for row in rows_a])
+    objects = np.array([row["objects"][_size(metric)] for row in rows_a])
     if not objects.any():
         return None
     hits_a = np.array([row["hits"][metric] for row in rows_a])
@@ -137,8 +137,37 @@ def compare_files(path_a: Path, path_b: Path, config: EvaluationConfig) -> list[
 
 def _read_rows(path: Path) -> tuple[str, list[Row]]:
     content = read_json(path)
-    if not (isinstance(content, dict) and content.get("images")):
-        raise UserError(f"{path} is no metrics.json of this command: it has no 'images'.")
-    if len(content["images"]) > 1:
+    methods = content.get("images") if isinstance(content, dict) else None
+    if not (isinstance(methods, dict) and methods and all(_are_rows(rows) for rows in methods.values())):
+        raise UserError(
+            f"{path} is no metrics.json of this command: its 'images' do not hold what each image adds to the recalls."
+        )
+    if len(methods) > 1:
         raise UserError(f"{path} holds several methods and their differences already: give files of one method each.")
-    return str(path), next(iter(content["images"].values()))
+    return str(path), next(iter(methods.values()))
+
+
+def _are_rows(rows: Any) -> bool:
+    """Whether they are like those of `image_rows`: one at least, and all of the same ARs."""
+    return (
+        isinstance(rows, list)
+        and bool(rows)
+        and all(isinstance(row, dict) and {"image_id", "objects", "hits"} <= row.keys() for row in rows)
+        and all(canonical_id(row["image_id"]) is not None for row in rows)
+        and all(_are_counts(row["objects"]) and row["objects"].keys() == SIZES.keys() for row in rows)
+        and all(_are_counts(row["hits"]) and row["hits"].keys() == rows[0]["hits"].keys() for row in rows)
+        and all(_size(metric) in SIZES for metric in rows[0]["hits"])
+    )
+
+
+def _size(metric: str) -> str:
+    """The size class of a metric: "all" of "mask/all/AR@100"."""
+    return metric.partition("/")[2].partition("/")[0]
+
+
+def _are_counts(values: Any) -> bool:
+    return (
+        isinstance(values, dict)
+        and bool(values)
+        and all(type(value) is int and value >= 0 for value in values.values())
+    )

@@ -83,7 +83,7 @@ class EntryReader:
         score: Any = content.get("score")
         if not _are_finite([score]):
             raise UserError(f"{where}: its score is {score!r}, a finite number is needed to rank it.")
-        return Entry(where, image_id, float(score), _box(where, content), self._counts(where, content, image_id))
+        return Entry(where, image_id, float(score), box_xywh(where, content), self._counts(where, content, image_id))
 
     def _counts(self, where: str, content: dict[str, Any], image_id: ImageId) -> bytes:
         segmentation = content.get("segmentation")
@@ -139,7 +139,8 @@ def compressed_counts(where: str, segmentation: Any, size_hw: tuple[int, int]) -
     )
 
 
-def _box(where: str, content: dict[str, Any]) -> Sequence[float]:
+def box_xywh(where: str, content: dict[str, Any]) -> Sequence[float]:
+    """The bbox of a result or annotation [px], NO_BOX without one; raises UserError if it is not four numbers."""
     box = content.get("bbox")
     if box is None:
         return NO_BOX

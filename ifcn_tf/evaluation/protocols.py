@@ -1,4 +1,4 @@
-"""The image lists of the papers, and the numbers that were published on them."""
+"""The image lists of the papers, told by how many images they have, and the numbers that were published on them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ PROTOCOLS = {
 
 
 def apply_protocol(name: str, truth: Truth) -> Truth:
-    """The images of a protocol; raises UserError when the truth does not hold exactly what they are chosen from."""
+    """The images of a protocol: the first ones by sorted id.
+
+    The papers' lists are not part of this package, so the number of images is all that is checked: another set of
+    as many images passes.
+
+    Raises:
+        UserError: the truth has more or fewer images than the set that the protocol chooses from.
+    """
     protocol = PROTOCOLS[name]
     if len(truth.images) != protocol.available:
         raise UserError(

@@ -25,10 +25,10 @@ FORMAT_VERSION = 1
 
 
 def recall_table(evaluations: Sequence[Evaluation], published: Sequence[Published] = ()) -> Table:
-    """AR [%] of masks and boxes: a block for each method and kind, a line for each size class, then published ones."""
+    """AR [%] of masks and boxes: a block for each method and kind, a row for each size class, then published ones."""
     limits = [measure.limit for measure in next(iter(evaluations[0].kinds.values())).measures["all"]]
     table = Table(
-        title="Average recall [%] ± half of its bootstrap interval over images",
+        title="Average recall [%], and below it the ends of its bootstrap interval over images",
         caption=f"R.5, R.7: recall at that IoU; IoU: mean best IoU; all three at {limits[-1]} proposals",
         box=SIMPLE,
         pad_edge=False,
@@ -53,10 +53,15 @@ def _cells(evaluated: KindEvaluation, size: str) -> Iterator[str]:
     last = measures[-1]
     yield f"  {size} {last.objects}"
     for measure in measures:
-        low, high = measure.ar_interval
-        yield f"{_percent(measure.ar)} ±{_percent((high - low) / 2):>4}"
+        yield _with_interval(measure)
     for value in (evaluated.curves[size].auc, last.recall_at(0.5), last.recall_at(0.7), last.mean_best_iou):
         yield _percent(value)
+
+
+def _with_interval(measure: Measure) -> str:
+    """Two lines: an interval is not symmetric, and no end of it passes 0 or 100."""
+    ends = "-".join(map(_percent, measure.ar_interval))
+    return f"{_percent(measure.ar)}\n{ends}" if measure.objects else "-"
 
 
 def _percent(value: float) -> str:

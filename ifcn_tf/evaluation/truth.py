@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.evaluation.entries import compressed_counts
+from ifcn_tf.evaluation.entries import NO_BOX, box_xywh, compressed_counts
+from ifcn_tf.evaluation.matching import SIZES
 from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.files import UserError, read_json
 from ifcn_tf.ids import ImageId, canonical_id, examples, repeated, sort_key
@@ -82,41 +84,73 @@ class Truth:
 
 
 def read_coco(path: str | Path) -> Truth:
-    """Reads COCO annotations; annotation ids only need to be distinct, category ids to be known.
+    """Reads COCO annotations, of which an image needs id, height and width, an annotation image_id and segmentation.
+
+    Annotation ids only need to be distinct, and are numbered where absent; category ids need to be known, and are not
+    looked at where no categories are given; the mask's own box and area stand in for those that are absent.
 
     Raises:
-        UserError: no such file, a missing field, an id that appears twice, an annotation of an unknown image, a mask of
-            another size than its image.
+        UserError: no such file, a missing or odd field, an id that appears twice, an annotation of an unknown image, a
+            mask of another size than its image.
     """
-    content = read_json(path)
-    if not (isinstance(content, dict) and {"images", "annotations"} <= set(content)):
-        raise UserError(f"{path} is no COCO annotation file: it needs 'images' and 'annotations'.")
-    try:
-        names = {category["id"]: str(category["name"]) for category in content.get("categories", [])}
-        annotations = _annotations_of_images(str(path), content)
-        images = [_coco_image(str(path), image, annotations[image["id"]], names) for image in content["images"]]
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} is no complete COCO annotation file: {error} is missing or of a wrong type."
-        ) from error
+    source, content = str(path), read_json(path)
+    if not (isinstance(content, dict) and all(_are_dicts(content.get(name)) for name in ("images", "annotations"))):
+        raise UserError(f"{path} is no COCO annotation file: it needs lists of 'images' and 'annotations'.")
+    names = _category_names(source, content)
+    annotations = _annotations_of_images(source, content)
+    images = [_coco_image(source, image, annotations[_image_id(source, image)], names) for image in content["images"]]
     images.sort(key=lambda image: sort_key(image.image_id))
     truth = Truth(str(path), images, {image.image_id: image.size_hw for image in images}, _coco_photographs(Path(path)))
     _require_whole(truth)
     return truth
 
 
-def _annotations_of_images(source: str, content: dict[str, Any]) -> dict[Any, list[dict[str, Any]]]:
-    _require_distinct(source, "image", [canonical_id(image["id"]) for image in content["images"]])
-    _require_distinct(source, "annotation", [annotation["id"] for annotation in content["annotations"]])
-    found: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
-    unknown = [a["id"] for a in content["annotations"] if a["image_id"] not in found]
+def _are_dicts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, dict) for value in values)
+
+
+def _category_names(source: str, content: dict[str, Any]) -> dict[Any, str]:
+    try:
+        return {category["id"]: str(category["name"]) for category in content.get("categories") or []}
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{source}: each of its 'categories' needs an 'id' and a 'name'.") from error
+
+
+def _image_id(source: str, image: dict[str, Any]) -> ImageId:
+    image_id = canonical_id(image.get("id"))
+    if image_id is None:
+        raise UserError(f"{source}: image id {image.get('id')!r} is neither a whole number nor a text.")
+    return image_id
+
+
+def _annotations_of_images(source: str, content: dict[str, Any]) -> dict[ImageId, list[dict[str, Any]]]:
+    ids = [_image_id(source, image) for image in content["images"]]
+    annotations = _numbered(source, content["annotations"])
+    _require_distinct(source, "image", ids)
+    _require_distinct(source, "annotation", [annotation["id"] for annotation in annotations])
+    found: dict[ImageId, list[dict[str, Any]]] = {image_id: [] for image_id in ids}
+    unknown: list[dict[str, Any]] = []
+    for annotation in sorted(annotations, key=lambda annotation: sort_key(annotation["id"])):
+        image_id = canonical_id(annotation.get("image_id"))
+        if image_id is None:
+            raise UserError(
+                f"{source}, annotation {annotation['id']}: its image_id is {annotation.get('image_id')!r}, "
+                "a whole number or text is needed."
+            )
+        found.get(image_id, unknown).append(annotation)
     if unknown:
-        raise UserError(
-            f"{source}: {len(unknown)} annotations ({examples(unknown)}) belong to images it does not list."
-        )
-    for annotation in sorted(content["annotations"], key=lambda annotation: sort_key(annotation["id"])):
-        found[annotation["image_id"]].append(annotation)
+        some = examples([annotation["id"] for annotation in unknown])
+        raise UserError(f"{source}: {len(unknown)} annotations ({some}) belong to images it does not list.")
     return found
+
+
+def _numbered(source: str, annotations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The annotations, those without an id with the whole numbers after the largest one, in the order of the file."""
+    given = [annotation["id"] for annotation in annotations if annotation.get("id") is not None]
+    if odd := [number for number in given if canonical_id(number) is None]:
+        raise UserError(f"{source}: annotation id {odd[0]!r} is neither a whole number nor a text.")
+    free = itertools.count(1 + max((number for number in given if isinstance(number, int)), default=0))
+    return [a if a.get("id") is not None else a | {"id": next(free)} for a in annotations]
 
 
 def _require_distinct(source: str, what: str, ids: Sequence[Any]) -> None:
@@ -127,24 +161,61 @@ def _require_distinct(source: str, what: str, ids: Sequence[Any]) -> None:
 def _coco_image(
     source: str, image: dict[str, Any], annotations: Sequence[dict[str, Any]], names: Mapping[Any, str]
 ) -> TruthImage:
-    image_id, size_hw = canonical_id(image["id"]), (int(image["height"]), int(image["width"]))
-    if image_id is None:
-        raise UserError(f"{source}: image id {image['id']!r} is neither a whole number nor a text.")
-    rles = []
-    for annotation in annotations:
-        where = f"{source}, annotation {annotation['id']}"
-        rles.append(
-            Rle(size=list(size_hw), counts=compressed_counts(where, annotation["segmentation"], size_hw).decode())
-        )
-    boxes = _boxes(rles)
-    for i, annotation in enumerate(annotations):
-        boxes[i] = annotation.get("bbox", boxes[i])
-    mask_areas = coco_mask.area(rles) if rles else []
-    areas = [annotation.get("area", area) for annotation, area in zip(annotations, mask_areas, strict=True)]
+    image_id = _image_id(source, image)
+    height, width = (_side(f"{source}, image {image_id}", image, name) for name in ("height", "width"))
+    wheres = [f"{source}, annotation {annotation['id']} of image {image_id}" for annotation in annotations]
+    located = list(zip(wheres, annotations, strict=True))
+    rles = [_rle(where, annotation, (height, width)) for where, annotation in located]
+    boxes, areas = _boxes(rles), np.array(coco_mask.area(rles) if rles else [], float)
+    for i, (where, annotation) in enumerate(located):
+        given = box_xywh(where, annotation)
+        boxes[i] = boxes[i] if given is NO_BOX else given
+        areas[i] = _area(where, annotation, areas[i])
     crowd = np.array([bool(annotation.get("iscrowd", 0)) for annotation in annotations], bool)
-    categories = [names[annotation["category_id"]] for annotation in annotations] if names else []
+    categories = [_category(where, annotation, names) for where, annotation in located] if names else []
     file_name = str(image.get("file_name", f"{image_id}.jpg"))
-    return TruthImage(image_id, file_name, size_hw, rles, boxes, np.array(areas, float), crowd, categories)
+    return TruthImage(image_id, file_name, (height, width), rles, boxes, areas, crowd, categories)
+
+
+def _side(where: str, image: dict[str, Any], name: str) -> int:
+    side = image.get(name)
+    if side is None:
+        raise UserError(
+            f"{where} has no {name}: pipelines.prepare_data --format=coco takes it from the photograph and writes a "
+            "complete json."
+        )
+    if not (_is_number(side) and side > 0 and side % 1 == 0):
+        raise UserError(f"{where}: its {name} is {side!r}, a positive whole number is needed.")
+    return int(side)
+
+
+def _rle(where: str, annotation: dict[str, Any], size_hw: tuple[int, int]) -> Rle:
+    if annotation.get("segmentation") is None:
+        raise UserError(f"{where}: it has no segmentation, and without a mask it cannot be found.")
+    return Rle(size=list(size_hw), counts=compressed_counts(where, annotation["segmentation"], size_hw).decode())
+
+
+def _area(where: str, annotation: dict[str, Any], of_mask: float) -> float:
+    """The area that is stated, or the mask's own where none is or it could be no area (it would have no size class)."""
+    area = annotation.get("area")
+    if area is None:
+        return of_mask
+    if not _is_number(area):
+        raise UserError(f"{where}: its area is {area!r}, a number of pixels is needed.")
+    return float(area) if 0 <= area <= SIZES["all"][1] else of_mask
+
+
+def _category(where: str, annotation: dict[str, Any], names: Mapping[Any, str]) -> str:
+    try:
+        return names[annotation.get("category_id")]
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{where}: its category_id is {annotation.get('category_id')!r}, which 'categories' does not list."
+        ) from error
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _boxes(rles: Sequence[Rle]) -> np.ndarray:
