@@ -1,0 +1,36 @@
+"""The bundled weights: on the sample photograph they find what is stored beside it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+import ifcn_tf
+
+SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample"
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return ifcn_tf.load()
+
+
+def test_finds_the_stored_masks(predictor):
+    """Best distinct proposals; stored in bfloat16, and near enough in float32 to overlap at IoU .9."""
+    expected = json.loads((SAMPLE / "expected.json").read_text())
+    found = predictor.propose(SAMPLE / "coffee.jpg")
+    assert len(expected) >= 3
+    overlaps = coco_mask.iou([entry["segmentation"] for entry in expected], found.rles, [0] * len(found))
+    assert overlaps.max(1).min() > 0.9
+    best = overlaps.argmax(1)
+    np.testing.assert_allclose(found.scores[best], [entry["score"] for entry in expected], atol=0.1)
+
+
+def test_a_path_and_its_pixels_are_the_same(predictor):
+    from_path = predictor.propose(str(SAMPLE / "coffee.jpg"))
+    from_pixels = predictor.propose(predictor.read(SAMPLE / "coffee.jpg"))
+    assert from_path.rles == from_pixels.rles
+    with pytest.raises(ifcn_tf.files.UserError, match=r"must be uint8 \[H, W, 3\]"):
+        predictor.propose(np.zeros((4, 4)))
