@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -18,6 +19,7 @@ from ifcn_tf.data.inspection import parts, survey
 from ifcn_tf.data.prepare import Report, coco_writer, records_writer
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.sources.shapes import shapes_source
+from ifcn_tf.files import UserError
 from ifcn_tf.visualize_targets import NEGATIVE, POSITIVE, draw_targets
 from tests.test_commands import command
 
@@ -83,6 +85,19 @@ def test_picture(data):
 def test_picture_without_positives(data):
     drawn = parts(Records.open([data]), 2, 100, CONFIG)
     assert draw_targets(*drawn[1:]).size[0] == 100
+
+
+def test_a_damaged_record_is_named(data, tmp_path):
+    folder = shutil.copytree(data, tmp_path / "damaged")
+    (shard,) = folder.glob("*.tfrecord")
+    content = bytearray(shard.read_bytes())
+    content[40] ^= 1  # in the first record
+    shard.write_bytes(content)
+    message = rf"^the prepared data cannot be read: .*damaged; prepare the data again:.*{shard}.*\.$"
+    with pytest.raises(UserError, match=message):
+        survey([folder], CONFIG)
+    with pytest.raises(UserError, match=message):
+        parts(Records.open([folder]), 0, 100, CONFIG)
 
 
 def test_commands(tmp_path):

@@ -130,67 +130,6 @@ def test_images_without_annotations_are_kept(tmp_path):
     assert (example.objects, problems) == ((), [])
 
 
-@pytest.mark.parametrize(
-    ("segmentation", "kind"),
-    [
-        ([[10, 5, 30, 5, 65, 20]], "polygon outside the image"),
-        ([[-3, 5, 30, 5, 30, 20]], "polygon outside the image"),
-        (rle(np.ones((41, 60), bool), "list"), "mask of another size"),
-        ({"size": list(HW), "counts": [5, 6]}, "mask of another size"),
-        ([], "empty or one-pixel mask"),
-        (None, "empty or one-pixel mask"),
-        (rle(np.zeros(HW, bool), "compressed"), "empty or one-pixel mask"),
-        (rle(np.arange(40 * 60).reshape(HW) == 100, "compressed"), "empty or one-pixel mask"),
-        ([[1, 2, 3, 4]], "malformed mask"),
-        ([[1, 2, 3, 4, 5, 6, 7]], "malformed mask"),
-        ({"size": list(HW)}, "malformed mask"),
-        ([["a", 2, 3, 4, 5, 6]], "malformed mask"),
-    ],
-)
-def test_bad_masks_are_left_out_and_the_rest_kept(tmp_path, segmentation, kind):
-    (example,), problems = load(coco(tmp_path, [(3, segmentation), (12, rle(INSTANCES == 2, "list"))]))
-    assert problems == [kind]
-    assert [o.category_id for o in example.objects] == [12]
-
-
-def test_an_overhang_of_a_pixel_is_rounding(tmp_path):
-    _, problems = load(coco(tmp_path, [(3, [[-0.5, -1, 61, 5, 30, 41]])]))
-    assert problems == []
-
-
-def test_bad_entries_of_a_coco_file(tmp_path):
-    mask = rle(INSTANCES == 1, "list")
-    entry = {"id": 1, "image_id": 7, "category_id": 3, "segmentation": mask}
-    image = {"id": 7, "file_name": "2008_000001.jpg"}
-    for name, more, kinds in (
-        ("category", {"annotations": [entry | {"category_id": 5}]}, ["unknown category"]),
-        ("annotation id", {"annotations": [entry, entry]}, ["duplicate id"]),
-        ("image id", {"images": [image, image]}, ["duplicate id"]),
-        ("no image", {"annotations": [entry | {"image_id": 8}]}, ["unknown image"]),
-        ("missing", {"images": [image, {"id": 8, "file_name": "absent.jpg"}]}, ["missing image"]),
-        ("size", {"images": [image | {"height": 41, "width": 60}]}, ["mask of another size"]),
-        ("no category", {"categories": [], "annotations": [entry | {"category_id": 99}]}, []),
-    ):
-        assert sorted(load(coco(tmp_path / name, [], **more))[1]) == kinds
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"images": [', "is not valid JSON"),
-        ('{"images": [{"id": 1}]}', "an entry of 'images' lacks 'file_name'"),
-        ('{"images": [], "annotations": [{"id": 1}]}', "an entry of 'annotations' lacks 'image_id'"),
-    ],
-)
-def test_unusable_coco_files_are_named(tmp_path, content, message):
-    path = tmp_path / "file.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=f"{path}.*{message}"):
-        coco_source(path, tmp_path)
-    with pytest.raises(UserError, match=r"cannot read .*absent.json"):
-        coco_source(tmp_path / "absent.json", tmp_path)
-
-
 def test_broken_photographs_are_left_out(tmp_path):
     source = voc(tmp_path, names=("a", "b", "c", "d"))
     whole = (tmp_path / "JPEGImages" / "a.jpg").read_bytes()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.evaluation import stream
-from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.files import UserError
+from ifcn_tf.masks import are_whole
 from ifcn_tf.results import read_results
 from tests.evaluation_data import entry, rectangle, rle, write
 

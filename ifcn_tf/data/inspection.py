@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import DataConfig
 from ifcn_tf.data.pipeline import image_of, objects_of, view_of
-from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
 from ifcn_tf.files import atomic_write
 from ifcn_tf.images import IMAGENET_MEAN_BGR
@@ -65,8 +65,9 @@ class _Figures(NamedTuple):
     is_crowd: tf.Tensor
 
 
+@naming_damage()
 def survey(data: Sequence[Path], config: DataConfig) -> Survey:
-    """Counts positives of every example at every scale; decodes no image."""
+    """Counts positives of every example at every scale; decodes no image. Raises UserError at a damaged record."""
     records = Records.open(data)
 
     def figures(number: tf.Tensor) -> _Figures:
@@ -129,9 +130,11 @@ class Parts(NamedTuple):
     masks: np.ndarray
 
 
+@naming_damage()
 def parts(records: Records, number: int, shorter_side: int, config: DataConfig) -> Parts:
-    """Everything that the trainer makes of a record at a scale."""
-    record = parse(records.read(tf.constant(number, tf.int64)))
+    """Everything that the trainer makes of a record at a scale. Raises UserError at a damaged record."""
+    numbers = tf.data.Dataset.from_tensors(tf.constant(number, tf.int64))
+    record = parse(numbers.map(records.read).get_single_element())
     objects = objects_of(record)
     view = view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config)
     classes = classify_windows(objects, view, config)

@@ -199,6 +199,16 @@ class Records:
             return tf.identity(serialized)
 
 
+@contextlib.contextmanager
+def naming_damage() -> Iterator[None]:
+    """Around what reads records by tf.data: makes TensorFlow's error at a damaged one a UserError with its file."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = error.message.partition("\n")[0].rpartition("assertion failed: ")[2]
+        raise UserError(f"the prepared data cannot be read: {reason}.") from error
+
+
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / "dataset.json"
     if not path.is_file():

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.evaluation.stream import read_entries
 from ifcn_tf.files import UserError
 from ifcn_tf.ids import ImageId, canonical_id, examples
+from ifcn_tf.masks import are_whole
 
 #: Results whose run lengths are checked at a time; more do not fit the processor's cache.
 _BATCH = 300

@@ -13,10 +13,9 @@ from pycocotools import mask as coco_mask
 
 from ifcn_tf.evaluation.entries import NO_BOX, box_xywh, compressed_counts
 from ifcn_tf.evaluation.matching import SIZES
-from ifcn_tf.evaluation.runs import are_whole
 from ifcn_tf.files import UserError, read_json
 from ifcn_tf.ids import ImageId, canonical_id, examples, repeated, sort_key
-from ifcn_tf.masks import Rle
+from ifcn_tf.masks import Rle, are_whole
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ifcn_tf.data.records import naming_damage
 from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.presets import RunConfig
-from ifcn_tf.training.checkpoints import Checkpoints, first_line
+from ifcn_tf.training.checkpoints import Checkpoints
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import is_chief
@@ -118,11 +119,8 @@ class Trainer:
         return StepReport(self.step, scalars, wait_s, time.perf_counter() - begin)
 
     def _next_element(self) -> Any:
-        try:
+        with naming_damage():
             return next(self._iterator)
-        except tf.errors.OpError as error:
-            reason = first_line(error).rpartition("assertion failed: ")[2]
-            raise UserError(f"the training data cannot be read: {reason}.") from error
 
     def save_checkpoint(self) -> None:
         """Writes a checkpoint, which the chief does; raises UserError when the disk does not take it."""

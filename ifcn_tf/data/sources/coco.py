@@ -1,18 +1,20 @@
 """COCO's json: polygons, run lengths and crowds of COCO 2014 and 2017, and anybody's own file of that form.
 
 `bbox`, `area`, `iscrowd`, `info`, `licenses` and the image sizes may be absent; `id`, `image_id`, `file_name` and
-`segmentation` may not. The json is read as a stream into a temporary database on disk, because the annotations of an
-image may stand anywhere in it; so memory does not grow with the file.
+`segmentation` may not: an entry without them is left out and reported. The json is read as a stream into a temporary
+database on disk, because the annotations of an image may stand anywhere in it; so memory does not grow with the file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import reprlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ijson
 import numpy as np
@@ -21,9 +23,13 @@ from pycocotools import mask as coco_mask
 from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
 from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image
 from ifcn_tf.files import UserError
+from ifcn_tf.ids import canonical_id
+from ifcn_tf.masks import are_whole
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
 _OVERHANG = 1.0
+#: What an image's size and its masks' have to be.
+_STORED = "sizes and masks are of the pixels as stored, before any EXIF rotation"
 
 
 def coco_source(annotations: Path, images: Path) -> Source:
@@ -34,7 +40,7 @@ def coco_source(annotations: Path, images: Path) -> Source:
         images: folder of its photographs.
 
     Raises:
-        UserError: the file is missing, is no JSON or lacks what it must have.
+        UserError: the file is missing, or is no JSON object.
     """
     return _Index(annotations, images).source()
 
@@ -48,39 +54,63 @@ class _Index:
         self.database = sqlite3.connect("")  # a file that vanishes with the connection
         self.database.execute("CREATE TABLE images (id PRIMARY KEY, entry)")
         self.database.execute("CREATE TABLE annotations (id UNIQUE, image_id, entry)")
-        self.categories = {int(c["id"]): str(c["name"]) for c in self._entries("categories", ("id", "name"))}
-        for image in self._entries("images", ("id", "file_name")):
-            self._insert("images", "(?, ?)", image, (image["id"], json.dumps(image)))
-        for entry in self._entries("annotations", ("image_id",)):
-            self._insert("annotations", "(?, ?, ?)", entry, (entry.get("id"), entry["image_id"], json.dumps(entry)))
+        _require_object(annotations)
+        self.categories = {c["id"]: str(c["name"]) for c in self._entries("categories", _is_category)}
+        for image in self._entries("images", lambda entry: canonical_id(entry.get("id")) is not None):
+            self._insert("images", "(?, ?)", image, (json.dumps(image["id"]), json.dumps(image)))
+        for entry in self._entries("annotations", lambda entry: canonical_id(entry.get("image_id")) is not None):
+            number = None if entry.get("id") is None else json.dumps(entry["id"])
+            self._insert("annotations", "(?, ?, ?)", entry, (number, json.dumps(entry["image_id"]), json.dumps(entry)))
         self.database.execute("CREATE INDEX by_image ON annotations (image_id)")
 
     def source(self) -> Source:
         (size,) = self.database.execute("SELECT COUNT(*) FROM images").fetchone()
         orphans = self.database.execute(
-            "SELECT id, image_id FROM annotations WHERE image_id NOT IN (SELECT id FROM images)"
+            "SELECT id, image_id FROM annotations WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.id = image_id)"
         )
         for number, image in orphans:
             self.problems.append(Problem("unknown image", f"{self.annotations}: annotation {number} is of {image}"))
         return Source(self.categories, size + bool(self.problems), _Jobs(self))
 
-    def _entries(self, table: str, required: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-        try:
-            with self.annotations.open("rb") as file:
-                for entry in ijson.items(file, f"{table}.item", use_float=True):
-                    missing = [name for name in required if name not in entry]
-                    if missing:
-                        raise UserError(f"{self.annotations}: an entry of {table!r} lacks {missing[0]!r}: {entry}.")
+    def _entries(self, table: str, is_usable: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:
+        with _opened(self.annotations) as file:
+            for number, entry in enumerate(ijson.items(file, f"{table}.item", use_float=True)):
+                if isinstance(entry, dict) and is_usable(entry):
                     yield entry
-        except OSError as error:
-            raise UserError(f"cannot read {self.annotations}: {error.strerror or error}.") from error
-        except ijson.JSONError as error:
-            raise UserError(f"{self.annotations} is not valid JSON: {error}.") from error
+                else:
+                    where = f"{self.annotations}: {table}[{number}] is {reprlib.repr(entry)}"
+                    self.problems.append(Problem("malformed entry", where))
 
     def _insert(self, table: str, places: str, entry: dict[str, Any], row: tuple) -> None:
         inserted = self.database.execute(f"INSERT OR IGNORE INTO {table} VALUES {places}", row)
         if not inserted.rowcount:
             self.problems.append(Problem("duplicate id", f"{self.annotations}: {entry['id']} in {table!r}"))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error
+    except ijson.JSONError as error:
+        raise UserError(f"{path} is not valid JSON: {error}.") from error
+
+
+def _require_object(path: Path) -> None:
+    with _opened(path) as file:
+        event, _ = next(ijson.basic_parse(file))
+        if event != "start_map":
+            raise UserError(f"{path} is no COCO json: it has to be an object with 'images' and 'annotations'.")
+
+
+def _is_category(entry: dict[str, Any]) -> bool:
+    return _is_whole(entry.get("id")) and "name" in entry
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 2**63
 
 
 class _Jobs:
@@ -102,10 +132,11 @@ class _Jobs:
 def _load(images: Path, image_json: str, annotation_jsons: list[str], known: frozenset[int]) -> Loaded:
     image = json.loads(image_json)
     try:
-        encoded, size_hw = read_image(images / image["file_name"])
-        stated = (image.get("height", size_hw[0]), image.get("width", size_hw[1]))
-        if stated != size_hw:
-            raise ImageLeftOutError("mask of another size", f"{image['file_name']}: json {stated}, image {size_hw}")
+        encoded, size_hw = read_image(images / _name_inside(image))
+        for name, size in zip(("height", "width"), size_hw, strict=True):
+            if image.get(name) not in (None, size):
+                where = f"{image['file_name']}: {name} {image[name]} in the json, {size} in the image; {_STORED}"
+                raise ImageLeftOutError("mask of another size", where)
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
     objects, problems = [], []
@@ -119,6 +150,14 @@ def _load(images: Path, image_json: str, annotation_jsons: list[str], known: fro
     return Loaded(example, tuple(problems))
 
 
+def _name_inside(image: dict[str, Any]) -> str:
+    """The image's file name, which stays in the folder of the images."""
+    name = image.get("file_name")
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ImageLeftOutError("malformed entry", f"image {image['id']}: no name of a file in the folder: {name!r}")
+    return name
+
+
 class _ObjectLeftOutError(Exception):
     """An object has to be left out."""
 
@@ -128,16 +167,17 @@ class _ObjectLeftOutError(Exception):
 
 
 def _instance(annotation: dict[str, Any], size_hw: tuple[int, int], known: frozenset[int]) -> Instance:
-    category = annotation.get("category_id", 1)
+    category, area = annotation.get("category_id", 1), annotation.get("area")
+    if not _is_whole(category) or not isinstance(area, int | float | None):
+        raise _ObjectLeftOutError("malformed annotation", f"category {category!r}, area {area!r}")
     if known and category not in known:
         raise _ObjectLeftOutError("unknown category", f"category {category} is not listed")
     mask = decode_segmentation(annotation.get("segmentation"), size_hw)
-    area = int(mask.sum())
-    if area < MIN_AREA:
-        raise _ObjectLeftOutError("empty or one-pixel mask", f"{area} px")
-    return Instance(
-        counts_of(mask), int(category), bool(annotation.get("iscrowd", 0)), float(annotation.get("area", area))
-    )
+    pixels = int(mask.sum())
+    if pixels < MIN_AREA:
+        raise _ObjectLeftOutError("empty or one-pixel mask", f"{pixels} px")
+    is_crowd = bool(annotation.get("iscrowd", 0))
+    return Instance(counts_of(mask), category, is_crowd, float(pixels if area is None else area))
 
 
 def decode_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
@@ -152,18 +192,24 @@ def decode_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarr
         if isinstance(segmentation, dict):
             return _decode_runs(segmentation, size_hw)
         return _decode_polygons(segmentation, size_hw)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise _ObjectLeftOutError("malformed mask", f"{type(error).__name__}: {error}") from error
 
 
 def _decode_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:
-    if tuple(segmentation["size"]) != size_hw:
-        raise _ObjectLeftOutError("mask of another size", f"mask {segmentation['size']}, image {list(size_hw)}")
-    if isinstance(segmentation["counts"], list):
-        if sum(segmentation["counts"]) != size_hw[0] * size_hw[1]:
-            raise _ObjectLeftOutError("mask of another size", f"its runs do not fill the image of {list(size_hw)}")
-        segmentation = coco_mask.frPyObjects(segmentation, *size_hw)
-    return coco_mask.decode(segmentation)
+    size, counts = segmentation["size"], segmentation["counts"]
+    if tuple(size) != size_hw:
+        raise _ObjectLeftOutError("mask of another size", f"mask {size}, image {list(size_hw)}; {_STORED}")
+    if not _fill(counts, size_hw[0] * size_hw[1]):
+        raise _ObjectLeftOutError("mask of another size", f"its runs do not fill the image of {list(size_hw)}")
+    return coco_mask.decode(coco_mask.frPyObjects(segmentation, *size_hw) if isinstance(counts, list) else segmentation)
+
+
+def _fill(counts: list[int] | str, area: int) -> bool:
+    """Whether run lengths, compressed or not, are whole numbers from 0 that add up to an area."""
+    if isinstance(counts, list):
+        return all(run >= 0 and run % 1 == 0 for run in counts) and sum(counts) == area
+    return bool(are_whole([counts.encode("ascii")], np.array([area]))[0])
 
 
 def _decode_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> np.ndarray:

@@ -66,8 +66,8 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     """
     try:
         encoded = path.read_bytes()
-    except OSError as error:
-        raise ImageLeftOutError("missing image", f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: the name holds what no file's name can
+        raise ImageLeftOutError("missing image", f"{path}: {getattr(error, 'strerror', None) or error}") from error
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "GIF", "BMP")) as image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
