@@ -21,8 +21,8 @@ SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
 WHAT = flags.DEFINE_enum("what", None, ["inference", "train", "data", "evaluate"], "What to measure.", required=True)
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference: photograph to measure on.")
-WEIGHTS = flags.DEFINE_string("weights", None, "inference: trained *.weights.h5 file; without it they are random.")
-BACKBONE = flags.DEFINE_string("backbone_weights", None, "inference, without --weights: 'imagenet' or a VGG-16 file.")
+WEIGHTS = flags.DEFINE_string("weights", None, "inference: a *.weights.h5 file; by default the bundled one.")
+BACKBONE = flags.DEFINE_string("backbone_weights", None, "train: a VGG-16 file adds a row on overfitting.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 ROUNDS = flags.DEFINE_integer("rounds", 10, "inference, train: times everything is timed; medians are printed.", 1)
@@ -31,16 +31,17 @@ ROUNDS = flags.DEFINE_integer("rounds", 10, "inference, train: times everything 
 def inference() -> Iterator[dict[str, Any]]:
     """From encoded bytes to run lengths, beside the bare network."""
     from ifcn_tf.benchmarks.inference import run
+    from ifcn_tf.predictor import DEFAULT_WEIGHTS
 
-    weights = Path(WEIGHTS.value) if WEIGHTS.value else None
-    return run(Path(IMAGE.value), weights, BACKBONE.value, cast(Precision, PRECISION.value), ROUNDS.value)
+    weights = Path(WEIGHTS.value or DEFAULT_WEIGHTS)
+    return run(Path(IMAGE.value), weights, cast(Precision, PRECISION.value), ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:
     """An update of all weights, beside the bare network's forward and backward pass."""
     from ifcn_tf.benchmarks.train import run
 
-    return run(cast(Precision, PRECISION.value), ROUNDS.value)
+    return run(cast(Precision, PRECISION.value), ROUNDS.value, BACKBONE.value)
 
 
 def data() -> Iterator[dict[str, Any]]:

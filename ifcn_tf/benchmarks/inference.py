@@ -23,7 +23,7 @@ from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import Proposer, Tensors
-from ifcn_tf.weights import load_backbone, load_weights
+from ifcn_tf.weights import load_weights, read_model_config, read_proposer_settings
 
 SIZE_HW = (480, 640)
 _TEN_SIZES = (
@@ -33,26 +33,21 @@ _TEN_SIZES = (
 Row = dict[str, Any]
 
 
-def run(
-    photograph: Path, weights: Path | None, backbone_weights: str | None, precision: Precision, rounds: int
-) -> Iterator[Row]:
+def run(photograph: Path, weights: Path, precision: Precision, rounds: int) -> Iterator[Row]:
     """Measures one 480 x 640 photograph at six scales with 1,000 proposals.
 
     Args:
         photograph: resized to 480 x 640 and written as a JPEG.
-        weights: of the whole network, or None.
-        backbone_weights: without `weights`: of the trunk, or None for random ones.
+        weights: of the network; how many windows survive depends on them.
         precision: of the convolutions.
         rounds: how often everything is timed; medians are reported.
 
     Yields:
         Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
     """
-    config, model = ProposerConfig(), build_instance_fcn(ModelConfig(), precision)
-    if weights:
-        load_weights(model, weights)
-    elif backbone_weights:
-        load_backbone(model, backbone_weights)
+    config = ProposerConfig.from_dict(read_proposer_settings(weights))
+    model = build_instance_fcn(read_model_config(weights) or ModelConfig(), precision)
+    load_weights(model, weights)
     image = _resized(read_image(photograph), SIZE_HW)
     predictor = Predictor.of_network(model, config)
     with tempfile.TemporaryDirectory() as folder:
