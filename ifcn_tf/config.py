@@ -183,11 +183,11 @@ class DataConfig(_Json):
         _require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
         _require(
             1 <= self.side_tolerance <= self.negative_side_factor,
-            f"side_tolerance must be in 1..negative_side_factor ({self.negative_side_factor:g}), not {self.side_tolerance}.",
+            f"side_tolerance must be in 1..negative_side_factor, not {self.side_tolerance}.",
         )
         _require(
             0 <= self.centre_tolerance <= self.negative_distance,
-            f"centre_tolerance must be in 0..negative_distance ({self.negative_distance}), not {self.centre_tolerance}.",
+            f"centre_tolerance must be in 0..negative_distance, not {self.centre_tolerance}.",
         )
         _require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         _require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")

@@ -97,6 +97,15 @@ def test_a_worker_that_is_gone_is_told_in_one_sentence(tmp_path):
     assert "another worker of this run has ended" in workers[0].stderr.read()
 
 
+def test_a_chief_alone(one_device, tmp_path):
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{port.getsockname()[1]}"]
+    task = {"cluster": {"chief": hosts}, "task": {"type": "chief", "index": 0}}
+    assert start(tmp_path, "multi_worker", {"TF_CONFIG": json.dumps(task)}).wait(100) == 0
+    assert_same_run(one_device, tmp_path)
+
+
 def test_two_workers(one_device, tmp_path):
     workers = start_two_workers(tmp_path)
     assert [worker.wait(100) for worker in workers] == [0, 0]

@@ -110,6 +110,15 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_image(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
 
 
+def test_another_workers_loss_stops_this_one_before_the_update(tmp_path):
+    trainer = trainer_of(narrow_config(4), tmp_path)
+    before = trainer.model.get_weights()
+    trainer.any_worker = lambda flag: True
+    with pytest.raises(UserError, match="step 1 is not finite: another worker names the image"):
+        trainer.run_step()
+    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
+
+
 def test_a_gradient_that_is_not_finite_stops_the_run_with_the_losses(tmp_path):
     trainer = trainer_of(narrow_config(4), tmp_path)
     trainer.run_step()

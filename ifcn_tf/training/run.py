@@ -24,6 +24,7 @@ from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
 from ifcn_tf.training.photographs import find_subject, photographs
 from ifcn_tf.training.pictures import draw
 from ifcn_tf.training.setup import first_weights, open_workdir, run_record
+from ifcn_tf.training.strategy import workers_present
 from ifcn_tf.training.trainer import Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
 
@@ -89,7 +90,8 @@ def train_on_data(
     open_workdir(places.workdir, record)
     examples = functools.partial(training_examples, places.data, config.data, config.train.seed)
     initialize = functools.partial(first_weights, places.weights, places.backbone)
-    trainer = Trainer(config, examples, places.workdir, strategy, initialize)
+    with workers_present():
+        trainer = Trainer(config, examples, places.workdir, strategy, initialize)
     return Ending(
         signal=train(trainer, places.workdir, record, [*_observers(config, places, record), *observers]),
         step=trainer.step,
