@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import math
 from typing import Any, Literal, Self, get_args
 
 from ifcn_tf.files import UserError
@@ -22,6 +23,10 @@ SIX_SCALES = (119, 178, 267, 400, 600, 900)
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise UserError(message)
+
+
+def _require_amount(name: str, value: float) -> None:
+    _require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
 
 
 _TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
@@ -51,7 +56,8 @@ class _Json:
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - set(defaults))
         _require(
-            not unknown, f"{cls.__name__} has no setting {', '.join(unknown)}; it has {', '.join(sorted(defaults))}."
+            not unknown,
+            f"{', '.join(unknown)}: {cls.__name__} has no such setting; it has {', '.join(sorted(defaults))}.",
         )
         return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
 
@@ -75,7 +81,11 @@ class ModelConfig(_Json):
             self.window_cells > 0 and self.window_cells % 2 == 1,
             f"window_cells must be odd and positive, not {self.window_cells}.",
         )
-        _require(len(self.trunk_channels) == 5, f"trunk_channels needs five numbers, not {self.trunk_channels}.")
+        _require(
+            len(self.trunk_channels) == 5 and min(self.trunk_channels) > 0,
+            f"trunk_channels needs five positive numbers, not {self.trunk_channels}.",
+        )
+        _require(self.branch_channels > 0, f"branch_channels must be positive, not {self.branch_channels}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,13 +183,11 @@ class DataConfig(_Json):
         _require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
         _require(
             1 <= self.side_tolerance <= self.negative_side_factor,
-            f"1 <= side_tolerance <= negative_side_factor must hold, not {self.side_tolerance}, "
-            f"{self.negative_side_factor}.",
+            f"side_tolerance must be in 1..negative_side_factor, not {self.side_tolerance}.",
         )
         _require(
             0 <= self.centre_tolerance <= self.negative_distance,
-            f"0 <= centre_tolerance <= negative_distance must hold, not {self.centre_tolerance}, "
-            f"{self.negative_distance}.",
+            f"centre_tolerance must be in 0..negative_distance, not {self.centre_tolerance}.",
         )
         _require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         _require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
@@ -197,7 +205,7 @@ class LossConfig(_Json):
     divided by the number of sampled windows, so that the mask term counts a window's pixels one by one."""
 
     def __post_init__(self) -> None:
-        _require(self.mask_weight >= 0, f"mask_weight must not be negative, not {self.mask_weight}.")
+        _require_amount("mask_weight", self.mask_weight)
         _require(
             self.normalization in get_args(Normalization),
             f"normalization must be one of {', '.join(get_args(Normalization))}, not {self.normalization}.",
@@ -250,7 +258,9 @@ class TrainConfig(_Json):
             f"{self.boundaries}.",
         )
         _require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
-        _require(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}.")
+        for rate in self.learning_rates:
+            _require_amount("learning_rates", rate)
+        _require_amount("weight_decay", self.weight_decay)
         _require(
             self.precision in get_args(Precision),
             f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",

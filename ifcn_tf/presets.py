@@ -34,7 +34,14 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Builds the configuration from `to_dict`'s output; raises UserError on a name that is no setting."""
-        return cls(**{name: _SECTIONS[name].from_dict(values[name]) for name in _SECTIONS if name in values})
+        return cls(**{name: _section(name, values[name]) for name in _SECTIONS if name in values})
+
+
+def _section(name: str, values: dict[str, Any]) -> Any:
+    try:
+        return _SECTIONS[name].from_dict(values)
+    except UserError as error:  # begins with the field
+        raise UserError(f"{name}.{error}") from error
 
 
 #: `paper` is section 3.3, "Training", to the letter. `quick` makes a usable network of a few hundred photographs in

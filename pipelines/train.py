@@ -47,7 +47,8 @@ def main() -> int:
     observers = [Profile(workdir / "tensorboard")] if PROFILE.value else []
     ending = train_on_data(config, places, strategy, observers)
     if ending.signal:
-        print(f"stopped after step {ending.step}, with a checkpoint; the same command goes on from there")
+        state = f"after step {ending.step}, with a checkpoint" if ending.step else "before the first step"
+        print(f"stopped {state}; the same command goes on from there")
         return 128 + ending.signal
     print(f"wrote {workdir / 'last' / 'model.weights.h5'}")
     return 0

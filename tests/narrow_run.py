@@ -34,9 +34,11 @@ def trainer_of(config: RunConfig, workdir: Path, examples=generated_examples, st
 
 
 def run(workdir: Path, config: RunConfig, strategy: str = "one_device") -> int | None:
-    record = run_record(config)
+    devices = make_strategy(strategy)
+    record = run_record(config, devices, {})
     open_workdir(workdir, record)
-    return train(trainer_of(config, workdir, strategy=strategy), workdir, record)
+    trainer = Trainer(config, generated_examples, workdir, devices, initialize=lambda model: None)
+    return train(trainer, workdir, record)
 
 
 def main() -> None:

@@ -19,7 +19,10 @@ import pytest
 from ifcn_tf.files import UserError
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Validation
-from ifcn_tf.training.setup import run_record
+from ifcn_tf.training.setup import open_workdir, run_record
+from ifcn_tf.training.strategy import make_strategy
+from ifcn_tf.training.trainer import Trainer
+from tests.generated_examples import generated_examples
 from tests.narrow_run import narrow_config, run, trainer_of
 
 STEPS = 40
@@ -120,6 +123,94 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
     assert steps_of(tmp_path) == [1, 2, 3, 4, 5, 6]
 
 
+def asks_to_end(model, pause):
+    """A measurement during which SIGTERM arrives."""
+    signal.raise_signal(signal.SIGTERM)
+    pause()
+    raise AssertionError("went on after the signal")
+
+
+def test_a_validation_that_a_signal_cuts_is_made_up(tmp_path):
+    config, record = narrow_config(4, validate_every=3, checkpoint_every=100), {}
+    cut = Validation(asks_to_end, tmp_path / "best", record)
+    assert train(trainer_of(config, tmp_path), tmp_path, record, [cut]) == signal.SIGTERM
+    assert (tmp_path / "checkpoints" / "step-3.index").exists()
+    assert not (tmp_path / "best").exists()
+    measured = []
+
+    def measure(model, pause):
+        measured.append(trainer.step)
+        return {"ar@100": 50.0 - trainer.step}
+
+    for _ in range(2):  # the second time nothing is left to do
+        trainer = trainer_of(config, tmp_path)
+        assert train(trainer, tmp_path, record, [Validation(measure, tmp_path / "best", record)]) is None
+    assert measured == [3, 4]
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 3
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["ar@100"] == 46.0
+
+
+def test_a_validation_that_is_killed_finds_its_checkpoint_written(tmp_path):
+    seen = []
+
+    def measure(model, pause):
+        seen.append((tmp_path / "checkpoints" / "step-2.index").exists())
+        return {"ar@100": 1.0}
+
+    trainer = trainer_of(narrow_config(2, checkpoint_every=100), tmp_path)
+    train(trainer, tmp_path, {}, [Validation(measure, tmp_path / "best", {})])
+    assert seen == [True]
+
+
+def test_a_signal_before_the_first_step_leaves_no_checkpoint(tmp_path):
+    class Signalled(Trainer):
+        def any_worker(self, flag):
+            signal.raise_signal(signal.SIGTERM)
+            return True
+
+    trainer = Signalled(narrow_config(2), generated_examples, tmp_path, make_strategy("one_device"), lambda model: None)
+    assert train(trainer, tmp_path, {}) == signal.SIGTERM
+    assert not (tmp_path / "last").exists()
+
+
+def test_the_last_steps_are_recorded_and_a_resume_is_told(tmp_path, capsys):
+    run(tmp_path, narrow_config(3, log_every=2))
+    assert steps_of(tmp_path) == [2, 3]
+    assert "loss" in json.loads((tmp_path / "last" / "metrics.json").read_text())
+    assert "step" not in capsys.readouterr().out
+    run(tmp_path, narrow_config(4, log_every=2))
+    assert "going on from step 3" in capsys.readouterr().out
+    run(tmp_path, narrow_config(4, log_every=2))
+    assert "already at step 4" in capsys.readouterr().out
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path):
+    run(tmp_path, narrow_config(1))
+    half = tmp_path / "checkpoints" / "step-2.data-00000-of-00001"
+    half.write_bytes(b"half")
+    trainer_of(narrow_config(2), tmp_path)
+    assert not half.exists() and (tmp_path / "checkpoints" / "step-1.index").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "refused"),
+    [
+        ("places", "data_fingerprint", True),
+        ("places", "weights", True),
+        ("places", "backbone_weights", True),
+        ("devices", "precision", True),
+        ("places", "data", False),
+        ("devices", "replicas", False),
+    ],
+)
+def test_other_data_weights_and_precision_are_refused(section, field, refused, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    open_workdir(tmp_path, {section: {field: "before"}})
+    expected = pytest.raises(UserError, match=rf"\({section}.{field}=before\)") if refused else contextlib.nullcontext()
+    with expected:
+        open_workdir(tmp_path, {section: {field: "now"}})
+
+
 def test_other_settings_are_refused(tmp_path):
     run(tmp_path, narrow_config(1))
     with pytest.raises(UserError, match=r"other settings \(train.momentum=0.9\)"):
@@ -136,8 +227,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 def test_the_best_weights_are_kept(tmp_path):
     config = narrow_config(4, validate_every=1)
     trainer, scores = trainer_of(config, tmp_path), iter([0.1, 0.3, 0.2, 0.3])
-    validation = Validation(lambda model: {"ar@100": next(scores)}, tmp_path / "best", run_record(config))
-    train(trainer, tmp_path, run_record(config), [validation])
+    record = run_record(config, make_strategy("one_device"), {})
+    validation = Validation(lambda model, pause: {"ar@100": next(scores)}, tmp_path / "best", record)
+    train(trainer, tmp_path, record, [validation])
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 2
     written = json.loads((tmp_path / "best" / "config.json").read_text())
-    assert {"model", "loss", "train", "versions", "commit"} <= written.keys()
+    assert {"model", "loss", "train", "places", "devices", "versions", "commit"} <= written.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
+from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.presets import RunConfig
 from ifcn_tf.proposals import Proposals
@@ -60,6 +62,12 @@ def small_config(steps):
 def test_a_run_with_validation_and_pictures(scenes, other_k, tmp_path):
     places = Places([scenes], [scenes], tmp_path, str(other_k[1]), "imagenet")
     assert train_on_data(small_config(3), places, make_strategy("one_device")) == Ending(3, None)
+    record = json.loads((tmp_path / "config.json").read_text())
+    assert record["places"] == {**places.to_dict(), "data_examples": 6}
+    assert record["places"]["data"] == record["places"]["validation_data"] == [str(scenes)]
+    assert record["devices"] == {"strategy": "OneDeviceStrategy", "replicas": 1, "precision": "float32"}
+    with pytest.raises(UserError, match=r"places\.weights"):
+        train_on_data(small_config(3), dataclasses.replace(places, weights=None), make_strategy("one_device"))
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     with_recall = [(line["step"], "ar@100" in line) for line in lines]
     assert with_recall == [(1, False), (2, False), (2, True), (3, False), (3, True)]

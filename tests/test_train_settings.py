@@ -15,6 +15,12 @@ def test_paper_is_the_paper():
     train = PRESETS["paper"].train
     assert (train.steps, train.images_per_step, train.momentum, train.weight_decay) == (40_000, 8, 0.9, 0.0005)
     assert train.frozen_blocks == 2
+    data, loss = PRESETS["paper"].data, PRESETS["paper"].loss
+    assert data.shorter_sides == (119, 178, 267, 400, 600, 900)  # 600 * 1.5^{-4..1}
+    assert (data.num_windows, data.window_cells, data.flip_probability, data.fitting_scales) == (256, 21, 0.5, 0)
+    assert (data.object_side, data.centre_tolerance) == (128, 16)
+    assert data.side_tolerance == pytest.approx(2**0.25)
+    assert (loss.mask_weight, loss.normalization) == (2.0, "mean")
     rates = [train.learning_rate(step) for step in (0, 31_999, 32_000, 39_999)]
     assert rates == [0.001, 0.001, 0.0001, 0.0001]
 
@@ -41,6 +47,14 @@ def test_settings_change_one_field_each():
         ("train.momentum=2", "momentum"),
         ("train.precision=float8", "precision"),
         ("loss.normalization=caffe", "literal"),
+        ("train.steps=-1", "train.steps must"),
+        ("data.side_tolerance=0.5", "data.side_tolerance must"),
+        ("model.trunk_channels=[8, 0, 8, 8, 8]", "model.trunk_channels needs five positive"),
+        ("model.branch_channels=0", "model.branch_channels must"),
+        ("train.learning_rates=[NaN, 0.1]", "train.learning_rates must"),
+        ("train.learning_rates=[0.1, -0.1]", "train.learning_rates must"),
+        ("train.weight_decay=Infinity", "train.weight_decay must"),
+        ("loss.mask_weight=NaN", "loss.mask_weight must"),
     ],
 )
 def test_wrong_settings_are_refused_with_a_hint(setting, hint):

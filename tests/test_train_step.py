@@ -104,10 +104,30 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_image(tmp_path):
     trainer = trainer_of(narrow_config(4), tmp_path, broken)
     trainer.run_step(), trainer.run_step()
     before = trainer.model.get_weights()
-    with pytest.raises(UserError, match=r"step 2 .*objectness_loss = nan, mask_loss = .*\(image 5\)") as error:
+    with pytest.raises(UserError, match=r"step 3 .*objectness_loss = nan, mask_loss = .*\(image 5\)") as error:
         trainer.run_step()
     assert "image 4" not in str(error.value)
     assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
+
+
+def test_another_workers_loss_stops_this_one_before_the_update(tmp_path):
+    trainer = trainer_of(narrow_config(4), tmp_path)
+    before = trainer.model.get_weights()
+    trainer.any_worker = lambda flag: True
+    with pytest.raises(UserError, match="step 1 is not finite: another worker names the image"):
+        trainer.run_step()
+    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_with_the_losses(tmp_path):
+    trainer = trainer_of(narrow_config(4), tmp_path)
+    trainer.run_step()
+    trainer._step.update = lambda rate: trainer._optimizer.step.assign_add(1) and float("inf")
+    (tmp_path / "last").mkdir()
+    (tmp_path / "last" / "model.weights.h5").touch()
+    expected = rf"step 2 .*mask_loss = .*gradient_norm = inf \(image 2\).*--weights={tmp_path}/last/model.weights.h5"
+    with pytest.raises(UserError, match=expected):
+        trainer.run_step()
 
 
 def test_bfloat16_gradients_point_the_same_way(coco_root, backbone_weights):

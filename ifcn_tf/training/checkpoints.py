@@ -94,7 +94,8 @@ def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metri
 def _require_room(path: Path, size: int) -> None:
     """Raises OSError when a file of so many bytes cannot be written: HDF5 ends the process on a full disk."""
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        if hasattr(os, "posix_fallocate"):  # macOS has none
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def first_line(error: Exception) -> str:

@@ -37,6 +37,8 @@ class Monitor:
         self._writer = _summary_writer(folder / "tensorboard") if chief else tf.summary.create_noop_writer()
         if self._lines:
             _drop_after(self._lines, first)
+            self.latest = {name: value for entry in _entries(self._lines) for name, value in entry.items()}
+            self.latest.pop("step", None)
         self._progress = _progress_bar(disable=not chief)
         self._task = self._progress.add_task("training", total=config.steps, completed=first, detail="")
 
@@ -53,10 +55,24 @@ class Monitor:
     def report(self, report: StepReport) -> None:
         """Takes note of a step; every `log_every` steps the means since the last entry are written."""
         self._reports.append(report)
-        self._progress.update(self._task, completed=report.step)
+        means = self._means()
+        detail = (
+            f"objectness {means['objectness_loss']:.3f} mask {means['mask_loss']:.3f} "
+            f"{means['images_per_second']:.2f} images/s"
+        )
+        self._progress.update(self._task, completed=report.step, detail=detail)
         if report.step % self._config.log_every == 0:
-            self.write(report.step, self._means())
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes the means of the steps since the last entry, if there are any."""
+        if self._reports:
+            self.write(self._reports[-1].step, self._means())
             self._reports = []
+
+    def has(self, step: int, name: str) -> bool:
+        """Whether a scalar of a step was written."""
+        return self._lines is not None and any(e["step"] == step and name in e for e in _entries(self._lines))
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Writes scalars of a step to `metrics.jsonl` and TensorBoard."""
@@ -84,11 +100,6 @@ class Monitor:
         means = {name: float(np.mean([r.scalars[name] for r in reports])) for name in reports[0].scalars}
         means["images_per_second"] = len(reports) * self._config.images_per_step / total_s
         means["data_wait_share"] = sum(report.wait_s for report in reports) / total_s
-        detail = (
-            f"objectness {means['objectness_loss']:.3f} mask {means['mask_loss']:.3f} "
-            f"{means['images_per_second']:.2f} images/s"
-        )
-        self._progress.update(self._task, detail=detail)
         return means
 
 
@@ -97,6 +108,10 @@ def _summary_writer(folder: Path) -> tf.summary.SummaryWriter:
         print("TensorBoard is not installed, so only metrics.jsonl is written (pip install 'ifcn-tf[plots]').")
         return tf.summary.create_noop_writer()
     return tf.summary.create_file_writer(str(folder))
+
+
+def _entries(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def _drop_after(path: Path, step: int) -> None:

@@ -15,37 +15,50 @@ from ifcn_tf.training.checkpoints import save_weights
 from ifcn_tf.training.monitoring import Monitor
 from ifcn_tf.training.trainer import Trainer
 
-#: Called after each step of a run, by the worker that writes its files.
-Observer = Callable[[Trainer, Monitor], None]
+#: Makes sure that the present step has a checkpoint; raises Stopped once the run was asked to end.
+Pause = Callable[[], None]
+#: Called after each step of a run and when it goes on, by the worker that writes its files. What takes long calls the
+#: Pause before it begins and now and then.
+Observer = Callable[[Trainer, Monitor, Pause], None]
 #: The score by which the best weights are chosen.
 BEST = "ar@100"
 #: Steps left out of a profile, for they build the graphs, and steps in it.
 _WARM_UP, _PROFILED = 5, 5
 
 
+class Stopped(Exception):  # noqa: N818
+    """Ends an observer early: the run was asked to end."""
+
+
 class Validation:
     """Measures the network at intervals and at the end, and keeps the best weights.
 
     Args:
-        measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound.
+        measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound; calls the
+            Pause between images.
         best: folder for the best weights.
         record: goes into the `config.json` beside them.
     """
 
-    def __init__(self, measure: Callable[[keras.Model], dict[str, float]], best: Path, record: dict[str, Any]) -> None:
+    def __init__(
+        self, measure: Callable[[keras.Model, Pause], dict[str, float]], best: Path, record: dict[str, Any]
+    ) -> None:
         self._measure, self._best, self._record = measure, best, record
 
-    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+    def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`."""
         config = trainer.config.train
-        if trainer.step % config.validate_every and trainer.step != config.steps:
+        due = trainer.step % config.validate_every == 0 or trainer.step == config.steps
+        if not due or monitor.has(trainer.step, BEST):
             return
-        scores = self._measure(trainer.model)
-        monitor.write(trainer.step, scores)
-        monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
+        pause()
+        scores = self._measure(trainer.model, pause)
         metrics = self._best / "metrics.json"
         if not metrics.exists() or scores[BEST] > read_json(metrics)[BEST]:
             save_weights(trainer.model, self._best, self._record, {"step": trainer.step, **scores})
+        # Last: what is written here is not measured again.
+        monitor.write(trainer.step, scores)
+        monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
 
 
 class Pictures:
@@ -58,9 +71,10 @@ class Pictures:
     def __init__(self, draw: Callable[[keras.Model], np.ndarray]) -> None:
         self._draw = draw
 
-    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+    def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`."""
         if trainer.step % trainer.config.train.pictures_every == 0:
+            pause()
             monitor.picture(trainer.step, "network", self._draw(trainer.model))
 
 
@@ -74,7 +88,7 @@ class Profile:
     def __init__(self, folder: Path) -> None:
         self._folder, self._steps = folder, 0
 
-    def __call__(self, trainer: Trainer, monitor: Monitor) -> None:
+    def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`."""
         self._steps += 1
         if self._steps == _WARM_UP:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
+from ifcn_tf.data.records import Records
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.presets import RunConfig
+from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.loop import train
-from ifcn_tf.training.observers import Observer, Pictures, Validation
+from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
 from ifcn_tf.training.photographs import find_subject, photographs
 from ifcn_tf.training.pictures import draw
 from ifcn_tf.training.setup import first_weights, open_workdir, run_record
+from ifcn_tf.training.strategy import workers_present
 from ifcn_tf.training.trainer import Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
 
@@ -41,6 +46,22 @@ class Places:
     workdir: Path
     weights: str | None
     backbone: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the run reads as plain JSON types, with a fingerprint of the data to train on.
+
+        Raises:
+            UserError: a data folder cannot be used.
+        """
+        index = Records.open(self.data).index
+        return {
+            "data": [str(folder) for folder in self.data],
+            "data_examples": len(index),
+            "data_fingerprint": hashlib.sha256(index.tobytes()).hexdigest()[:16],
+            "validation_data": [str(folder) for folder in self.validation_data],
+            "weights": self.weights,
+            "backbone_weights": self.backbone,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +86,12 @@ def train_on_data(
     Raises:
         UserError: whatever of the places, the settings or the loss stops the run.
     """
-    record = run_record(config)
+    record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
     examples = functools.partial(training_examples, places.data, config.data, config.train.seed)
     initialize = functools.partial(first_weights, places.weights, places.backbone)
-    trainer = Trainer(config, examples, places.workdir, strategy, initialize)
+    with workers_present():
+        trainer = Trainer(config, examples, places.workdir, strategy, initialize)
     return Ending(
         signal=train(trainer, places.workdir, record, [*_observers(config, places, record), *observers]),
         step=trainer.step,
@@ -80,9 +102,14 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
     if places.validation_data:
         count = config.train.validation_images
 
-        def measure(model: keras.Model) -> dict[str, float]:
+        def measure(model: keras.Model, pause: Pause) -> dict[str, float]:
             predictor = Predictor.of_network(model, ProposerConfig(num_proposals=LIMITS[-1]))
-            return average_recalls(predictor.propose, photographs(places.validation_data, count))
+
+            def propose(image: np.ndarray) -> Proposals:
+                pause()
+                return predictor.propose(image)
+
+            return average_recalls(propose, photographs(places.validation_data, count))
 
         yield Validation(measure, places.workdir / "best", record)
     photograph, example = find_subject(places.validation_data or places.data, config.data)

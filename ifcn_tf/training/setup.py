@@ -13,6 +13,7 @@ import tensorflow as tf
 from ifcn_tf.config import ModelConfig
 from ifcn_tf.files import UserError, read_json, write_json
 from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.model.precision import dtype_policy
 from ifcn_tf.presets import RunConfig
 from ifcn_tf.weights import load_backbone, load_weights, read_model_config
 
@@ -26,19 +27,33 @@ _FREE = {
     "validation_images",
     "pictures_every",
 }
+#: What else may change: where the same data lie, what is measured beside, and the devices, which do not matter.
+_FREE_PLACES = {"places.data", "places.validation_data", "devices.strategy", "devices.replicas"}
 
 
-def run_record(config: RunConfig) -> dict[str, Any]:
-    """What is written beside the weights: the settings, the versions of the software and the commit."""
+def run_record(config: RunConfig, strategy: tf.distribute.Strategy, places: dict[str, Any]) -> dict[str, Any]:
+    """What is written beside the weights: settings, places, devices, the versions of the software and the commit.
+
+    Args:
+        config: the settings.
+        strategy: the devices.
+        places: what the run reads, as plain JSON types.
+    """
+    devices = {
+        "strategy": type(strategy).__name__,
+        "replicas": strategy.num_replicas_in_sync,
+        "precision": dtype_policy(config.train.precision).removeprefix("mixed_"),
+    }
     versions = {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__}
-    return {**config.to_dict(), "versions": versions, "commit": _commit()}
+    return {**config.to_dict(), "places": places, "devices": devices, "versions": versions, "commit": _commit()}
 
 
 def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
-    """Makes the folder of a run, or checks that the run in it has the same settings, and writes `config.json`.
+    """Makes the folder of a run, or checks that the run in it has the same settings, data, weights
+    and precision, and writes `config.json`.
 
     Raises:
-        UserError: the folder holds a run of other settings; names them.
+        UserError: the folder holds a run that differs in some; names them.
     """
     path = workdir / "config.json"
     if path.exists() and (workdir / "checkpoints").exists():
@@ -60,7 +75,7 @@ def _settings(record: dict[str, Any]) -> dict[str, Any]:
         for section, fields in record.items()
         if isinstance(fields, dict) and section != "versions"
         for field, value in fields.items()
-        if field not in _FREE
+        if field not in _FREE and f"{section}.{field}" not in _FREE_PLACES
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 import tensorflow as tf
@@ -46,13 +48,27 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
+@contextlib.contextmanager
+def workers_present() -> Iterator[None]:
+    """Raises UserError when another worker of the run ends while this one waits for it."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+        raise UserError(
+            "another worker of this run has ended or cannot be reached: see what it printed, then start the same "
+            "commands again on all of them; the run goes on from its last checkpoint."
+        ) from error
+
+
 def _require_tf_config() -> None:
     try:
-        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+        config = json.loads(os.environ["TF_CONFIG"])
+        task, index = config["task"]["type"], config["task"]["index"]
+        usable = task in ("chief", "worker") and 0 <= index < len(config["cluster"][task])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             "--strategy=multi_worker needs the environment variable TF_CONFIG: "
             '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.'
         ) from error
-    if not workers:
-        raise UserError("TF_CONFIG names no worker: its cluster.worker is a list of host:port.")
+    if not usable:
+        raise UserError(f"TF_CONFIG has no host:port for its task: its cluster lists no {task} number {index}.")

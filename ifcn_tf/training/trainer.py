@@ -67,7 +67,7 @@ class Trainer:
         initialize: Callable[[keras.Model], None],
     ) -> None:
         self.config, self.chief = config, is_chief(strategy)
-        self._strategy = strategy
+        self._strategy, self._workdir = strategy, workdir
         self._images_per_replica = _images_per_replica(config.train.images_per_step, strategy.num_replicas_in_sync)
         with strategy.scope():
             self.model = build_instance_fcn(config.model, config.train.precision)
@@ -79,7 +79,12 @@ class Trainer:
             )
             if not self._checkpoints.restore():
                 initialize(self.model)
-            _require_equal_steps(strategy, self.step)
+            if self._sum_over_replicas(self.step) != self.step * strategy.num_replicas_in_sync:
+                raise UserError(
+                    "the workers found different checkpoints: --workdir must be one folder that all of them share."
+                )
+            if self.chief:
+                self._checkpoints.remove_unfinished()
             self._iterator = iter(self._distribute(examples))
             self._step = TrainStep(
                 self.model,
@@ -110,13 +115,37 @@ class Trainer:
                 {name: float(value) for name, value in scalars.items()} for scalars in self._step.accumulate(element)
             ]
             image_ids += [_text(i) for i in self._strategy.experimental_local_results(element[1]["image_id"])]
-        _require_finite(self.step, records, image_ids)
+        self._require_finite(self.step + 1, records, image_ids)
         rate = self.config.train.learning_rate(self.step)
         norm = self._step.update(rate)
-        _require_finite(self.step, [{"gradient_norm": norm}], [", ".join(image_ids)])
+        self._require_finite(self.step, [{**record, "gradient_norm": norm} for record in records], image_ids)
         means = {name: sum(record[name] for record in records) / len(records) for name in records[0]}
         scalars = {**means, "learning_rate": rate, "gradient_norm": norm}
         return StepReport(self.step, scalars, wait_s, time.perf_counter() - begin)
+
+    def any_worker(self, flag: bool) -> bool:
+        """Whether the flag is set on any worker; all of them must ask at the same point of the run."""
+        return self._sum_over_replicas(int(flag)) > 0
+
+    def _sum_over_replicas(self, number: int) -> int:
+        numbers = self._strategy.run(tf.identity, (tf.constant(number, tf.int64),))
+        return int(self._strategy.reduce(tf.distribute.ReduceOp.SUM, numbers, axis=None))
+
+    def _require_finite(self, step: int, records: list[dict[str, float]], image_ids: list[str]) -> None:
+        """Raises UserError on every worker when a record of any of them is not finite."""
+        bad = [(image, record) for record, image in zip(records, image_ids, strict=True) if not _all_finite(record)]
+        if not self.any_worker(bool(bad)):
+            return
+        terms = "; ".join(
+            f"{', '.join(f'{name} = {value:g}' for name, value in record.items())} (image {image})"
+            for image, record in bad
+        )
+        last = self._workdir / "last" / "model.weights.h5"
+        start = f"from the last checkpoint's weights, --workdir=ANOTHER --weights={last}," if last.exists() else "again"
+        raise UserError(
+            f"step {step} is not finite: {terms or 'another worker names the image'}. Look at the image, or start "
+            f"{start} with lower --set train.learning_rates."
+        )
 
     def _next_element(self) -> Any:
         with naming_damage():
@@ -151,26 +180,6 @@ def _images_per_replica(images_per_step: int, replicas: int) -> int:
             "take a multiple of their number, or fewer devices."
         )
     return images_per_step // replicas
-
-
-def _require_equal_steps(strategy: tf.distribute.Strategy, step: int) -> None:
-    """Workers of one run must read the same checkpoints, or they would train different networks."""
-    steps = strategy.run(lambda: tf.constant(step, tf.int64))
-    if int(strategy.reduce(tf.distribute.ReduceOp.SUM, steps, axis=None)) != step * strategy.num_replicas_in_sync:
-        raise UserError("the workers found different checkpoints: --workdir must be one folder that all of them share.")
-
-
-def _require_finite(step: int, records: list[dict[str, float]], image_ids: list[str]) -> None:
-    bad = [(image, record) for record, image in zip(records, image_ids, strict=True) if not _all_finite(record)]
-    if bad:
-        terms = "; ".join(
-            f"{', '.join(f'{name} = {value:g}' for name, value in record.items())} (image {image})"
-            for image, record in bad
-        )
-        raise UserError(
-            f"step {step} is not finite: {terms}. The last checkpoint is kept; try a lower learning rate, or look at "
-            "these images."
-        )
 
 
 def _all_finite(record: dict[str, float]) -> bool:
