@@ -15,6 +15,10 @@ from ifcn_tf.images import preprocess
 Tensors = dict[str, tf.Tensor]
 
 
+#: An image of any size.
+IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, "image")
+
+
 class WindowModel(Protocol):
     """A model that maps an image and windows to objectness and mask logits, such as `InferenceModel`.
 
@@ -58,7 +62,7 @@ class Proposer:
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
-        return tf.function(self.__call__).get_concrete_function(tf.TensorSpec([None, None, 3], tf.uint8, "image"))
+        return tf.function(self.__call__).get_concrete_function(IMAGE)
 
     def __call__(self, image: tf.Tensor) -> Tensors:
         """Proposes the objects of one image.
@@ -73,8 +77,21 @@ class Proposer:
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m].
         """
+        return self._select(self.best_windows(image), tf.shape(image))
+
+    def best_windows(self, image: tf.Tensor) -> Tensors:
+        """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms.
+        """
         scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
-        return self._select(self._best_windows(scales), tf.shape(image))
+        logits = tf.concat([scale.logits for scale in scales], 0)
+        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
+        return self._assemble(scales, best)
 
     def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
         size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
@@ -84,10 +101,8 @@ class Proposer:
         pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
 
-    def _best_windows(self, scales: list[_Scale]) -> Tensors:
-        """The windows of highest objectness over all scales: logits [n], mask_logits [n, m, m], windows_yxyx [n, 4]."""
-        logits = tf.concat([scale.logits for scale in scales], 0)
-        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
+    def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
+        """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
         offset, candidates = 0, []
         for scale in scales:
             count = tf.size(scale.logits)

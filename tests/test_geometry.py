@@ -49,7 +49,7 @@ def test_widths_of_the_relative_positions(k, widths):
 def test_settings_survive_json_and_refuse_nonsense():
     config = ProposerConfig(shorter_sides=(100, 200), nms_iou=0.5)
     assert ProposerConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(UserError, match="no setting nms_treshold"):
+    with pytest.raises(UserError, match="nms_treshold: ProposerConfig has no such setting"):
         ProposerConfig.from_dict({"nms_treshold": 0.5})
     with pytest.raises(UserError, match="k must be 3, 5 or 7, not 4"):
         ModelConfig(k=4)

@@ -22,7 +22,7 @@ from ifcn_tf.model.inference import InferenceModel, with_constant_weights
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.proposer import Proposer, Tensors
+from ifcn_tf.proposer import IMAGE, Proposer, Tensors
 from ifcn_tf.weights import load_weights, read_model_config, read_proposer_settings
 
 SIZE_HW = (480, 640)
@@ -85,6 +85,8 @@ def _times(predictor: Predictor, model: keras.Model, encoded: Path, image: np.nd
         "proposals": len(predictor.propose(encoded)),
     }
     yield from ({"step": name, "ms": median_ms(values)} for name, values in seconds.items() if name != "whole")
+    heads = [both - alone for both, alone in zip(seconds["network"], seconds["trunk"], strict=True)]
+    yield {"step": "heads (network less trunk)", "ms": median_ms(heads)}
     gflop = sum(_flop(model, "block5_conv3", *size) for size in sizes) / 1e9
     yield {"trunk_gflop": round(gflop), "trunk_gflop_per_s": round(gflop / median_ms(seconds["trunk"]) * 1000)}
 
@@ -98,7 +100,9 @@ def _steps(
     trunk = _on_all_scales(model, ["block5_conv3"], inputs)
     network = _on_all_scales(model, ["score_maps", "objectness_map"], inputs)
     known = _KnownMaps(model, network())
-    after_network = Proposer(known, predictor.config).compile()
+    proposer = Proposer(known, predictor.config)
+    assemble = tf.function(proposer.best_windows).get_concrete_function(IMAGE)
+    after_network = proposer.compile()
     found = {name: value.numpy() for name, value in after_network(tf.constant(image)).items()}
     return {
         "whole": lambda: predictor.propose(encoded),
@@ -106,6 +110,7 @@ def _steps(
         "trunk": trunk,
         "decode": lambda: predictor.read(encoded),
         "resize": lambda: resize(image),
+        "assemble": lambda: assemble(tf.constant(image)),
         "assemble, boxes, NMS": lambda: after_network(tf.constant(image)),
         "paste and RLE": lambda: Proposals.from_windows(
             found["scores"], found["windows_yxyx"], found["mask_logits"], SIZE_HW, predictor.config.mask_threshold

@@ -204,6 +204,8 @@ def naming_damage() -> Iterator[None]:
     """Around what reads records by tf.data: makes TensorFlow's error at a damaged one a UserError with its file."""
     try:
         yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError):
+        raise  # another worker has gone: iterators of several workers wait for one another
     except tf.errors.OpError as error:
         reason = error.message.partition("\n")[0].rpartition("assertion failed: ")[2]
         raise UserError(f"the prepared data cannot be read: {reason}.") from error
