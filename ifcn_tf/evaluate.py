@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from ifcn_tf.config import EvaluationConfig
@@ -64,7 +65,9 @@ _Item = tuple[int, TruthImage, ImageResults]
 def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[list[_Item]]:
     """The images that have objects, a few at a time, each with its best proposals."""
     with_objects = [(i, image) for i, image in enumerate(truth.images) if len(image.rles)]
-    for start in track(range(0, len(with_objects), _CHUNK), description=f"matching {name}"):
+    for start in track(
+        range(0, len(with_objects), _CHUNK), description=f"matching {name}", console=Console(stderr=True)
+    ):
         batch = with_objects[start : start + _CHUNK]
         yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
 

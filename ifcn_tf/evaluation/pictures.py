@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
+from rich.console import Console
 from rich.progress import track
 from scipy import ndimage
 
@@ -75,7 +76,10 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
         UserError: a photograph is damaged or not of its size.
     """
     images = [image for image in truth.images if not image.crowd.all()]
-    shown = [_write_picture(folder, results, image, photographs) for image in track(images, description="drawing")]
+    shown = [
+        _write_picture(folder, results, image, photographs)
+        for image in track(images, description="drawing", console=Console(stderr=True))
+    ]
     with atomic_write(folder / "index.html") as file:
         file.write(_page(sorted(shown, key=lambda entry: (entry.mean_iou, str(entry.image.image_id)))))
     return folder / "index.html"
