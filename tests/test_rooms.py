@@ -16,10 +16,12 @@ MAY_IMPORT = {
     "files": set(),
     "geometry": set(),
     "masks": {"geometry"},
-    "config": {"files"},
+    "settings": {"files"},
+    "config": {"settings"},
+    "train_config": {"config", "geometry", "settings"},
     "images": {"files"},
     "ids": set(),
-    "model": {"model", "config", "files", "geometry"},
+    "model": {"model", "config", "train_config", "files", "geometry"},
     "proposer": {"config", "geometry", "images"},
     "proposals": {"config", "masks"},
     "weights": {"config", "files"},
@@ -35,7 +37,7 @@ MAY_IMPORT = {
 }
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.
 WITHOUT_TENSORFLOW = (
-    *("files", "ids", "geometry", "masks", "config", "proposals", "visualize", "output", "batch"),
+    *("files", "ids", "geometry", "masks", "settings", "config", "proposals", "visualize", "output", "batch"),
     *("results", "evaluate", "plots", "evaluation"),
 )
 
