@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from ifcn_tf.settings import Settings, require
+from ifcn_tf.settings import Settings, require, require_amount
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -55,6 +55,11 @@ class ProposerConfig(Settings):
     """A cell or pixel belongs to the mask from this probability on [0..1]."""
     nms_iou: float = 0.8
     """Of two proposals whose boxes overlap by more than this IoU the better one stays [0..1] [P]."""
+    confidence_weight: float = 0.0
+    """What the mask's mean probability counts for the score, beside objectness; the paper ranks by objectness alone
+    [logits of objectness per logit of probability]."""
+    overlap_penalty: float = 0.0
+    """What the IoU with the box of a proposal of higher objectness takes from the score [logits per unit of IoU]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
     pre_nms: int = 12000
@@ -69,6 +74,8 @@ class ProposerConfig(Settings):
         )
         require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
         require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
+        for name in ("confidence_weight", "overlap_penalty"):
+            require_amount(name, getattr(self, name))
         for name in ("num_proposals", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
