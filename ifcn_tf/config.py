@@ -51,6 +51,9 @@ class ProposerConfig(Settings):
     """Shorter side of the image at each scale of the pyramid [px] [P]."""
     longer_side_limit: int = 2700
     """No resized image is longer than this [px]; keeps panoramas (over 3 : 1 at 900 px) within memory."""
+    blend_cells: int = 0
+    """So far from a border between relative positions the score maps of both sides are averaged; the paper copies from
+    one map [cells]."""
     mask_threshold: float = 0.4
     """A cell or pixel belongs to the mask from this probability on [0..1]."""
     nms_iou: float = 0.8
@@ -74,6 +77,7 @@ class ProposerConfig(Settings):
         )
         require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
         require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
+        require(self.blend_cells >= 0, f"blend_cells must not be negative, not {self.blend_cells}.")
         for name in ("confidence_weight", "overlap_penalty"):
             require_amount(name, getattr(self, name))
         for name in ("num_proposals", "pre_nms"):

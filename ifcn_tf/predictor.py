@@ -39,7 +39,7 @@ class Predictor:
     @classmethod
     def of_network(cls, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
         """Around a copy of the present weights of `build_instance_fcn`'s model."""
-        copy = InferenceModel(model)
+        copy = InferenceModel(model, config.blend_cells)
         settings = {
             "weights": hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest(),
             "precision": model.get_layer("block1_conv1").compute_dtype,
