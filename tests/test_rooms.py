@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -17,7 +18,8 @@ MAY_IMPORT = {
     "geometry": set(),
     "masks": {"geometry"},
     "config": {"files"},
-    "images": {"files"},
+    "image_files": {"files"},
+    "images": {"image_files"},
     "ids": set(),
     "model": {"model", "config", "files", "geometry"},
     "proposer": {"config", "geometry", "images"},
@@ -26,6 +28,8 @@ MAY_IMPORT = {
     "visualize": {"proposals", "geometry", "masks"},
     "output": {"files", "ids", "proposals", "visualize"},
     "batch": {"config", "files", "ids", "output", "proposals"},
+    "serving": {"config", "files", "image_files", "proposals", "serving", "serving_grpc"},
+    "serving_grpc": {"files", "serving"},
     "results": {"evaluation", "files", "ids", "masks"},
     "evaluate": {"config", "evaluation", "ids", "results"},
     "plots": {"evaluation", "files"},
@@ -36,7 +40,7 @@ MAY_IMPORT = {
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.
 WITHOUT_TENSORFLOW = (
     *("files", "ids", "geometry", "masks", "config", "proposals", "visualize", "output", "batch"),
-    *("results", "evaluate", "plots", "evaluation"),
+    *("results", "evaluate", "plots", "evaluation", "image_files", "serving"),
 )
 
 
@@ -66,6 +70,13 @@ def test_imports_keep_to_the_map(path):
         assert not {name for name in names if name.startswith("pipelines.")}
 
 
+def test_light_clients_load_no_tensorflow():
+    modules = "ifcn_tf.batch, ifcn_tf.serving, ifcn_tf.serving.rest, pipelines.request, sys"
+    program = f"import {modules}; print({{'tensorflow', 'keras', 'grpc'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_requirements_name_everything_that_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     stated = (ROOT / "requirements.txt").read_text().splitlines()
@@ -73,5 +84,10 @@ def test_requirements_name_everything_that_is_imported():
     packages = {match[0] for line in stated if (match := re.match(r"[a-z][a-z0-9-]*", line))}
     top = {name.split(".")[0] for path in SOURCES for name in imports(path)}
     ours = {"ifcn_tf", "pipelines", *sys.stdlib_module_names}
-    package_of = {"absl": "absl-py", "PIL": "pillow"}
+    package_of = {
+        "absl": "absl-py",
+        "PIL": "pillow",
+        "grpc": "grpcio",
+        "tensorflow_serving": "tensorflow-serving-api",
+    }
     assert {package_of.get(name, name) for name in top - ours} <= packages
