@@ -22,7 +22,10 @@ MAY_IMPORT = {
     "images": {"image_files"},
     "ids": set(),
     "model": {"model", "config", "files", "geometry"},
-    "proposer": {"config", "geometry", "images"},
+    "proposer": {"config", "geometry", "images", "masks"},
+    "numpy_images": {"image_files"},
+    "numpy_proposer": {"config", "geometry", "masks", "numpy_images"},
+    "onnx_predictor": {"config", "files", "image_files", "numpy_proposer", "proposals"},
     "proposals": {"config", "masks"},
     "weights": {"config", "files"},
     "visualize": {"proposals", "geometry", "masks"},
@@ -41,6 +44,7 @@ MAY_IMPORT = {
 WITHOUT_TENSORFLOW = (
     *("files", "ids", "geometry", "masks", "config", "proposals", "visualize", "output", "batch"),
     *("results", "evaluate", "plots", "evaluation", "image_files", "serving"),
+    *("numpy_images", "numpy_proposer", "onnx_predictor"),
 )
 
 
