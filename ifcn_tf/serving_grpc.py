@@ -20,11 +20,14 @@ from ifcn_tf.serving.transport import (
     INPUT,
     SIGNATURE,
     PassingError,
-    ServingConfig,
+    RequestConfig,
+    late,
+    loading,
     not_there,
     one_line,
     refused,
     too_large,
+    unreachable,
 )
 
 
@@ -36,7 +39,7 @@ class GrpcTransport:
         config: model, limits and timeouts.
     """
 
-    def __init__(self, server: str, config: ServingConfig) -> None:
+    def __init__(self, server: str, config: RequestConfig) -> None:
         self._server, self._config = server, config
         scheme, _, address = server.rpartition("://")
         limit = config.max_message_bytes
@@ -57,7 +60,7 @@ class GrpcTransport:
         states = self._call(self._status, request, 0).model_version_status
         ready = [state.version for state in states if state.state == state.AVAILABLE]
         if not ready:
-            raise PassingError(f"{self._server} has no version of the model {self._config.model} ready yet: wait.")
+            raise loading(self._server, self._config)
         return ready
 
     def predict(self, encoded: bytes, version: int) -> dict[str, np.ndarray]:
@@ -88,9 +91,9 @@ class GrpcTransport:
         ):  # gRPC's own limit, on either side
             return UserError(f"{self._server}: {one_line(detail)}; raise the limit (--max_mb, or the server's).")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return PassingError(f"{self._server} did not answer within {self._config.timeout:g} s: raise --timeout.")
+            return late(self._server, self._config)
         if code == grpc.StatusCode.UNAVAILABLE:
-            return PassingError(f"cannot reach {self._server}: is a server running there? [{one_line(detail)}]")
+            return unreachable(self._server, "gRPC", f" [{one_line(detail)}]")
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
             return PassingError(f"{self._server} cannot answer now ({code.name}): {one_line(detail)}.")
         if code == grpc.StatusCode.NOT_FOUND:

@@ -14,11 +14,11 @@ from absl import flags
 from ifcn_tf.batch import find_images, propose_images, summary
 from ifcn_tf.config import ShownConfig
 from ifcn_tf.image_files import MAX_PIXELS
-from ifcn_tf.serving.client import Protocol, connect
-from ifcn_tf.serving.transport import ServingConfig
+from ifcn_tf.serving.client import ProtocolName, connect
+from ifcn_tf.serving.transport import RequestConfig
 from pipelines import _cli
 
-SHOWN, SERVING = ShownConfig(), ServingConfig()
+SHOWN, SERVING = ShownConfig(), RequestConfig()
 
 SERVER = flags.DEFINE_string("server", None, "HOST:PORT of the server; https://HOST:PORT for TLS.", required=True)
 IMAGES = flags.DEFINE_string("images", None, "Image file, folder of images, or quoted pattern.", required=True)
@@ -45,7 +45,7 @@ def main() -> int:
         _cli.import_tensorflow()
     client = connect(
         SERVER.value,
-        cast(Protocol, PROTOCOL.value),
+        cast(ProtocolName, PROTOCOL.value),
         MAX_PIXEL_COUNT.value,
         model=MODEL.value,
         version=VERSION.value,

@@ -20,6 +20,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.serving.transport import INPUT, SIGNATURE
 
@@ -150,4 +151,20 @@ def grpc_server(model: Model, versions: dict[int, str] | None = None) -> Iterato
         server.stop(None)
 
 
+#: Settings of a client that does not let tests wait.
+QUICK = {"attempts": 3, "first_pause": 0.001, "timeout": 5.0}
 SERVERS = {"rest": rest_server, "grpc": grpc_server}
+
+
+def constant_answer(size_hw=(20, 30), **changes):
+    """One proposal, the left half of the image; two places are padding."""
+    logits = np.full((1, 3, 21, 21), -5, np.float32)
+    logits[0, 0, :, :10] = 5.0
+    answer = {
+        "scores": np.array([[0.75, 0, 0]], np.float32),
+        "windows_yxyx": np.zeros((1, 3, 4), np.float32) + np.float32([0, 0, *size_hw]),
+        "boxes_yxyx": np.zeros((1, 3, 4), np.float32),
+        "mask_logits": logits,
+    } | rest_of_answer(1, size_hw, ProposerConfig())
+    changed = {**answer, **changes}
+    return {name: value for name, value in changed.items() if value is not None}

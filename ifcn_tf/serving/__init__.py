@@ -7,6 +7,6 @@ REST needs no TensorFlow; gRPC (`protocol="grpc"`) brings it along with its mess
 """
 
 from ifcn_tf.serving.client import Client, connect
-from ifcn_tf.serving.transport import ServingConfig
+from ifcn_tf.serving.transport import RequestConfig
 
-__all__ = ["Client", "ServingConfig", "connect"]
+__all__ = ["Client", "RequestConfig", "connect"]

@@ -31,7 +31,8 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
     """
     message = _text(answer)
     if message:
-        raise BadImageError(f"{name}: {message}")
+        # Servers count through the batch; the batch is one image.
+        raise BadImageError(f"{name}: {message}".replace(": image 1 of the batch ", " "))
     count, threshold = int(_numbers(answer, "num_proposals", ())), float(_numbers(answer, "mask_threshold", ()))
     logits = _mask_logits(answer)
     windows, scores = _numbers(answer, "windows_yxyx", (None, 4)), _numbers(answer, "scores", (None,))

@@ -14,9 +14,9 @@ from ifcn_tf.files import UserError
 from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
-from ifcn_tf.serving.transport import ServingConfig, Transport, with_retries
+from ifcn_tf.serving.transport import RequestConfig, Transport, with_retries
 
-Protocol = Literal["rest", "grpc"]
+ProtocolName = Literal["rest", "grpc"]
 
 #: What servers decode; other files are sent as PNG.
 _SENT_AS_THEY_ARE = ("JPEG", "PNG")
@@ -34,7 +34,7 @@ class Client:
     """
 
     server: str
-    config: ServingConfig
+    config: RequestConfig
     transport: Transport
     max_pixels: int = MAX_PIXELS
 
@@ -80,19 +80,19 @@ class Client:
         return to_proposals(answer, name, size_hw)
 
 
-def connect(server: str, protocol: Protocol = "rest", max_pixels: int = MAX_PIXELS, **settings: Any) -> Client:
+def connect(server: str, protocol: ProtocolName = "rest", max_pixels: int = MAX_PIXELS, **settings: Any) -> Client:
     """Connects to a server that has an exported model.
 
     Args:
         server: "HOST:PORT" (TensorFlow Serving's REST port is 8501, its gRPC port 8500); "https://HOST:PORT" for TLS.
         protocol: "rest", or "grpc", which is several times more compact, but imports TensorFlow.
         max_pixels: larger image files are refused.
-        **settings: fields of `ServingConfig`, such as model="ifcn" or timeout=10.
+        **settings: fields of `RequestConfig`, such as model="ifcn" or timeout=10.
 
     Raises:
         UserError: a wrong setting, no server, or a server without that model; says which.
     """
-    config = ServingConfig.from_dict(settings)
+    config = RequestConfig.from_dict(settings)
     client = Client(server, config, _transport(server, protocol, config), max_pixels)
     versions = with_retries(client.transport.versions, config)
     if config.version not in (0, *versions):
@@ -101,7 +101,7 @@ def connect(server: str, protocol: Protocol = "rest", max_pixels: int = MAX_PIXE
     return client
 
 
-def _transport(server: str, protocol: Protocol, config: ServingConfig) -> Transport:
+def _transport(server: str, protocol: ProtocolName, config: RequestConfig) -> Transport:
     if protocol == "rest":
         from ifcn_tf.serving.rest import RestTransport
 

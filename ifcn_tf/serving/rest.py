@@ -16,11 +16,14 @@ from ifcn_tf.serving.transport import (
     INPUT,
     SIGNATURE,
     PassingError,
-    ServingConfig,
+    RequestConfig,
+    late,
+    loading,
     not_there,
     one_line,
     refused,
     too_large,
+    unreachable,
 )
 
 #: HTTP statuses of a server that is overloaded, starting, or behind a gateway that cannot reach it.
@@ -37,7 +40,7 @@ class RestTransport:
         config: model, limits and timeouts.
     """
 
-    def __init__(self, server: str, config: ServingConfig) -> None:
+    def __init__(self, server: str, config: RequestConfig) -> None:
         self._server, self._config = server, config
         base = server if "://" in server else f"http://{server}"
         self._model = f"{base.rstrip('/')}/v1/models/{quote(config.model, safe='')}"
@@ -55,7 +58,7 @@ class RestTransport:
             )
         ready = [int(state["version"]) for state in states if state.get("state") == "AVAILABLE"]
         if not ready:
-            raise PassingError(f"{self._server} has no version of the model {self._config.model} ready yet: wait.")
+            raise loading(self._server, self._config)
         return ready
 
     def predict(self, encoded: bytes, version: int) -> dict[str, np.ndarray]:
@@ -78,17 +81,14 @@ class RestTransport:
             with self._session.request(method, url, data=body, stream=True, timeout=timeout) as response:
                 content = self._content(response, deadline)
         except requests.Timeout as error:
-            raise self._late() from error
+            raise late(self._server, config) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             if "timed out" in str(error).lower():  # requests reports a slow body like this
-                raise self._late() from error
-            raise PassingError(f"cannot reach {self._server}: is a server running there?") from error
+                raise late(self._server, config) from error
+            raise unreachable(self._server, "REST") from error
         except (requests.RequestException, ValueError) as error:  # such as an address that is none
             raise UserError(f"cannot ask {self._server}: give HOST:PORT [{one_line(error)}].") from error
         return self._checked(response.status_code, content, version)
-
-    def _late(self) -> PassingError:
-        return PassingError(f"{self._server} did not answer within {self._config.timeout:g} s: raise --timeout.")
 
     def _content(self, response: requests.Response, deadline: float) -> bytes:
         parts, size = [], 0
@@ -98,7 +98,7 @@ class RestTransport:
             if size > self._config.max_message_bytes:
                 raise too_large(f"the answer of {self._server}", f"at least {size}", self._config)
             if time.monotonic() > deadline:
-                raise self._late()
+                raise late(self._server, self._config)
         return b"".join(parts)
 
     def _checked(self, status: int, content: bytes, version: int) -> dict[str, Any]:

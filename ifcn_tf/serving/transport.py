@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclasses.dataclass(frozen=True)
-class ServingConfig(_Json):
+class RequestConfig(_Json):
     """How a client asks a server."""
 
     model: str = "ifcn"
@@ -63,7 +63,7 @@ class PassingError(UserError):
     """Something that another try may mend."""
 
 
-def with_retries(call: Callable[[], Answer], config: ServingConfig) -> Answer:
+def with_retries(call: Callable[[], Answer], config: RequestConfig) -> Answer:
     """The result of `call`, tried again while it raises `PassingError`; raises the last one."""
     for attempt in range(config.attempts - 1):
         try:
@@ -74,13 +74,28 @@ def with_retries(call: Callable[[], Answer], config: ServingConfig) -> Answer:
     return call()
 
 
-def not_there(server: str, config: ServingConfig, version: int, detail: str) -> UserError:
+def unreachable(server: str, kind: str, detail: str = "") -> PassingError:
+    """The error of a server that cannot be connected to by "REST" or "gRPC"."""
+    return PassingError(f"cannot reach {server}: is a server running there, and is this its {kind} port?{detail}")
+
+
+def late(server: str, config: RequestConfig) -> PassingError:
+    """The error of a server that took too long."""
+    return PassingError(f"{server} did not answer within {config.timeout:g} s: raise --timeout.")
+
+
+def loading(server: str, config: RequestConfig) -> PassingError:
+    """The error of a server whose model is not loaded yet."""
+    return PassingError(f"{server} has no version of the model {config.model} ready yet: wait, or see its log.")
+
+
+def not_there(server: str, config: RequestConfig, version: int, detail: str) -> UserError:
     """The error of a model, or a version of it, that the server does not have."""
     model = f"version {version} of the model {config.model}" if version else f"model {config.model}"
-    return UserError(f"{server} has no {model}: choose one that it serves (--model) [{one_line(detail)}].")
+    return UserError(f"{server} has no {model}: choose one that it serves (--model, --version) [{one_line(detail)}].")
 
 
-def refused(server: str, config: ServingConfig, detail: str) -> UserError:
+def refused(server: str, config: RequestConfig, detail: str) -> UserError:
     """The error of a request that the server does not understand."""
     if "signature" in detail.lower():
         return UserError(
@@ -90,7 +105,7 @@ def refused(server: str, config: ServingConfig, detail: str) -> UserError:
     return UserError(f"{server} refused the request: {one_line(detail)}.")
 
 
-def too_large(what: str, size: int | str, config: ServingConfig) -> UserError:
+def too_large(what: str, size: int | str, config: RequestConfig) -> UserError:
     """The error of a request or answer over the limit."""
     return UserError(f"{what} has {size} bytes, over the limit of {config.max_message_bytes}; raise it (--max_mb).")
 
