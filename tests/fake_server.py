@@ -160,6 +160,7 @@ def constant_answer(size_hw=(20, 30), **changes):
     """One proposal, the left half of the image; two places are padding."""
     logits = np.full((1, 3, 21, 21), -5, np.float32)
     logits[0, 0, :, :10] = 5.0
+    logits[0, 1:] = 5.0  # padding may hold anything
     answer = {
         "scores": np.array([[0.75, 0, 0]], np.float32),
         "windows_yxyx": np.zeros((1, 3, 4), np.float32) + np.float32([0, 0, *size_hw]),
