@@ -11,15 +11,20 @@ import logging
 from pathlib import Path
 
 import keras
-import onnx
 import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig, ProposerConfig
-from ifcn_tf.files import atomic_write
+from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.onnx_predictor import METADATA
 from ifcn_tf.predictor import DEFAULT_WEIGHTS
 from ifcn_tf.weights import load_weights, read_model_config, read_proposer_settings
+
+try:
+    import onnx
+    import tf2onnx
+except ImportError as error:
+    raise UserError(f"writing ONNX files needs {error.name}: pip install 'ifcn-tf[onnx]'.") from error
 
 _OPSET = 17
 
@@ -45,7 +50,13 @@ def write_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
 
     The file maps image float32 [1, H, W, 3], preprocessed (`images.preprocess`), of any size, to score_maps float32
     [1, ceil(H / 8), ceil(W / 8), k * k] and objectness_logits float32 [1, ceil(H / 8), ceil(W / 8)].
+
+    Raises:
+        UserError: the model computes in another precision, or the file cannot be written.
     """
+    precision = model.get_layer("block1_conv1").compute_dtype
+    if precision != "float32":
+        raise UserError(f"an ONNX file holds a float32 network, not one of {precision}: ask for precision float32.")
     converted = _converted(model)
     for node in converted.graph.node:
         if node.op_type == "Conv":
@@ -59,8 +70,6 @@ def write_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
 
 
 def _converted(model: keras.Model) -> onnx.ModelProto:
-    import tf2onnx
-
     maps = keras.Model(
         model.input["image"], [model.get_layer(name).output for name in ("score_maps", "objectness_map")]
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.files import UserError
@@ -17,12 +16,20 @@ from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.numpy_proposer import NumpyProposer
 from ifcn_tf.proposals import Proposals
 
+try:
+    import onnxruntime
+except ImportError as error:
+    raise UserError("running ONNX files needs onnxruntime: pip install 'ifcn-tf[onnx]'.") from error
+
 #: Name of the entry of an ONNX file's metadata that holds the settings, as JSON.
 METADATA = "ifcn_tf"
 
 
 class OnnxPredictor:
-    """Proposes the objects of photographs as `Predictor` does, up to rounding in float32.
+    """Proposes the objects of photographs as `Predictor` does in float32, up to rounding.
+
+    Arrays give equal proposals. Of a JPEG file the pixels themselves differ by a level or so, since Pillow decodes it
+    here and TensorFlow there, and that moves proposals.
 
     Args:
         path: what `onnx_export.export_onnx` wrote.
@@ -41,8 +48,7 @@ class OnnxPredictor:
         providers: Sequence[str] = ("CPUExecutionProvider",),
         **settings: Any,
     ) -> None:
-        content, stored = _read(Path(path), providers)
-        self._session = content
+        self._session, stored = _read(Path(path), providers)
         self.config = ProposerConfig.from_dict({**stored["proposer"], **settings})
         self.max_pixels = max_pixels
         self.settings = {"weights": stored["sha256"], "precision": "float32", "proposer": self.config.to_dict()}

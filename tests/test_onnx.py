@@ -24,14 +24,13 @@ from ifcn_tf.onnx_export import export_onnx, write_onnx
 from ifcn_tf.onnx_predictor import OnnxPredictor
 from ifcn_tf.predictor import Predictor
 
+NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=60, pre_nms=150, nms_iou=0.9, min_area=30.0)
 
 
 @pytest.fixture(scope="module")
 def network():
-    return build_instance_fcn(
-        ModelConfig(k=3, window_cells=15, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16), "float32"
-    )
+    return build_instance_fcn(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +140,14 @@ def test_bad_files_end_with_one_sentence(tmp_path):
         OnnxPredictor(tmp_path / "absent.onnx")
     with pytest.raises(UserError, match=r"no weights file .*absent\.weights\.h5"):
         export_onnx(tmp_path / "absent.weights.h5", tmp_path / "x.onnx")
+    with pytest.raises(UserError, match="not one of bfloat16: ask for precision float32"):
+        write_onnx(build_instance_fcn(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
 
 
 def test_weights_with_their_settings_become_a_file(network, onnx_file, tmp_path):
     network.save_weights(tmp_path / "model.weights.h5")
-    model = ModelConfig(k=3, window_cells=15, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
+    model = ModelConfig(k=3, window_cells=15, **NARROW)
     described = {"model": model.to_dict(), "proposer": CONFIG.to_dict()}
     (tmp_path / "config.json").write_text(json.dumps(described))
     export_onnx(tmp_path / "model.weights.h5", tmp_path / "again.onnx")

@@ -1,22 +1,18 @@
 """The client against stand-ins for TensorFlow Serving on loopback: answers, errors, retries, several in flight."""
 
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import ProposerConfig, ShownConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.serving import connect
 from tests.fake_server import QUICK, SERVERS, BrokenError, constant_answer
 
-ROOT = Path(__file__).parents[1]
-CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=30, nms_iou=0.97, min_area=20.0)
-SHOWN = ShownConfig(min_score=0.0)
 BOTH = pytest.mark.parametrize("protocol", ["rest", "grpc"])
 
 
@@ -165,6 +161,13 @@ def test_answers_of_another_shape(protocol, changes, sentence):
             client.propose(image())
 
 
+PAGES = [
+    ("<html>", "does not answer with JSON"),
+    ("{}", "as TensorFlow Serving"),
+    ('{"model_version_status": [{"version": "one", "state": "AVAILABLE"}]}', "as TensorFlow Serving"),
+]
+
+
 def test_a_server_of_something_else(tmp_path):
     def serving(folder):
         handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
@@ -176,7 +179,7 @@ def test_a_server_of_something_else(tmp_path):
     page = tmp_path / "v1" / "models" / "ifcn"
     server = serving(tmp_path)
     address = f"127.0.0.1:{server.server_port}"
-    for content, sentence in (("<html>", "does not answer with JSON"), ("{}", "as TensorFlow Serving does")):
+    for content, sentence in PAGES:
         page.write_text(content)
         with pytest.raises(UserError, match=sentence):
             connect(address, **QUICK)
@@ -194,6 +197,15 @@ def test_messages_have_a_limit(protocol):
             connect(server, protocol, max_message_bytes=1000, **QUICK).propose(noise)
         with pytest.raises(UserError, match=r"raise (it|the limit) \(--max_mb"):
             connect(server, protocol, max_message_bytes=3000, **QUICK).propose(image())  # the masks alone are 5,292
+
+
+@pytest.mark.parametrize(("protocol", "missing"), [("rest", "requests"), ("grpc", "grpc")])
+def test_what_must_be_installed(protocol, missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    for module in ("ifcn_tf.serving.rest", "ifcn_tf.serving_grpc"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(UserError, match=f"asking a server needs {missing}: pip install 'ifcn-tf\\[serving\\]'"):
+        connect("127.0.0.1:1", protocol, **QUICK)
 
 
 def test_wrong_settings():

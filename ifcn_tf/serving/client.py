@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -102,15 +102,18 @@ def connect(server: str, protocol: ProtocolName = "rest", max_pixels: int = MAX_
 
 
 def _transport(server: str, protocol: ProtocolName, config: RequestConfig) -> Transport:
-    if protocol == "rest":
-        from ifcn_tf.serving.rest import RestTransport
+    if protocol not in get_args(ProtocolName):
+        raise UserError(f"protocol must be rest or grpc, not {protocol}.")
+    try:
+        if protocol == "rest":
+            from ifcn_tf.serving.rest import RestTransport
 
-        return RestTransport(server, config)
-    if protocol == "grpc":
+            return RestTransport(server, config)
         from ifcn_tf.serving_grpc import GrpcTransport
 
         return GrpcTransport(server, config)
-    raise UserError(f"protocol must be rest or grpc, not {protocol}.")
+    except ImportError as error:
+        raise UserError(f"asking a server needs {error.name}: pip install 'ifcn-tf[serving]'.") from error
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -51,12 +51,10 @@ class RestTransport:
     def versions(self) -> list[int]:
         """See `Transport`."""
         answer = self._exchange("GET", self._model, None, 0)
-        states = answer.get("model_version_status")
-        if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
-            raise UserError(
-                f"{self._server} does not answer as TensorFlow Serving does: give HOST:PORT of its REST API."
-            )
-        ready = [int(state["version"]) for state in states if state.get("state") == "AVAILABLE"]
+        try:
+            ready = [int(state["version"]) for state in answer["model_version_status"] if state["state"] == "AVAILABLE"]
+        except (KeyError, TypeError, ValueError) as error:  # of another kind of server
+            raise UserError(f"{self._server} does not answer as TensorFlow Serving: give its REST port.") from error
         if not ready:
             raise loading(self._server, self._config)
         return ready
@@ -80,10 +78,10 @@ class RestTransport:
         try:
             with self._session.request(method, url, data=body, stream=True, timeout=timeout) as response:
                 content = self._content(response, deadline)
-        except requests.Timeout as error:
+        except requests.ReadTimeout as error:
             raise late(self._server, config) from error
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            if "timed out" in str(error).lower():  # requests reports a slow body like this
+            if "read timed out" in str(error).lower():  # how requests reports a body that does not come
                 raise late(self._server, config) from error
             raise unreachable(self._server, "REST") from error
         except (requests.RequestException, ValueError) as error:  # such as an address that is none
@@ -115,5 +113,5 @@ class RestTransport:
         if status != 200:
             raise refused(self._server, self._config, f"{detail} (status {status})")
         if not isinstance(answer, dict):
-            raise UserError(f"{self._server} does not answer with JSON: give HOST:PORT of the REST API.")
+            raise UserError(f"{self._server} does not answer with JSON: give its REST port.")
         return answer
