@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -17,20 +20,20 @@ from ifcn_tf.files import BadImageError, UserError, read_json, write_json
 from ifcn_tf.ids import id_of_file
 from ifcn_tf.proposals import Proposals
 
+Answer = TypeVar("Answer")
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 
 
 class ImageProposer(Protocol):
-    """What `propose_images` needs: `Predictor`, or anything else that reads an image file and proposes its objects."""
+    """What `propose_images` needs: `Predictor`, a client of a server, or anything else that proposes objects."""
 
-    settings: dict[str, Any]
-    """What determines the proposals, as JSON types."""
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What determines the proposals, as JSON types."""
 
-    def read(self, path: Path) -> np.ndarray:
-        """Image file -> uint8 [H, W, 3]; raises UserError on a bad file."""
-
-    def propose(self, image: np.ndarray) -> Proposals:
-        """uint8 [H, W, 3] -> its proposals."""
+    def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
+        """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +83,7 @@ def propose_images(
     formats: Sequence[str] = (),
     shown: ShownConfig | None = None,
     resume: bool = False,
+    in_flight: int = 1,
 ) -> list[Failure]:
     """Writes proposals.json (COCO results), overlays/STEM.png, and further formats, for every image.
 
@@ -90,6 +94,8 @@ def propose_images(
         formats: names of `output.WRITERS`.
         shown: which proposals overlays and further formats show.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
+        in_flight: images asked for at once, for a proposer that waits for a server; its `propose_file` is then called
+            from threads. Files are written by one thread and in order all the same.
 
     Returns:
         The images that failed; all others are in proposals.json.
@@ -105,18 +111,40 @@ def propose_images(
     else:
         output.remove_parts(folder)  # or a later --resume would take them for this run's
     write_json(folder / "run.json", settings)
-    failures, done = [], []
+    waiting = [path for path in paths if not (resume and output.part_path(folder, path).exists())]
+    failures = list[Failure]()
     with _progress_bar() as bar:
-        for path in bar.track(paths, description="images"):
-            try:
-                if not (resume and output.part_path(folder, path).exists()):
-                    image = proposer.read(path)
-                    _write_image(folder, path, image, proposer.propose(image), formats, shown)
-                done.append(path)
-            except BadImageError as error:
-                failures.append(Failure(path, str(error)))
-    output.merge_parts(folder, done)
+        answers = _in_order(partial(_propose, proposer), waiting, in_flight)
+        for path, answer in bar.track(zip(waiting, answers, strict=True), len(waiting), description="images"):
+            if isinstance(answer, Failure):
+                failures.append(answer)
+            else:
+                _write_image(folder, path, *answer, formats, shown)
+    failed = {failure.path for failure in failures}
+    output.merge_parts(folder, [path for path in paths if path not in failed])
     return failures
+
+
+def _propose(proposer: ImageProposer, path: Path) -> tuple[np.ndarray, Proposals] | Failure:
+    try:
+        return proposer.propose_file(path)
+    except BadImageError as error:
+        return Failure(path, str(error))
+
+
+def _in_order(function: Callable[[Path], Answer], paths: Sequence[Path], in_flight: int) -> Iterator[Answer]:
+    """The function of each path, in order, `in_flight` at a time; at most as many again wait to be taken."""
+    if in_flight == 1:
+        yield from map(function, paths)
+        return
+    ahead: deque[AsyncResult[Answer]] = deque()
+    with ThreadPool(in_flight) as pool:  # its threads end with the process, so an interruption waits for no answer
+        for path in paths:
+            ahead.append(pool.apply_async(function, (path,)))
+            if len(ahead) == 2 * in_flight:
+                yield ahead.popleft().get()
+        while ahead:
+            yield ahead.popleft().get()
 
 
 def summary(folder: Path, num_images: int, failures: Sequence[Failure]) -> str:

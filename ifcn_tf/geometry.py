@@ -19,6 +19,8 @@ import numpy as np
 STRIDE = 8
 #: Side of the sliding window in cells, the paper's m (section 3.3).
 WINDOW_CELLS = 21
+#: Logit of a window's cell that lies outside the map: such a cell has no prediction and counts as background.
+OUTSIDE_LOGIT = -1e4
 
 
 def _minimum(a: Any, b: Any) -> Any:

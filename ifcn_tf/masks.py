@@ -44,12 +44,21 @@ def paste(
     Returns:
         N masks of size `size_hw`; one may be empty.
     """
-    values = np.asarray(mask_logits, np.float32) - np.float32(math.log(threshold / (1 - threshold)))
+    values = np.asarray(mask_logits, np.float32) - np.float32(logit(threshold))
     grid = _PixelGrid(np.asarray(windows_yxyx, np.float64), values.shape[1], size_hw)
     values = grid.replace_cells_outside(values)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         pasted = pool.map(lambda chunk: _paste_chunk(values[chunk], grid.select(chunk)), grid.chunks())
         return [rle for rles in pasted for rle in rles]
+
+
+#: Mean probabilities are kept this far from 0 and 1, so that their logits stay finite.
+PROBABILITY_MARGIN = 1e-4
+
+
+def logit(probability: float) -> float:
+    """The logit whose sigmoid is a probability between 0 and 1."""
+    return math.log(probability / (1 - probability))
 
 
 def areas(rles: Sequence[Rle]) -> np.ndarray:

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
 from ifcn_tf.files import BadImageError, UserError
-from ifcn_tf.images import MAX_PIXELS, read_image
+from ifcn_tf.image_files import MAX_PIXELS, checked_pixels
+from ifcn_tf.images import read_image
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.proposals import Proposals
@@ -51,6 +52,11 @@ class Predictor:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
         return read_image(Path(path), self.max_pixels)
 
+    def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
+        """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
+        image = self.read(path)
+        return image, self.propose(image)
+
     def propose(self, image: str | Path | np.ndarray) -> Proposals:
         """Proposes the objects of one image.
 
@@ -60,7 +66,7 @@ class Predictor:
         Raises:
             UserError: the file cannot be read, or the array is no such image.
         """
-        pixels = self.read(image) if isinstance(image, str | Path) else _checked(image)
+        pixels = self.read(image) if isinstance(image, str | Path) else checked_pixels(image)
         try:
             found = self._graph(tf.constant(pixels))
         except tf.errors.OpError as error:  # such as no memory for this size
@@ -124,10 +130,3 @@ def _untrained(
 
 def _model_config(k: int | None) -> ModelConfig:
     return ModelConfig() if k is None else ModelConfig(k=k)
-
-
-def _checked(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise UserError(f"an image must be uint8 [H, W, 3] in RGB order, not {image.dtype} {list(image.shape)}.")
-    return image

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
 from ifcn_tf.images import preprocess
+from ifcn_tf.masks import logit
 from ifcn_tf.ranking import rescore
 
 Tensors = dict[str, tf.Tensor]
@@ -122,7 +123,7 @@ class Proposer:
 
     def _select(self, candidates: Tensors, image_shape: tf.Tensor) -> Tensors:
         """Drops empty and small masks, then suppresses duplicates."""
-        inside = candidates["mask_logits"] >= _logit(self.config.mask_threshold)
+        inside = candidates["mask_logits"] >= logit(self.config.mask_threshold)
         windows = candidates["windows_yxyx"]
         boxes = tight_boxes(inside, windows)
         height, width = tf.unstack(tf.cast(image_shape[:2], tf.float32))
@@ -138,8 +139,7 @@ class Proposer:
 
     def _ranked(self, kept: Tensors) -> Tensors:
         """The proposals with their scores, best first."""
-        threshold = _logit(self.config.mask_threshold)
-        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], threshold, self.config)
+        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
         order = tf.argsort(logits, direction="DESCENDING", stable=True)
         return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
 
@@ -174,7 +174,3 @@ def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
     top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
     side = bottom_right - top_left
     return tf.tile(top_left, [1, 2]) + tf.tile(side, [1, 2]) * fractions
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))

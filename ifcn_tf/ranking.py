@@ -5,39 +5,34 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ifcn_tf.config import ProposerConfig
-
-#: Probabilities are kept this far from 0 and 1, so that their logits stay finite.
-_MARGIN = 1e-4
+from ifcn_tf.masks import PROBABILITY_MARGIN, logit
 
 
-def rescore(
-    logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, threshold: float, config: ProposerConfig
-) -> tf.Tensor:
+def rescore(logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, config: ProposerConfig) -> tf.Tensor:
     """Objectness logits with the changes that `confidence_weight` and `overlap_penalty` ask for.
 
     Args:
         logits: float32 [n], objectness, best first.
         mask_logits: float32 [n, m, m].
         boxes_yxyx: float32 [n, 4].
-        threshold: logit from which on a cell belongs to the mask.
-        config: the weights of both terms.
+        config: the weights of both terms, and the threshold of the masks.
 
     Returns:
         float32 [n], in the order of the input.
     """
     if config.confidence_weight:
-        logits += config.confidence_weight * mask_confidence(mask_logits, threshold)
+        logits += config.confidence_weight * mask_confidence(mask_logits, config.mask_threshold)
     if config.overlap_penalty:
         logits -= config.overlap_penalty * overlap_with_better(boxes_yxyx)
     return logits
 
 
 def mask_confidence(mask_logits: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Logit of the mean probability over the cells of each mask [n, m, m] that are above the threshold, float32 [n]."""
-    inside = tf.cast(mask_logits >= threshold, tf.float32)
+    """Logit of the mean probability over the cells of each mask [n, m, m] from a threshold (0..1) on, float32 [n]."""
+    inside = tf.cast(mask_logits >= logit(threshold), tf.float32)
     total = tf.reduce_sum(inside * tf.sigmoid(mask_logits), [1, 2])
     mean = tf.math.divide_no_nan(total, tf.reduce_sum(inside, [1, 2]))
-    mean = tf.clip_by_value(mean, _MARGIN, 1 - _MARGIN)
+    mean = tf.clip_by_value(mean, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return tf.math.log(mean / (1 - mean))
 
 

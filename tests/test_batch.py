@@ -37,8 +37,9 @@ class Squares:
     def __init__(self):
         self.settings, self.calls = {"weights": "abc", "proposer": ProposerConfig().to_dict()}, 0
 
-    def read(self, path):
-        return read_image(path)
+    def propose_file(self, path):
+        image = read_image(path)
+        return image, self.propose(image)
 
     def propose(self, image):
         self.calls += 1

@@ -3,12 +3,14 @@
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from ifcn_tf.files import BadImageError
+from ifcn_tf.image_files import decode, open_image
 from ifcn_tf.images import IMAGENET_MEAN_BGR, preprocess, read_image
 
 
@@ -142,3 +144,58 @@ def test_pixel_limit_can_be_set(tmp_path):
 def test_a_photograph_with_broken_exif_is_still_read(tmp_path):
     path = saved(tmp_path, "a.jpg", Image.fromarray(scene()), exif=b"Exif\0\0II*\0\xff\xff\xff\xffgarbage")
     assert read_image(path).shape == scene().shape
+
+
+def odd_pictures():
+    rgb = scene()
+    alpha = Image.fromarray(np.dstack([rgb, np.full(rgb.shape[:2], 128, np.uint8)]))
+    turned = Image.Exif()
+    turned[0x0112] = 7
+    return {
+        "rgb.png": (Image.fromarray(rgb), {}),
+        "alpha.png": (alpha, {}),
+        "gray_alpha.png": (alpha.convert("LA"), {}),
+        "palette.png": (Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE), {"transparency": 3}),
+        "bits.png": (Image.fromarray(rgb).convert("1"), {}),
+        "deep.png": (Image.fromarray(rgb[..., 0].astype(np.uint16) * 256 + 255), {}),
+        "turned.png": (Image.fromarray(rgb), {"exif": turned}),
+        "a.gif": (Image.fromarray(rgb), {}),
+        "a.bmp": (Image.fromarray(rgb), {}),
+    }
+
+
+@pytest.mark.parametrize("name", odd_pictures())
+def test_pillow_reads_the_same_pixels(tmp_path, name):
+    picture, options = odd_pictures()[name]
+    path = saved(tmp_path, name, picture, **options)
+    np.testing.assert_array_equal(decode(open_image(path), path), read_image(path))
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_pillow_reads_almost_the_same_jpeg(tmp_path, mode):
+    """TensorFlow's default transform is a faster and coarser one."""
+    path = saved(tmp_path, "a.jpg", Image.fromarray(scene()).convert(mode), quality=98)
+    assert abs(decode(open_image(path), path).astype(int) - read_image(path)).mean() < 4
+
+
+def test_a_cut_file_is_damaged_for_pillow_too(tmp_path):
+    for name in ("a.jpg", "a.png"):
+        path = saved(tmp_path, name, Image.fromarray(photograph_like()))
+        path.write_bytes(path.read_bytes()[:-400])
+        sentences = []
+        for read in (read_image, lambda path: decode(open_image(path), path)):
+            with pytest.raises(BadImageError, match=r"is damaged or cut off") as caught:
+                read(path)
+            sentences.append(str(caught.value))
+        assert sentences[0] == sentences[1]
+
+
+def photograph_like():
+    return np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+
+
+def test_threads_leave_the_limit_of_pillow_as_it_was(tmp_path):
+    path, limit = saved(tmp_path, "a.png", Image.fromarray(scene())), Image.MAX_IMAGE_PIXELS
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: open_image(path), range(300)))
+    assert limit == Image.MAX_IMAGE_PIXELS

@@ -140,7 +140,7 @@ def test_a_duplicate_ranks_behind_a_fainter_new_object():
     boxes = tf.constant([[0.0, 0, 10, 10], [0, 2, 10, 12], [50, 0, 60, 10]])
     np.testing.assert_allclose(overlap_with_better(boxes), [0, 80 / 120, 0], atol=1e-6)
     masks = tf.fill([3, 2, 2], 1.0)
-    scores = rescore(tf.constant([2.0, 1.5, 1.0]), masks, boxes, 0.0, ProposerConfig(overlap_penalty=1.5))
+    scores = rescore(tf.constant([2.0, 1.5, 1.0]), masks, boxes, ProposerConfig(overlap_penalty=1.5))
     np.testing.assert_allclose(scores, [2, 0.5, 1], atol=1e-6)
 
 
@@ -148,7 +148,7 @@ def test_a_mask_is_as_confident_as_its_own_cells():
     """Probabilities .8 and .6 are in the mask, .2 is not: their mean .7 has logit ln(7 / 3)."""
     mask = np.array([[[0.8, 0.6], [0.2, 0.2]]])
     logits = tf.constant(np.log(mask / (1 - mask)), tf.float32)
-    np.testing.assert_allclose(mask_confidence(logits, 0.0), [math.log(7 / 3)], atol=1e-5)
+    np.testing.assert_allclose(mask_confidence(logits, 0.5), [math.log(7 / 3)], atol=1e-5)
 
 
 def test_no_mask_is_smaller_than_asked():

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -19,16 +20,22 @@ MAY_IMPORT = {
     "settings": {"files"},
     "config": {"settings"},
     "train_config": {"config", "geometry", "settings"},
-    "images": {"files"},
+    "image_files": {"files"},
+    "images": {"image_files"},
     "ids": set(),
     "model": {"model", "config", "train_config", "files", "geometry"},
-    "ranking": {"config"},
-    "proposer": {"config", "geometry", "images", "ranking"},
+    "ranking": {"config", "masks"},
+    "proposer": {"config", "geometry", "images", "masks", "ranking"},
+    "numpy_images": {"image_files"},
+    "numpy_proposer": {"config", "geometry", "masks", "numpy_images"},
+    "onnx_predictor": {"config", "files", "image_files", "numpy_proposer", "proposals"},
     "proposals": {"config", "masks"},
     "weights": {"config", "files"},
     "visualize": {"proposals", "geometry", "masks"},
     "output": {"files", "ids", "proposals", "visualize"},
     "batch": {"config", "files", "ids", "output", "proposals"},
+    "serving": {"files", "image_files", "proposals", "serving", "serving_grpc", "settings"},
+    "serving_grpc": {"files", "serving"},
     "results": {"evaluation", "files", "ids", "masks"},
     "evaluate": {"config", "evaluation", "ids", "results"},
     "plots": {"evaluation", "files"},
@@ -39,7 +46,8 @@ MAY_IMPORT = {
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.
 WITHOUT_TENSORFLOW = (
     *("files", "ids", "geometry", "masks", "settings", "config", "proposals", "visualize", "output", "batch"),
-    *("results", "evaluate", "plots", "evaluation"),
+    *("results", "evaluate", "plots", "evaluation", "image_files", "serving"),
+    *("numpy_images", "numpy_proposer", "onnx_predictor"),
 )
 
 
@@ -69,6 +77,13 @@ def test_imports_keep_to_the_map(path):
         assert not {name for name in names if name.startswith("pipelines.")}
 
 
+def test_light_clients_load_no_tensorflow():
+    modules = "ifcn_tf.batch, ifcn_tf.serving, ifcn_tf.serving.rest, pipelines.request, sys"
+    program = f"import {modules}; print({{'tensorflow', 'keras', 'grpc'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_requirements_name_everything_that_is_imported():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     stated = (ROOT / "requirements.txt").read_text().splitlines()
@@ -76,5 +91,10 @@ def test_requirements_name_everything_that_is_imported():
     packages = {match[0] for line in stated if (match := re.match(r"[a-z][a-z0-9-]*", line))}
     top = {name.split(".")[0] for path in SOURCES for name in imports(path)}
     ours = {"ifcn_tf", "pipelines", *sys.stdlib_module_names}
-    package_of = {"absl": "absl-py", "PIL": "pillow"}
+    package_of = {
+        "absl": "absl-py",
+        "PIL": "pillow",
+        "grpc": "grpcio",
+        "tensorflow_serving": "tensorflow-serving-api",
+    }
     assert {package_of.get(name, name) for name in top - ours} <= packages

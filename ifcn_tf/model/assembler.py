@@ -11,10 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.geometry import WINDOW_CELLS, blended_bins, position_bins
-
-#: Logit of a window's cell that lies outside the map: such a cell has no prediction and counts as background.
-OUTSIDE_LOGIT = -1e4
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, position_bins
 
 
 @tf.function(reduce_retracing=True)

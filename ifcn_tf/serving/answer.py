@@ -1,0 +1,89 @@
+"""From the tensors of an answer to `Proposals`; every tensor is checked, since servers may have any model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ifcn_tf.files import BadImageError, UserError
+from ifcn_tf.proposals import Proposals
+
+Tensors = Mapping[str, np.ndarray]
+
+#: Probabilities are kept this far from 0 and 1, so that their logits are finite: float32 has none closer to 1.
+_SMALLEST = 2.0**-24
+
+
+def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Proposals:
+    """Pastes the masks of an answer to one image.
+
+    Args:
+        answer: the outputs of signature `serving_default` for a batch of one: num_proposals [1], scores [1, N],
+            windows_yxyx [1, N, 4], mask_logits or mask_probabilities [1, N, m, m], image_hw [1, 2], mask_threshold [1],
+            min_area [1] and error [1].
+        name: what to call the image in errors.
+        size_hw: size of the image as it was sent, upright [px].
+
+    Raises:
+        BadImageError: the server could not answer for this image.
+        UserError: the answer is not such a one.
+    """
+    message = _text(answer)
+    if message:
+        # Servers count through the batch; the batch is one image.
+        raise BadImageError(f"{name}: {message}".replace(": image 1 of the batch ", " "))
+    count, threshold = int(_numbers(answer, "num_proposals", ())), float(_numbers(answer, "mask_threshold", ()))
+    logits = _mask_logits(answer)
+    windows, scores = _numbers(answer, "windows_yxyx", (None, 4)), _numbers(answer, "scores", (None,))
+    height, width = (int(side) for side in _numbers(answer, "image_hw", (2,)))
+    if not (0 <= count <= min(len(logits), len(windows), len(scores)) and 0 < threshold < 1):
+        raise _other_shape("num_proposals and mask_threshold that fit the other tensors")
+    if (height, width) != size_hw:
+        raise UserError(f"{name} is {size_hw[0]} x {size_hw[1]} px (upright), and {height} x {width} on the server.")
+    return Proposals.from_windows(
+        scores[:count],
+        windows[:count],
+        logits[:count],
+        size_hw=(height, width),
+        threshold=threshold,
+        min_area=float(_numbers(answer, "min_area", ())),
+    )
+
+
+def _mask_logits(answer: Tensors) -> np.ndarray:
+    if "mask_probabilities" not in answer:
+        logits = _numbers(answer, "mask_logits", (None, None, None))
+    else:
+        probabilities = _numbers(answer, "mask_probabilities", (None, None, None))
+        share = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+        logits = np.log(share) - np.log1p(-share)
+    if logits.shape[1] != logits.shape[2]:
+        raise _other_shape("square masks")
+    return logits
+
+
+def _numbers(answer: Tensors, name: str, shape: tuple[int | None, ...]) -> np.ndarray:
+    """A tensor of one image, float64 of the given shape, in which None stands for any size."""
+    try:
+        value = np.asarray(answer[name], np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _other_shape(name) from error
+    fits = value.ndim == len(shape) + 1 and value.shape[0] == 1
+    if not fits or any(want not in (None, have) for want, have in zip(shape, value.shape[1:], strict=True)):
+        raise _other_shape(f"{name} [{', '.join(['1', *('N' if side is None else str(side) for side in shape)])}]")
+    if not np.isfinite(value).all():
+        raise _other_shape(f"finite {name}")
+    return value[0]
+
+
+def _text(answer: Tensors) -> str:
+    value = np.asarray(answer.get("error", np.zeros(0)))
+    if value.shape != (1,) or value.dtype.kind not in "OSU":
+        raise _other_shape("error [1]")
+    text = value[0]
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+
+
+def _other_shape(what: str) -> UserError:
+    return UserError(f"the server's answer is not that of a model which pipelines.export wrote: it has no {what}.")
