@@ -21,6 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 from ifcn_tf.config import ProposerConfig
+from ifcn_tf.images import decode
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.serving.transport import INPUT, SIGNATURE
 
@@ -40,7 +41,7 @@ class BrokenError(Exception):
 
 def padded_answer(predictor: Predictor, encoded: bytes, count: int) -> dict[str, np.ndarray]:
     """What an exported model answers for one image: everything with a leading 1, padded with zeros to `count`."""
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    image = decode(encoded)
     found = {name: value.numpy() for name, value in predictor._graph(image).items()}
     number = len(found["scores"])
     outputs = {

@@ -15,7 +15,7 @@ from ifcn_tf.data.pipeline import draw_cut, draw_scale, image_of, jitter_colours
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.sources.coco import coco_source
-from ifcn_tf.images import IMAGENET_MEAN_BGR
+from ifcn_tf.images import IMAGENET_MEAN_BGR, decode
 from ifcn_tf.train_config import DataConfig
 from tests.prepared import prepare_shapes
 from tests.test_data_targets import objects_of as objects_of_masks
@@ -119,7 +119,7 @@ def test_image_and_mirror_image(data):
         image_of(record, view_of(size_hw, tf.constant(119), tf.constant(flipped), CONFIG)) for flipped in (False, True)
     )
     np.testing.assert_allclose(plain[:, ::-1], mirrored, atol=1e-2)
-    decoded = tf.io.decode_image(record["image/encoded"]).numpy()
+    decoded = decode(record["image/encoded"]).numpy()
     means = decoded.mean((0, 1))[::-1] - IMAGENET_MEAN_BGR  # blue, green, red
     np.testing.assert_allclose(np.mean(plain, (0, 1)), means, atol=1.0)
 

@@ -19,11 +19,12 @@ import tensorflow as tf
 
 from ifcn_tf.data.coco_json import write_coco
 from ifcn_tf.data.example import Example, Instance
-from ifcn_tf.data.pipeline import decode, draw_scale, image_of, objects_of, training_examples, view_of
+from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.images import decode
 from ifcn_tf.train_config import DataConfig
 
 _SEED = 0
@@ -65,7 +66,7 @@ def _measure_steps(records: Records, config: DataConfig, count: int) -> dict[str
     parsed, parsing = _timed(parse, zip(serialized, strict=True))
     objects = [objects_of(record) for record in parsed]
     views = [_view(o, config, seed) for o, seed in zip(objects, seeds, strict=True)]
-    _, decoding = _timed(decode, zip(parsed, strict=True))
+    _, decoding = _timed(decode, ((record["image/encoded"],) for record in parsed))
     _, images = _timed(image_of, zip(parsed, views, strict=True))
     _, targets = _timed(
         lambda o, v, seed: training_targets(o, v, config, seed), zip(objects, views, seeds, strict=True)

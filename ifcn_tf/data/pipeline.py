@@ -13,7 +13,7 @@ import tensorflow as tf
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
 from ifcn_tf.geometry import STRIDE, resized_hw
-from ifcn_tf.images import IMAGENET_MEAN_BGR, preprocess
+from ifcn_tf.images import IMAGENET_MEAN_BGR, decode, preprocess
 from ifcn_tf.train_config import DataConfig
 
 Tensors = dict[str, tf.Tensor]
@@ -164,14 +164,12 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
     return View(size, flipped, tf.zeros_like(size), size)
 
 
-def decode(record: Tensors) -> tf.Tensor:
-    """The photograph of a record as it is, uint8 [H, W, 3], RGB; the annotations know no EXIF orientation."""
-    return tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False)
-
-
 def image_of(record: Tensors, view: View) -> tf.Tensor:
-    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
-    image = decode(record)
+    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it.
+
+    Annotations refer to pixels as they are stored: the EXIF orientation is not obeyed.
+    """
+    image = decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)

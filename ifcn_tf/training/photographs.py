@@ -12,6 +12,7 @@ import tensorflow as tf
 from ifcn_tf.data.example import rle_of
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, parse
+from ifcn_tf.images import decode
 from ifcn_tf.masks import Rle
 from ifcn_tf.train_config import DataConfig
 
@@ -70,7 +71,7 @@ def _read(records: Records, number: int) -> Tensors:
 
 
 def _photograph(record: Tensors) -> Photograph:
-    image = tf.io.decode_image(record["image/encoded"], channels=3, expand_animations=False).numpy()
+    image = decode(record["image/encoded"]).numpy()
     runs = tf.split(record["image/object/mask/counts"], record["image/object/mask/num_counts"])
     return Photograph(
         image,
