@@ -38,6 +38,11 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
     return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 
+def normalize(image: tf.Tensor) -> tf.Tensor:
+    """Brings images into VGG-16's value range as they are, without resizing: uint8 [..., 3], RGB -> float32, BGR."""
+    return tf.cast(tf.reverse(image, [-1]), tf.float32) - tf.constant(IMAGENET_MEAN_BGR)
+
+
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads a JPEG, PNG, BMP or (first frame of a) GIF, upright as its EXIF orientation says.
 
