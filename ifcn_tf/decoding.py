@@ -66,9 +66,7 @@ def decode_upright(encoded: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf.T
 def read_header(encoded: tf.Tensor) -> Header:
     """Size and orientation of a JPEG or PNG (string), from its segments before the pixels."""
     data = tf.concat([tf.io.decode_raw(encoded, tf.uint8), tf.zeros([_PADDING], tf.uint8)], 0)
-    values = tf.cond(
-        _is_png(encoded), lambda: _walk(data, 8, _png_segment), lambda: _walk(data, 2, _jpeg_segment)
-    )
+    values = tf.cond(_is_png(encoded), lambda: _walk(data, 8, _png_segment), lambda: _walk(data, 2, _jpeg_segment))
     height, width, begin, end = tf.unstack(values)
     return Header(tf.stack([height, width]), _orientation(data[begin : tf.minimum(end, _length(data))]))
 
@@ -105,7 +103,7 @@ def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _decoded(encoded: tf.Tensor) -> tf.Tensor:
-    """uint8 [H, W, 3]; [0, 0, 3] of a damaged image: a dataset is the one place where a graph can go on after an error."""
+    """uint8 [H, W, 3], or [0, 0, 3] of a damaged image: in a dataset alone can a graph go on after an error."""
     decode = functools.partial(tf.io.decode_image, channels=3, expand_animations=False)
     images = tf.data.Dataset.from_tensors(encoded).map(decode).ignore_errors()
     return tf.ensure_shape(images.reduce(_no_image(), lambda _, image: image), [None, None, 3])
@@ -116,7 +114,7 @@ def _no_image() -> tf.Tensor:
 
 
 def _walk(data: tf.Tensor, begin: int, segment_at: Callable[[tf.Tensor, tf.Tensor], _Segment]) -> tf.Tensor:
-    """Goes from segment to segment; int64 [4]: the first height, width, begin and end of EXIF, 0 where there is none."""
+    """Goes from segment to segment; int64 [4]: the first height, width, begin and end of EXIF, 0 where none is."""
 
     def step(position: tf.Tensor, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         segment = segment_at(data, position)

@@ -1,4 +1,4 @@
-"""SavedModels in TensorFlow Serving's layout: NAME/1, NAME/2, ... (see `serving_graph.ServingModule` for the contract)."""
+"""SavedModels in TensorFlow Serving's layout, NAME/1, NAME/2 and so on; `serving_graph` says what they answer."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ def pack_batch(answers: dict[str, tf.Tensor], threshold: float) -> tf.Tensor:
     canvas_hw = tf.reduce_max(answers["image_hw"], 0)
     _require_room(tf.shape(answers["scores"]), canvas_hw)
     return tf.map_fn(
-        lambda image: _pack_image(*image, canvas_hw, threshold),
-        tuple(answers[name] for name in names),
+        lambda image: _pack_image(image, canvas_hw, threshold),
+        {name: answers[name] for name in names},
         fn_output_signature=tf.TensorSpec([answers["scores"].shape[1], None, None], tf.uint8),
         parallel_iterations=1,
     )
@@ -39,23 +39,20 @@ def _require_room(batch_and_count: tf.Tensor, canvas_hw: tf.Tensor) -> None:
     tf.debugging.Assert(tf.reduce_prod(sizes) <= MAX_BYTES, [sentence])
 
 
-def _pack_image(
-    mask_logits: tf.Tensor,
-    windows_yxyx: tf.Tensor,
-    count: tf.Tensor,
-    size_hw: tf.Tensor,
-    canvas_hw: tf.Tensor,
-    threshold: float,
-) -> tf.Tensor:
-    """The first `count` masks of an image, and zeros after them: uint8 [N, H, ceil(W / 8)]."""
+def _pack_image(image: dict[str, tf.Tensor], canvas_hw: tf.Tensor, threshold: float) -> tf.Tensor:
+    """The first `num_proposals` masks of an image, and zeros after them: uint8 [N, H, ceil(W / 8)]."""
     empty = tf.zeros([canvas_hw[0], -(-canvas_hw[1] // 8)], tf.uint8)
     logit = math.log(threshold / (1 - threshold))
 
     def pack(index: tf.Tensor) -> tf.Tensor:
-        values, window = mask_logits[index] - logit, windows_yxyx[index]
-        return tf.cond(index < count, lambda: _packed(_painted(values, window, size_hw, canvas_hw)), lambda: empty)
+        values, window = image["mask_logits"][index] - logit, image["windows_yxyx"][index]
+        return tf.cond(
+            index < image["num_proposals"],
+            lambda: _packed(_painted(values, window, image["image_hw"], canvas_hw)),
+            lambda: empty,
+        )
 
-    every = tf.range(tf.shape(mask_logits)[0])
+    every = tf.range(tf.shape(image["mask_logits"])[0])
     return tf.map_fn(pack, every, fn_output_signature=tf.TensorSpec([None, None], tf.uint8))
 
 

@@ -33,7 +33,9 @@ class Predictor:
         max_pixels: larger image files are refused.
     """
 
-    def __init__(self, proposer: Proposer | SavedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self, proposer: Proposer | SavedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS
+    ) -> None:
         self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
         self._graph = proposer.compile()
 
@@ -139,9 +141,7 @@ def settings_of(model: keras.Model, config: ProposerConfig) -> dict[str, Any]:
     }
 
 
-def _untrained(
-    weights: str | Path | None, backbone_weights: str, k: int | None, precision: Precision
-) -> keras.Model:
+def _untrained(weights: str | Path | None, backbone_weights: str, k: int | None, precision: Precision) -> keras.Model:
     if weights:
         raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
     model = build_instance_fcn(_model_config(k), precision)

@@ -66,7 +66,9 @@ def version_folder(folder: Path) -> Path:
     if not (folder / SETTINGS).exists() and versions(folder):
         folder = folder / str(max(versions(folder)))
     if not (folder / SETTINGS).exists():
-        raise UserError(f"there is no model in {folder} that pipelines.export wrote: give its folder, or one version's.")
+        raise UserError(
+            f"there is no model in {folder} that pipelines.export wrote: give its folder, or one version's."
+        )
     return folder
 
 

@@ -13,7 +13,7 @@ from ifcn_tf.decoding import decode_upright
 from ifcn_tf.full_masks import pack_batch
 from ifcn_tf.images import MAX_PIXELS, normalize
 from ifcn_tf.model.inference import InferenceModel
-from ifcn_tf.proposer import Proposer, Tensors
+from ifcn_tf.proposer import IMAGE, Proposer, Tensors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,9 @@ class ServingConfig(_Json):
     """Larger images are refused, before they are decoded [px]."""
 
     def __post_init__(self) -> None:
-        _require(self.masks in ("logits", "probabilities"), f'masks must be "logits" or "probabilities", not {self.masks!r}.')
+        _require(
+            self.masks in ("logits", "probabilities"), f'masks must be "logits" or "probabilities", not {self.masks!r}.'
+        )
         _require(self.max_pixels > 0, f"max_pixels must be positive, not {self.max_pixels}.")
 
 
@@ -58,34 +60,37 @@ class ServingModule(tf.Module):
         self._config, self._serving = config, serving
         self._network = InferenceModel(model)
         cells = self._network.window_cells
-        self._propose = Proposer(self._network, config, window_cells=cells).compile()
+        # Not inlined into loop and condition: TensorFlow would fuse no convolutions there, and take 1.7 times as long.
+        proposer = tf.function(
+            Proposer(self._network, config, window_cells=cells).__call__, experimental_attributes={"_noinline": True}
+        )
+        self._propose = proposer.get_concrete_function(IMAGE)
         self._biases = list(self._propose.graph.variables)  # a SavedModel holds the variables that its module holds
         self._mask_shape = [config.num_proposals, cells, cells]
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The graphs by the names under which a request asks for them."""
+        encoded = tf.TensorSpec([None], tf.string, "image_bytes")
         pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, "image_tensor")
-        return {
-            "serving_default": self.propose_bytes.get_concrete_function(tf.TensorSpec([None], tf.string, "image_bytes")),
-            "image_tensor": self.propose_pixels.get_concrete_function(pixels),
-            "score_maps": self.score_maps.get_concrete_function(pixels),
+        graphs = {
+            "serving_default": tf.function(self.propose_bytes, [encoded]),
+            "image_tensor": tf.function(self.propose_pixels, [pixels]),
+            "score_maps": tf.function(self.score_maps, [pixels]),
         }
+        return {name: graph.get_concrete_function() for name, graph in graphs.items()}
 
-    @tf.function
     def propose_bytes(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded images, string [B], JPEG or PNG, each of its own size -> answers (see the class)."""
         return self._answers(image_bytes, lambda encoded: decode_upright(encoded, self._serving.max_pixels))
 
-    @tf.function
     def propose_pixels(self, image_tensor: tf.Tensor) -> Tensors:
         """Images of one size, uint8 [B, H, W, 3], RGB, upright -> answers (see the class)."""
         return self._answers(image_tensor, self._checked)
 
-    @tf.function
     def score_maps(self, image_tensor: tf.Tensor) -> Tensors:
-        """The network's maps of images as they are, without resizing: uint8 [B, H, W, 3] ->
+        """The network's maps of images as they are, without resizing: uint8 [B, H, W, 3] -> a dict.
 
-        score_maps: float32 [B, h, w, k * k], logits; map bin_y * k + bin_x scores "this cell is that part of an object".
+        score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
         _require_images(image_tensor)

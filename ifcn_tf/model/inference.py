@@ -68,8 +68,8 @@ def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
     of_graph: weakref.WeakKeyDictionary[tf.Graph, dict[int, tf.Tensor]] = weakref.WeakKeyDictionary()
 
     def weights(variables: list[keras.Variable]) -> list[tf.Tensor]:
-        # Kernels become constants of the graph, one for all calls in it. Biases are variables: constant folding rewrites
-        # a constant bias such that it is no longer fused with its convolution, a third of the speed lost.
+        # Kernels become constants of the graph, one for all calls in it. Biases are variables: constant folding
+        # rewrites a constant bias such that it is no longer fused with its convolution, a third of the speed lost.
         graph = tf.compat.v1.get_default_graph()
         if graph not in of_graph:
             of_graph[graph] = {key: tf.constant(value) for key, value in kernels.items()}
