@@ -93,13 +93,12 @@ class ServingModule(tf.Module):
         score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
-        _require_images(image_tensor)
-        maps = self._network.features(normalize(image_tensor))
+        maps = self._network.features(normalize(_not_empty(image_tensor)))
         return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
         """One image after the other, since each fills all cores and memory then is that of one."""
-        _require_images(images)
+        images = _not_empty(images)
         answers = tf.map_fn(
             lambda numbered: self._answer(*read(numbered[1]), numbered[0]),
             (tf.range(1, tf.shape(images)[0] + 1), images),
@@ -159,5 +158,8 @@ class ServingModule(tf.Module):
         return image, tf.where(tf.reduce_any(tf.equal(size, 0)), "is empty.", reason)
 
 
-def _require_images(images: tf.Tensor) -> None:
-    tf.debugging.Assert(tf.shape(images)[0] > 0, ["the batch is empty: send at least one image"])
+def _not_empty(images: tf.Tensor) -> tf.Tensor:
+    """The same images; everything that is computed of them waits for the check."""
+    some = tf.debugging.Assert(tf.shape(images)[0] > 0, ["the batch is empty: send at least one image"])
+    with tf.control_dependencies([some]):
+        return tf.identity(images)

@@ -22,6 +22,12 @@ MAY_IMPORT = {
     "model": {"model", "config", "files", "geometry"},
     "proposer": {"config", "geometry", "images"},
     "proposals": {"config", "masks"},
+    "decoding": set(),
+    "full_masks": set(),
+    "serving_graph": {"config", "decoding", "full_masks", "images", "model", "proposer"},
+    "warm_up": {"data", "files"},
+    "saved_proposer": {"config", "files", "proposer"},
+    "export": {"config", "files", "predictor", "saved_proposer", "serving_graph", "warm_up"},
     "weights": {"config", "files"},
     "visualize": {"proposals", "geometry", "masks"},
     "output": {"files", "ids", "proposals", "visualize"},
@@ -73,5 +79,5 @@ def test_requirements_name_everything_that_is_imported():
     packages = {match[0] for line in stated if (match := re.match(r"[a-z][a-z0-9-]*", line))}
     top = {name.split(".")[0] for path in SOURCES for name in imports(path)}
     ours = {"ifcn_tf", "pipelines", *sys.stdlib_module_names}
-    package_of = {"absl": "absl-py", "PIL": "pillow"}
+    package_of = {"absl": "absl-py", "PIL": "pillow", "tensorflow_serving": "tensorflow-serving-api"}
     assert {package_of.get(name, name) for name in top - ours} <= packages
