@@ -68,10 +68,8 @@ def evaluate() -> Iterator[dict[str, Any]]:
 def serving() -> Iterator[dict[str, Any]]:
     """An exported model beside the proposer it was made of."""
     from ifcn_tf.benchmarks.serving import run
-    from ifcn_tf.predictor import DEFAULT_WEIGHTS
 
-    weights = Path(WEIGHTS.value or DEFAULT_WEIGHTS)
-    return run(Path(IMAGE.value), weights, cast(Precision, PRECISION.value), ROUNDS.value, REQUESTS.value)
+    return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value, REQUESTS.value)
 
 
 MEASUREMENTS = {function.__name__: function for function in (inference, train, data, evaluate, serving)}

@@ -25,10 +25,13 @@ MAX_PIXELS = 640 * 480
 
 @functools.cache
 def narrow_network():
-    """Random weights, strong enough that scores differ and masks have forms."""
+    """Random weights, such that scores differ, masks have forms, and logits are as large as a trained network's."""
     network = build_instance_fcn(NARROW, "float32")
     rng = np.random.default_rng(0)
-    network.set_weights([rng.normal(0, (2 / np.prod(w.shape[:-1])) ** 0.5, w.shape) for w in network.get_weights()])
+    for layer in (layer for layer in network.layers if layer.weights):
+        gain = 0.015 if layer.name in ("score_maps", "objectness_map") else 1.0
+        deviations = [gain * (2 / np.prod(w.shape[:-1])) ** 0.5 for w in layer.get_weights()]
+        layer.set_weights([rng.normal(0, d, w.shape) for d, w in zip(deviations, layer.get_weights(), strict=True)])
     return network
 
 

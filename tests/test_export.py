@@ -1,17 +1,20 @@
 """Exported models: the same answers eagerly, reloaded, and through the loader and messages of servers."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ifcn_tf.export import export
 from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.full_masks import pack_batch
 from ifcn_tf.masks import decode, paste
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.predictor import Predictor, load_saved_model
-from ifcn_tf.serving_graph import ServingConfig, ServingModule
+from ifcn_tf.serving_graph import ServingConfig
 from tests.exported import CONFIG, MAX_PIXELS, SAMPLE, encoded, exif, model_folder, narrow_network, scene, session
 
 SIZES_HW = ((240, 320), (333, 211), (60, 480), (1, 1))
@@ -166,12 +169,20 @@ def test_any_window_is_pasted_alike(size_hw, seed):
 PACK = tf.function(lambda answers: pack_batch(answers, 0.4), reduce_retracing=True)
 
 
-def test_probabilities_instead_of_logits(tmp_path):
-    module = ServingModule(narrow_network(), CONFIG, ServingConfig(masks="probabilities"))
-    answer = arrays(module.signatures()["serving_default"](tf.constant([SAMPLE.read_bytes()])))
+def test_probabilities_instead_of_logits(tmp_path, predictor):
+    version = export(narrow_network(), CONFIG, tmp_path, ServingConfig(masks="probabilities"))
+    answer = arrays(
+        tf.saved_model.load(str(version)).signatures["image_tensor"](image_tensor=predictor.read(SAMPLE)[None])
+    )
     assert "mask_logits" not in answer
     logits = session()(image_bytes=[SAMPLE.read_bytes()])["mask_logits"]
-    np.testing.assert_allclose(answer["mask_probabilities"], 1 / (1 + np.exp(-np.maximum(logits, -80))), atol=1e-5)
+    expected = 1 / (1 + np.exp(-np.maximum(logits, -80)))
+    assert 0.2 < expected.mean() < 0.8
+    assert 1 < logits.max() < 15  # beyond, float32 has no probability other than 1
+    np.testing.assert_allclose(answer["mask_probabilities"], expected, atol=1e-5)
+    # Back to logits, whoever pastes them gets the same masks.
+    found, wanted = load_saved_model(tmp_path).propose(SAMPLE), predictor.propose(SAMPLE)
+    np.testing.assert_allclose(found.areas(), wanted.areas(), atol=3)
     with pytest.raises(UserError, match='masks must be "logits" or "probabilities"'):
         ServingConfig(masks="pictures")
 
@@ -202,6 +213,10 @@ def test_predictor_from_a_saved_model(predictor):
 def test_what_is_no_exported_model(tmp_path):
     with pytest.raises(UserError, match=r"there is no model in .*absent that pipelines.export wrote"):
         load_saved_model(tmp_path / "absent")
+    shutil.copytree(model_folder() / "1", tmp_path / "damaged")
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"cut off")
+    with pytest.raises(UserError, match="damaged, and cannot be loaded"):
+        load_saved_model(tmp_path / "damaged")
     (tmp_path / "1").mkdir()
     with pytest.raises(UserError, match=r"there is no model in .*1 that"):
         load_saved_model(tmp_path)

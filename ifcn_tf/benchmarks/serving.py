@@ -55,12 +55,12 @@ class _Session:
                 self(request.model_spec.signature_name, name, tf.make_ndarray(tensor))
 
 
-def run(photograph: Path, weights: Path, precision: Precision, rounds: int, requests: int) -> Iterator[Row]:
+def run(photograph: Path, weights: str | None, precision: Precision, rounds: int, requests: int) -> Iterator[Row]:
     """Measures one 480 x 640 photograph at six scales with 1,000 proposals, then `requests` of random sizes.
 
     Args:
         photograph: resized to 480 x 640 and encoded as a JPEG.
-        weights: of the network.
+        weights: file of the network's weights; by default the bundled ones.
         precision: of the convolutions.
         rounds: how often everything is timed; medians are reported.
         requests: photographs sent one after the other for the memory rows.
@@ -137,7 +137,7 @@ def _json(value: Any) -> Any:
     """Numbers with the digits that float32 needs, as the server writes them."""
     if isinstance(value, bytes):
         return value.decode()
-    return json.loads(np.array2string(value, separator=",", threshold=value.size)) if value.ndim else value.item()
+    return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
 
 
 def _memory(session: _Session, image: np.ndarray, requests: int) -> Iterator[Row]:
