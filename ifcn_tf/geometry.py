@@ -75,3 +75,22 @@ def position_bins(k: int, cells: int = WINDOW_CELLS) -> np.ndarray:
         int [cells], values 0 .. k - 1. Widths are 7, 7, 7 for k = 3; 5, 4, 4, 4, 4 for k = 5; 3 each for k = 7.
     """
     return np.arange(cells) * k // cells
+
+
+def blended_bins(k: int, cells: int, radius: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Relative positions with soft borders: what the bins of the cells up to `radius` away are, and how often.
+
+    Returns:
+        One or two pairs (bins int [cells], shares float32 [cells]); the shares of a cell sum to 1. Cells farther than
+        `radius` from a border have their `position_bins` alone.
+
+    Raises:
+        ValueError: the bins are too narrow for this radius.
+    """
+    if 2 * radius + 1 > cells // k:
+        raise ValueError(f"a radius of {radius} cells spans more than two bins of {cells // k} cells")
+    around = np.clip(np.arange(cells) + np.arange(-radius, radius + 1)[:, None], 0, cells - 1)
+    nearby = position_bins(k, cells)[around]  # [2 radius + 1, cells]
+    first, last = nearby.min(0), nearby.max(0)
+    share = (nearby == last).mean(0).astype(np.float32)
+    return [(last, share)] + ([(first, 1 - share)] if radius else [])

@@ -42,9 +42,7 @@ class Predictor:
     @classmethod
     def of_network(cls, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
         """Around a copy of the present weights of `build_instance_fcn`'s model."""
-        copy = InferenceModel(model)
-        proposer = Proposer(copy, config, window_cells=copy.window_cells)
-        return cls(proposer, settings_of(model, config), max_pixels)
+        return cls(network_proposer(model, config), settings_of(model, config), max_pixels)
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
@@ -130,6 +128,12 @@ def load_saved_model(folder: str | Path) -> Predictor:
     """
     proposer = SavedProposer(Path(folder))
     return Predictor(proposer, proposer.settings, proposer.max_pixels)
+
+
+def network_proposer(model: keras.Model, config: ProposerConfig) -> Proposer:
+    """The proposer around a copy of the present weights of `build_instance_fcn`'s model."""
+    copy = InferenceModel(model, config.blend_cells)
+    return Proposer(copy, config, window_cells=copy.window_cells)
 
 
 def settings_of(model: keras.Model, config: ProposerConfig) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
+from ifcn_tf.config import ModelConfig
 from ifcn_tf.files import UserError
+from ifcn_tf.train_config import DataConfig, LossConfig, TrainConfig
 
 _SECTIONS: dict[str, Any] = {"model": ModelConfig, "data": DataConfig, "loss": LossConfig, "train": TrainConfig}
 

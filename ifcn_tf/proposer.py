@@ -11,6 +11,7 @@ import tensorflow as tf
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
 from ifcn_tf.images import preprocess
+from ifcn_tf.ranking import rescore
 
 Tensors = dict[str, tf.Tensor]
 
@@ -72,7 +73,7 @@ class Proposer:
 
         Returns:
             A dict of float32 tensors, n <= num_proposals, best first:
-                scores: [n], objectness in 0..1.
+                scores: [n], objectness in 0..1, with the changes of `ranking.rescore`.
                 boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m].
@@ -132,12 +133,15 @@ class Proposer:
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
         kept = tf.image.non_max_suppression(boxes, logits, self.config.num_proposals, self.config.nms_iou)
-        return {
-            "scores": tf.sigmoid(tf.gather(logits, kept)),
-            "boxes_yxyx": tf.gather(boxes, kept),
-            "windows_yxyx": tf.gather(windows, kept),
-            "mask_logits": tf.gather(candidates["mask_logits"], kept),
-        }
+        proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
+        return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
+
+    def _ranked(self, kept: Tensors) -> Tensors:
+        """The proposals with their scores, best first."""
+        threshold = _logit(self.config.mask_threshold)
+        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], threshold, self.config)
+        order = tf.argsort(logits, direction="DESCENDING", stable=True)
+        return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
 
 
 def dense_windows(height: tf.Tensor, width: tf.Tensor, stride: int = STRIDE) -> tf.Tensor:

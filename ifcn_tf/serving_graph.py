@@ -8,16 +8,17 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from ifcn_tf.config import ProposerConfig, _Json, _require
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.decoding import decode_upright
 from ifcn_tf.full_masks import pack_batch
 from ifcn_tf.images import MAX_PIXELS, normalize
-from ifcn_tf.model.inference import InferenceModel
-from ifcn_tf.proposer import IMAGE, Proposer, Tensors
+from ifcn_tf.predictor import network_proposer
+from ifcn_tf.proposer import IMAGE, Tensors
+from ifcn_tf.settings import Settings, require
 
 
 @dataclasses.dataclass(frozen=True)
-class ServingConfig(_Json):
+class ServingConfig(Settings):
     """What a served model answers."""
 
     masks: str = "logits"
@@ -28,10 +29,10 @@ class ServingConfig(_Json):
     """Larger images are refused, before they are decoded [px]."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.masks in ("logits", "probabilities"), f'masks must be "logits" or "probabilities", not {self.masks!r}.'
         )
-        _require(self.max_pixels > 0, f"max_pixels must be positive, not {self.max_pixels}.")
+        require(self.max_pixels > 0, f"max_pixels must be positive, not {self.max_pixels}.")
 
 
 class ServingModule(tf.Module):
@@ -58,15 +59,13 @@ class ServingModule(tf.Module):
     def __init__(self, model: keras.Model, config: ProposerConfig, serving: ServingConfig) -> None:
         super().__init__("ifcn")
         self._config, self._serving = config, serving
-        self._network = InferenceModel(model)
-        cells = self._network.window_cells
+        proposer = network_proposer(model, config)
+        self._features = proposer.model.features
         # Not inlined into loop and condition: TensorFlow would fuse no convolutions there, and take 1.7 times as long.
-        proposer = tf.function(
-            Proposer(self._network, config, window_cells=cells).__call__, experimental_attributes={"_noinline": True}
-        )
-        self._propose = proposer.get_concrete_function(IMAGE)
+        graph = tf.function(proposer.__call__, experimental_attributes={"_noinline": True})
+        self._propose = graph.get_concrete_function(IMAGE)
         self._biases = list(self._propose.graph.variables)  # a SavedModel holds the variables that its module holds
-        self._mask_shape = [config.num_proposals, cells, cells]
+        self._mask_shape = self._propose.structured_outputs["mask_logits"].shape[1:]
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The graphs by the names under which a request asks for them."""
@@ -93,7 +92,7 @@ class ServingModule(tf.Module):
         score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
-        maps = self._network.features(normalize(_not_empty(image_tensor)))
+        maps = self._features(normalize(_not_empty(image_tensor)))
         return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
@@ -143,7 +142,7 @@ class ServingModule(tf.Module):
             "scores": tf.TensorSpec([count]),
             "boxes_yxyx": tf.TensorSpec([count, 4]),
             "windows_yxyx": tf.TensorSpec([count, 4]),
-            "mask_logits": tf.TensorSpec(self._mask_shape),
+            "mask_logits": tf.TensorSpec([count, *self._mask_shape]),
             "image_hw": tf.TensorSpec([2], tf.int32),
             "mask_threshold": tf.TensorSpec([]),
             "min_area": tf.TensorSpec([]),

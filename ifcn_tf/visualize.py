@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import colorsys
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
+from scipy import ndimage, special
 
 from ifcn_tf.proposals import Proposals
 
 _FILL_OPACITY = 0.45
 _GOLDEN_RATIO = 0.618034
+#: Colours of the values 0, .5 and 1 of a map.
+_RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
 
 def palette(count: int) -> np.ndarray:
@@ -62,3 +65,30 @@ def _draw_label(picture: Image.Image, text: str, mask: np.ndarray, colour: np.nd
     y0 = float(np.clip(y - height / 2, 0, max(picture.height - height, 0)))
     draw.rounded_rectangle((x0, y0, x0 + width, y0 + height), 4, fill=(20, 20, 20), outline=tuple(colour.astype(int)))
     draw.text((x0 + 4 - left, y0 + 3 - top), text, font=font, fill=(255, 255, 255))
+
+
+def draw_score_maps(score_maps: np.ndarray) -> Image.Image:
+    """The instance-sensitive score maps of a photograph, each in its relative position (figure 5).
+
+    Args:
+        score_maps: float [h, w, k * k], logits (`Predictor.score_maps`).
+
+    Returns:
+        k x k maps of probabilities, the one of the upper left part of objects in the upper left corner.
+    """
+    k = math.isqrt(score_maps.shape[-1])
+    probabilities = special.expit(score_maps)
+    return Image.fromarray(tile([heat(probabilities[..., i]) for i in range(k * k)], k))
+
+
+def heat(values: np.ndarray) -> np.ndarray:
+    """Colours, uint8 [h, w, 3], for values [h, w] in 0..1: dark blue to red to light yellow."""
+    return np.stack([np.interp(values, (0, 0.5, 1), channel) for channel in _RAMP.T], -1).astype(np.uint8)
+
+
+def tile(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Puts equal pictures, uint8 [h, w, 3], in rows of so many, with white gaps between them."""
+    gap = max(1, tiles[0].shape[0] // 24)
+    framed = [np.pad(tile, [(gap, 0), (gap, 0), (0, 0)], constant_values=255) for tile in tiles]
+    rows = [np.concatenate(framed[i : i + columns], 1) for i in range(0, len(framed), columns)]
+    return np.concatenate(rows)

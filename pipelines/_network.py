@@ -18,6 +18,8 @@ SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [p
 SETTINGS = (
     flags.DEFINE_float("mask_threshold", None, "A pixel of this probability is in the mask; what suits the weights."),
     flags.DEFINE_float("nms_iou", None, "Of two boxes with a higher IoU the better stays; 0.8."),
+    flags.DEFINE_float("confidence_weight", None, "What the mean probability of a mask counts in its score; 0."),
+    flags.DEFINE_float("overlap_penalty", None, "What overlap with a better box takes from it; 0 in the paper."),
     flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),

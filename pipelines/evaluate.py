@@ -29,7 +29,7 @@ ANNOTATIONS = flags.DEFINE_string("annotations", None, "Truth: a COCO annotation
 VOC_ROOT = flags.DEFINE_string("voc_root", None, "Truth: a VOC folder such as VOCdevkit/VOC2012, or an SBD folder.")
 SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image list of it, or a text file of names.")
 PROTOCOL = flags.DEFINE_enum(
-    "protocol", None, list(PROTOCOLS), "Image list of the papers; that the truth has as many images is what is checked."
+    "protocol", None, list(PROTOCOLS), "Image list of the papers, checked to be complete by number and names."
 )
 OUTPUT = flags.DEFINE_string("output", "evaluation_output", "Folder for metrics.json, metrics.csv and the plots.")
 NUM_PROPOSALS = flags.DEFINE_list(

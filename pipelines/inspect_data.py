@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ifcn_tf.config import DataConfig
+from ifcn_tf.train_config import DataConfig
 from pipelines import _cli
 
 DATA = flags.DEFINE_list("data", None, "Folders that prepare_data wrote.", required=True)

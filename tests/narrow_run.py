@@ -10,8 +10,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ifcn_tf.config import ModelConfig, TrainConfig
+from ifcn_tf.config import ModelConfig
 from ifcn_tf.presets import RunConfig
+from ifcn_tf.train_config import TrainConfig
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.setup import open_workdir, run_record
 from ifcn_tf.training.strategy import make_strategy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ifcn_tf.config import DataConfig
+from ifcn_tf.train_config import DataConfig
 
 
 def boxes_in_view(masks, resized_hw, flipped):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.geometry import position_bins
-from ifcn_tf.model.assembler import OUTSIDE_LOGIT, Assembler, assemble
+from ifcn_tf.geometry import blended_bins, position_bins
+from ifcn_tf.model.assembler import OUTSIDE_LOGIT, Assembler, assemble, assemble_blended
 
 
 def assemble_naively(score_maps, windows, k, cells):
@@ -91,3 +91,36 @@ def test_layer_comes_back_from_its_config():
     assert (copy.k, copy.cells, copy.name) == (3, 15, "other")
     outputs = layer(keras.Input((None, None, 9)), keras.Input((None, 2), dtype="int32"))
     assert outputs.shape == (None, None, 15, 15)
+
+
+def test_bins_blend_near_their_borders():
+    """k = 5 over 21 cells: cells 0..4 are bin 0, 5..8 bin 1. Around cell 4 are 3, 4, 5: a third of them is bin 1."""
+    assert [(bins.tolist(), shares.tolist()) for bins, shares in blended_bins(5, 21, 0)] == [
+        (position_bins(5, 21).tolist(), [1] * 21)
+    ]
+    (last, share), (first, rest) = blended_bins(5, 21, 1)
+    np.testing.assert_array_equal(last[:9], [0, 0, 0, 0, 1, 1, 1, 1, 2])
+    np.testing.assert_array_equal(first[:9], [0, 0, 0, 0, 0, 0, 1, 1, 1])
+    np.testing.assert_allclose(share[:9], [1, 1, 1, 1, 1 / 3, 2 / 3, 1, 1, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(share + rest, 1)
+    with pytest.raises(ValueError, match="more than two bins"):
+        blended_bins(7, 21, 2)
+
+
+@pytest.mark.parametrize("radius", [0, 1])
+def test_blended_masks_average_the_maps_of_shifted_bins(radius):
+    """For each shift of the bins by -radius..radius along each axis, the naive loop with these bins."""
+    k, cells = 5, 21
+    rng = np.random.default_rng(3)
+    score_maps = rng.normal(size=(1, 30, 26, k * k)).astype(np.float32)
+    windows = np.array([[[15, 13], [2, 25], [29, 0]]], np.int32)
+    found = assemble_blended(score_maps, windows, k, cells, radius)[0].numpy()
+    shifts = [np.clip(np.arange(cells) + d, 0, cells - 1) * k // cells for d in range(-radius, radius + 1)]
+    for n, (y, x) in enumerate(windows[0]):
+        for i, j in np.ndindex(cells, cells):
+            row, column = y - cells // 2 + i, x - cells // 2 + j
+            if 0 <= row < 30 and 0 <= column < 26:
+                expected = np.mean([score_maps[0, row, column, a[i] * k + b[j]] for a in shifts for b in shifts])
+                assert found[n, i, j] == pytest.approx(expected, abs=1e-5)
+            else:
+                assert found[n, i, j] == pytest.approx(OUTSIDE_LOGIT)

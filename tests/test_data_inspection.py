@@ -13,13 +13,13 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.example import Example, Instance, counts_of
 from ifcn_tf.data.inspection import parts, survey
 from ifcn_tf.data.prepare import Report, coco_writer, records_writer
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.sources.shapes import shapes_source
 from ifcn_tf.files import UserError
+from ifcn_tf.train_config import DataConfig
 from ifcn_tf.visualize_targets import NEGATIVE, POSITIVE, draw_targets
 from tests.test_commands import command
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.example import Example, Instance, counts_of
 from ifcn_tf.data.pipeline import objects_of, training_examples
 from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, new_folder, parse, serialize
 from ifcn_tf.files import UserError
+from ifcn_tf.train_config import DataConfig
 from tests.prepared import prepare_shapes
 
 

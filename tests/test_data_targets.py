@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from ifcn_tf import masks as full_masks
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.example import counts_of, rle_of, tight_box_yxyx
 from ifcn_tf.data.targets import (
     Objects,
@@ -24,6 +23,7 @@ from ifcn_tf.data.targets import (
     sample_windows,
     training_targets,
 )
+from ifcn_tf.train_config import DataConfig
 from tests import obvious_targets
 
 CONFIG = DataConfig()
@@ -43,7 +43,8 @@ def objects_of(masks: np.ndarray, is_crowd=None) -> Objects:
 
 
 def view_of(height, width, flipped=False) -> View:
-    return View(tf.constant([height, width], tf.int64), tf.constant(flipped))
+    size = tf.constant([height, width], tf.int64)
+    return View(size, tf.constant(flipped), tf.zeros([2], tf.int64), size)
 
 
 def box_mask(hw, top, left, bottom, right) -> np.ndarray:
@@ -197,6 +198,24 @@ def test_training_targets_equal_the_obvious_version_eager_and_mapped(flipped):
         window = tuple(found["windows"][slot])
         shares = obvious_targets.coverage(masks[owners[window]], window, resized_hw, flipped)
         np.testing.assert_array_equal(found["masks"][slot], shares >= 0.4)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_cut_shows_the_same_windows_and_masks_as_the_whole(flipped):
+    """Cells 3..12 x 5..18 of a view are cells 0..9 x 0..13 of its cut from (24, 40) to (101, 150)."""
+    masks, is_crowd = random_scene(np.random.default_rng(4), 4, least_radius=20), [False, False, False, True]
+    objects, whole = objects_of(masks, is_crowd), view_of(150, 193, flipped)
+    cut = whole._replace(origin_yx=tf.constant([24, 40], tf.int64), shown_hw=tf.constant([77, 110], tf.int64))
+    expected, found = classify_windows(objects, whole, CONFIG), classify_windows(objects, cut, CONFIG)
+    assert tf.reduce_any(found.positive) and tf.reduce_any(found.negative)
+    for part, all_of_it in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(part, all_of_it[3:13, 5:19])
+    windows = tf.where(found.positive)
+    owners = tf.gather_nd(found.owner, windows)
+    np.testing.assert_array_equal(
+        mask_targets(objects, cut, windows, owners, CONFIG),
+        mask_targets(objects, whole, tf.add(windows, [3, 5]), owners, CONFIG),
+    )
 
 
 def test_average_over_pixel_centres_is_near_the_exact_average():

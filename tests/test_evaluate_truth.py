@@ -199,14 +199,37 @@ def test_exactly_one_truth_is_needed():
             read_truth(coco, voc, "val", None)
 
 
-def images(count: int) -> Truth:
+def images(count: int, pattern: str) -> Truth:
     image = TruthImage.from_masks(0, "", MASK[None])
-    return Truth("truth", [dataclasses.replace(image, image_id=i) for i in range(count)], {})
+    numbered = [dataclasses.replace(image, image_id=i, file_name=pattern.format(i)) for i in range(count)]
+    return Truth("truth", numbered, {})
 
 
-@pytest.mark.parametrize("name, evaluated", [("coco_first5k", 5000), ("voc_sbd_val", 5732), ("voc12_val", 1449)])
-def test_protocols_take_their_list_and_refuse_a_part_of_it(name: str, evaluated: int):
-    whole = images(PROTOCOLS[name].available)
+@pytest.mark.parametrize(
+    "name, evaluated, pattern",
+    [
+        ("coco_first5k", 5000, "COCO_val2014_{:012d}.jpg"),
+        ("voc_sbd_val", 5732, "2008_{:06d}.jpg"),
+        ("voc12_val", 1449, "2007_{:06d}.jpg"),
+    ],
+)
+def test_protocols_take_their_list_and_refuse_other_ones(name: str, evaluated: int, pattern: str):
+    available = PROTOCOLS[name].available
+    whole = images(available, pattern)
     assert [image.image_id for image in apply_protocol(name, whole).images] == list(range(evaluated))
-    with pytest.raises(UserError, match=f"--protocol={name} needs .*; truth has {len(whole.images) - 1}"):
-        apply_protocol(name, images(len(whole.images) - 1))
+    with pytest.raises(UserError, match=f"--protocol={name} needs .*; truth has {available - 1}"):
+        apply_protocol(name, images(available - 1, pattern))
+    with pytest.raises(UserError, match=r"truth has images of other names \(COCO_train2014_000000000000.jpg"):
+        apply_protocol(name, images(available, "COCO_train2014_{:012d}.jpg"))
+
+
+def test_a_protocol_leaves_out_what_sbd_has_not(tmp_path: Path):
+    """Of VOC2012's list for detection, with a second column for a class, SBD has masks of a part."""
+    root = write_sbd(tmp_path / "SBD", ["2008_000002", "2008_000003"])
+    (tmp_path / "val.txt").write_text("2008_000003 1\n2008_000001 -1\n2008_000002 -1\n")
+    truth = read_voc(root, str(tmp_path / "val.txt"), takes_part_of_list=True)
+    assert [image.image_id for image in truth.images] == ["2008_000002", "2008_000003"]
+    with pytest.raises(UserError, match=r"1 of 3 images of .*val.txt are not in .*inst \(2008_000001\)"):
+        read_voc(root, str(tmp_path / "val.txt"))
+    with pytest.raises(UserError, match=r"needs --voc_root=SBD .* 5732 images; .*val.txt has 2"):
+        read_truth(None, str(root), str(tmp_path / "val.txt"), "voc_sbd_val")

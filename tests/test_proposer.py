@@ -17,6 +17,7 @@ from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.predictor import Predictor, load
 from ifcn_tf.proposer import Proposer, tight_boxes
+from ifcn_tf.ranking import mask_confidence, overlap_with_better, rescore
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 
@@ -85,7 +86,16 @@ def propose_slowly(model, image, config):
             kept.append((logit, box, window, mask))
         if len(kept) == config.num_proposals:
             break
-    return kept
+    return sorted(((rescored(kept, i, config), *kept[i][1:]) for i in range(len(kept))), key=lambda c: -c[0])
+
+
+def rescored(kept, i, config):
+    """Score of the i-th proposal, from its objectness, the confidence of its mask, and the better ones."""
+    logit, box, _, mask = kept[i]
+    probability = 1 / (1 + np.exp(-np.clip(mask, -50, 50)))
+    mean = np.clip(probability[probability >= config.mask_threshold].mean(), 1e-4, 1 - 1e-4)
+    overlap = max([iou(box, other) for _, other, _, _ in kept[:i]], default=0)
+    return logit + config.confidence_weight * np.log(mean / (1 - mean)) - config.overlap_penalty * overlap
 
 
 def iou(a, b):
@@ -100,6 +110,9 @@ def iou(a, b):
         ((75, 60), {"pre_nms": 300, "min_area": 400.0}),
         ((37, 120), {"nms_iou": 0.51, "num_proposals": 15, "mask_threshold": 0.7}),
         ((5, 5), {"shorter_sides": (8, 64)}),
+        ((60, 75), {"confidence_weight": 0.7}),
+        ((75, 60), {"overlap_penalty": 3.0}),
+        ((60, 75), {"confidence_weight": 1.3, "overlap_penalty": 0.6, "num_proposals": 50}),
     ],
 )
 def test_equals_the_slow_version(size_hw, settings):
@@ -120,6 +133,22 @@ def test_tight_boxes_by_hand():
     inside = np.zeros((1, 4, 4), bool)
     inside[0, 1, 0] = inside[0, 2, 2] = True
     assert tight_boxes(tf.constant(inside), tf.constant([[10.0, 20, 18, 28]])).numpy().tolist() == [[12, 20, 16, 26]]
+
+
+def test_a_duplicate_ranks_behind_a_fainter_new_object():
+    """Boxes of 10 x 10: the second shares 10 x 8 of 10 x 12 px with the first, the third lies apart."""
+    boxes = tf.constant([[0.0, 0, 10, 10], [0, 2, 10, 12], [50, 0, 60, 10]])
+    np.testing.assert_allclose(overlap_with_better(boxes), [0, 80 / 120, 0], atol=1e-6)
+    masks = tf.fill([3, 2, 2], 1.0)
+    scores = rescore(tf.constant([2.0, 1.5, 1.0]), masks, boxes, 0.0, ProposerConfig(overlap_penalty=1.5))
+    np.testing.assert_allclose(scores, [2, 0.5, 1], atol=1e-6)
+
+
+def test_a_mask_is_as_confident_as_its_own_cells():
+    """Probabilities .8 and .6 are in the mask, .2 is not: their mean .7 has logit ln(7 / 3)."""
+    mask = np.array([[[0.8, 0.6], [0.2, 0.2]]])
+    logits = tf.constant(np.log(mask / (1 - mask)), tf.float32)
+    np.testing.assert_allclose(mask_confidence(logits, 0.0), [math.log(7 / 3)], atol=1e-5)
 
 
 def test_no_mask_is_smaller_than_asked():

@@ -16,15 +16,18 @@ MAY_IMPORT = {
     "files": set(),
     "geometry": set(),
     "masks": {"geometry"},
-    "config": {"files"},
+    "settings": {"files"},
+    "config": {"settings"},
+    "train_config": {"config", "geometry", "settings"},
     "images": {"files"},
     "ids": set(),
-    "model": {"model", "config", "files", "geometry"},
-    "proposer": {"config", "geometry", "images"},
+    "model": {"model", "config", "train_config", "files", "geometry"},
+    "ranking": {"config"},
+    "proposer": {"config", "geometry", "images", "ranking"},
     "proposals": {"config", "masks"},
     "decoding": set(),
     "full_masks": set(),
-    "serving_graph": {"config", "decoding", "full_masks", "images", "model", "proposer"},
+    "serving_graph": {"config", "decoding", "full_masks", "images", "predictor", "proposer", "settings"},
     "warm_up": {"data", "files"},
     "saved_proposer": {"config", "files", "proposer"},
     "export": {"config", "files", "predictor", "saved_proposer", "serving_graph", "warm_up"},
@@ -41,7 +44,7 @@ MAY_IMPORT = {
 }
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.
 WITHOUT_TENSORFLOW = (
-    *("files", "ids", "geometry", "masks", "config", "proposals", "visualize", "output", "batch"),
+    *("files", "ids", "geometry", "masks", "settings", "config", "proposals", "visualize", "output", "batch"),
     *("results", "evaluate", "plots", "evaluation"),
 )
 

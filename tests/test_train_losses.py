@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import LossConfig
 from ifcn_tf.model.assembler import OUTSIDE_LOGIT
 from ifcn_tf.model.losses import cells_on_map, window_losses, window_statistics
+from ifcn_tf.train_config import LossConfig
 
 #: Cross-entropy of a logit of +-log 3 (probability .75 or .25) when it is right, and when it is wrong.
 RIGHT, WRONG = -math.log(0.75), -math.log(0.25)

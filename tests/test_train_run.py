@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig, LossConfig, ModelConfig, TrainConfig
+from ifcn_tf.config import ModelConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
@@ -17,6 +17,7 @@ from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.presets import RunConfig
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.train_config import DataConfig, LossConfig, TrainConfig
 from ifcn_tf.training.describe import describe, memory_bytes
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Profile

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from ifcn_tf.config import TrainConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.presets import PRESETS, RunConfig, with_settings
+from ifcn_tf.train_config import TrainConfig
 
 
 def test_paper_is_the_paper():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import LossConfig, ModelConfig
+from ifcn_tf.config import ModelConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.images import preprocess
 from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.train_config import LossConfig
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.trainer import Trainer, freeze_blocks
 from ifcn_tf.weights import load_backbone

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.coco_json import write_coco
 from ifcn_tf.data.example import Example, Instance
 from ifcn_tf.data.pipeline import decode, draw_scale, image_of, objects_of, training_examples, view_of
@@ -25,6 +24,7 @@ from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.train_config import DataConfig
 
 _SEED = 0
 

@@ -19,9 +19,7 @@ from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib
 from ifcn_tf.config import Precision
 from ifcn_tf.export import export
 from ifcn_tf.images import read_image
-from ifcn_tf.model.inference import InferenceModel
-from ifcn_tf.predictor import load_network
-from ifcn_tf.proposer import Proposer
+from ifcn_tf.predictor import load_network, network_proposer
 from ifcn_tf.warm_up import REQUESTS
 
 SIZE_HW = (480, 640)
@@ -75,8 +73,7 @@ def run(photograph: Path, weights: str | None, precision: Precision, rounds: int
         version = export(model, config, Path(folder))
         yield from _start(version, encoded)
         session, reloaded = _Session(version), tf.saved_model.load(str(version))
-        network = InferenceModel(model)
-        graph = Proposer(network, config, window_cells=network.window_cells).compile()
+        graph = network_proposer(model, config).compile()
         yield _times(graph, reloaded, session, encoded, rounds)
         yield _sizes(session.answer(encoded))
         yield from _memory(session, image, requests)

@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib
-from ifcn_tf.config import SIX_SCALES, DataConfig, LossConfig, ModelConfig, Precision
+from ifcn_tf.config import SIX_SCALES, ModelConfig, Precision
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
 from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.train_config import DataConfig, LossConfig
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.trainer import freeze_blocks

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.targets import Objects, View, size_factors, training_targets
-from ifcn_tf.geometry import resized_hw
-from ifcn_tf.images import preprocess
+from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
+from ifcn_tf.geometry import STRIDE, resized_hw
+from ifcn_tf.images import IMAGENET_MEAN_BGR, preprocess
+from ifcn_tf.train_config import DataConfig
 
 Tensors = dict[str, tf.Tensor]
 
@@ -36,7 +36,7 @@ def training_examples(
     Args:
         data: folders that `prepare_data` wrote.
         config: scales, windows and targets.
-        seed: of the order, the scales, the flips and the windows.
+        seed: of the order and of everything that is drawn for an example.
         start: first i over all workers.
         shard, num_shards: this worker and the number of workers.
         parallel_calls: examples made at the same time.
@@ -72,15 +72,18 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
     Args:
         record: the record.
         config: scales, windows and targets.
-        seed: int64 [2], decides scale, flip and windows.
+        seed: int64 [2], decides scale, flip, cut, windows and colours.
     """
-    scale_seed, flip_seed, window_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    scale_seed, flip_seed, window_seed, cut_seed, colour_seed = tf.unstack(
+        tf.random.experimental.stateless_split(seed, 5)
+    )
     flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
     objects = objects_of(record)
-    view = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
+    whole = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
+    view = draw_cut(objects, whole, config, cut_seed)
     targets = training_targets(objects, view, config, window_seed)
-    inputs = {"image": image_of(record, view), "windows": targets.pop("windows")}
-    return inputs, targets | {"image_id": record["image/source_id"]}
+    image = jitter_colours(image_of(record, view), config.colour_jitter, colour_seed)
+    return {"image": image, "windows": targets.pop("windows")}, targets | {"image_id": record["image/source_id"]}
 
 
 def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:
@@ -91,19 +94,53 @@ def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tens
         config: the scales.
         seed: int64 [2].
     """
-    only_fitting, choice = tf.unstack(tf.random.stateless_uniform([2], seed))
-    fits = tf.stack([_fits(objects, side, config) for side in config.shorter_sides])
+    only_fitting, choice, jitter = tf.unstack(tf.random.stateless_uniform([3], seed))
+    factor = config.scale_jitter ** (2 * jitter - 1)
+    sides = tf.cast(tf.round(tf.constant(config.shorter_sides, tf.float32) * factor), tf.int64)
+    fits = tf.stack([_any_fits(objects, side, config) for side in tf.unstack(sides)])
     allowed = tf.cond((only_fitting < config.fitting_scales) & tf.reduce_any(fits), lambda: fits, lambda: fits | True)
-    sides = tf.boolean_mask(tf.constant(config.shorter_sides), allowed)
-    return sides[tf.cast(choice * tf.cast(tf.size(sides), tf.float32), tf.int32)]
+    return _one_of(tf.boolean_mask(sides, allowed), choice)
 
 
-def _fits(objects: Objects, shorter_side: int, config: DataConfig) -> tf.Tensor:
-    """Whether some object is of a size for positive windows at a scale."""
-    factor = size_factors(
-        objects, view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config), config
-    )
-    return tf.reduce_any(~objects.is_crowd & (factor <= config.side_tolerance))
+def _any_fits(objects: Objects, shorter_side: tf.Tensor, config: DataConfig) -> tf.Tensor:
+    view = view_of(objects.size_hw, shorter_side, tf.constant(False), config)
+    return tf.reduce_any(fits_window(objects, view, config))
+
+
+def _one_of(values: tf.Tensor, choice: tf.Tensor) -> tf.Tensor:
+    """One row of values; choice in 0..1, below 1, says how far down."""
+    return values[tf.cast(choice * tf.cast(tf.shape(values)[0], tf.float32), tf.int32)]
+
+
+def draw_cut(objects: Objects, whole: View, config: DataConfig, seed: tf.Tensor) -> View:
+    """Cuts a square of `cut_side` out of a view, somewhere around an object: of a fitting size, if there is any.
+
+    The windows that fit the object stay whole unless the image ends before. Cuts begin at whole cells.
+
+    Args:
+        objects: of the image.
+        whole: the image without a cut.
+        config: the side.
+        seed: int64 [2].
+    """
+    if not config.cut_side:
+        return whole
+    choice, *shift = tf.unstack(tf.random.stateless_uniform([3], seed))
+    shown = tf.minimum(tf.constant(config.cut_side, tf.int64), whole.shown_hw)
+    room = max(config.cut_side / 2 - config.window_cells * STRIDE / 2 - config.centre_tolerance, 0)
+    centre = _subject_centre(objects, whole, config, choice) + room * tf.cast(2 * tf.stack(shift) - 1, tf.float64)
+    first = tf.cast(centre - tf.cast(shown, tf.float64) / 2, tf.int64)
+    first = tf.clip_by_value(first, 0, whole.shown_hw - shown)
+    return whole._replace(origin_yx=first // STRIDE * STRIDE, shown_hw=shown)
+
+
+def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf.Tensor) -> tf.Tensor:
+    """Centre of an object, one of a fitting size if there is any, else of the view: float64 [2], px of the view."""
+    fits = fits_window(objects, view, config)
+    boxes = tf.boolean_mask(boxes_in_view(objects, view), fits | ~tf.reduce_any(fits))
+    everything = tf.cast([[0, 0, *tf.unstack(view.shown_hw)]], tf.float64)
+    box = _one_of(tf.cond(tf.size(boxes) > 0, lambda: boxes, lambda: everything), choice)
+    return (box[:2] + box[2:]) / 2
 
 
 def objects_of(record: Tensors) -> Objects:
@@ -121,9 +158,10 @@ def objects_of(record: Tensors) -> Objects:
 
 
 def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, config: DataConfig) -> View:
-    """The view of an image (int64 [2], px) with a shorter side [px]."""
+    """The view of a whole image (int64 [2], px) with a shorter side [px]."""
     shorter_side = tf.cast(shorter_side, tf.int64)
-    return View(tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit)), flipped)
+    size = tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit))
+    return View(size, flipped, tf.zeros_like(size), size)
 
 
 def decode(record: Tensors) -> tf.Tensor:
@@ -136,4 +174,22 @@ def image_of(record: Tensors, view: View) -> tf.Tensor:
     image = decode(record)
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
-    return preprocess(image, height, width)
+    (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
+    return preprocess(image, height, width)[top : top + rows, left : left + columns]
+
+
+def jitter_colours(image: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
+    """Changes brightness, contrast and saturation each by a factor within 1 - strength .. 1 + strength.
+
+    Args:
+        image: float32 [H, W, 3], BGR less the mean of ImageNet, as `image_of` makes it.
+        strength: 0 leaves the image as it is.
+        seed: int64 [2].
+    """
+    if not strength:
+        return image
+    brightness, contrast, saturation = tf.unstack(tf.random.stateless_uniform([3], seed, 1 - strength, 1 + strength))
+    image = (image + IMAGENET_MEAN_BGR) * brightness
+    image = tf.reduce_mean(image) * (1 - contrast) + image * contrast
+    image = tf.reduce_mean(image, -1, keepdims=True) * (1 - saturation) + image * saturation
+    return tf.clip_by_value(image, 0, 255) - IMAGENET_MEAN_BGR

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.geometry import STRIDE
+from ifcn_tf.train_config import DataConfig
 
 
 class Objects(NamedTuple):
@@ -34,10 +34,19 @@ class Objects(NamedTuple):
 
 
 class View(NamedTuple):
-    """How the network sees the image: resized to `resized_hw` (int64 [2], px), then mirrored if `flipped` (bool)."""
+    """How the network sees an image: resized, mirrored, cut. Pixels of the view count from the top left of the cut.
+
+    Attributes:
+        resized_hw: int64 [2], the image after resizing [px].
+        flipped: bool, whether it is mirrored then.
+        origin_yx: int64 [2], where the cut begins in the resized, mirrored image [px].
+        shown_hw: int64 [2], the cut, within that image [px].
+    """
 
     resized_hw: tf.Tensor
     flipped: tf.Tensor
+    origin_yx: tf.Tensor
+    shown_hw: tf.Tensor
 
 
 class WindowClasses(NamedTuple):
@@ -80,7 +89,7 @@ def boxes_in_view(objects: Objects, view: View) -> tf.Tensor:
     boxes = tf.cast(objects.boxes_yxyx, tf.float64) * tf.tile(resized, [2]) / tf.tile(original, [2])
     top, left, bottom, right = tf.unstack(boxes, axis=1)
     mirrored = tf.stack([top, resized[1] - right, bottom, resized[1] - left], 1)
-    return tf.where(view.flipped, mirrored, boxes)
+    return tf.where(view.flipped, mirrored, boxes) - tf.tile(tf.cast(view.origin_yx, tf.float64), [2])
 
 
 def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View) -> tf.Tensor:
@@ -94,6 +103,7 @@ def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View
         int64, of the same shape; beyond the image where `position` is.
     """
     side = tf.cast(view.resized_hw[axis], tf.float64)
+    position += tf.cast(view.origin_yx[axis], tf.float64)
     if axis == 1:
         position = tf.where(view.flipped, side - position, position)
     return tf.cast(tf.floor(position * tf.cast(objects.size_hw[axis], tf.float64) / side), tf.int64)
@@ -101,22 +111,26 @@ def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View
 
 def window_centres(view: View) -> tuple[tf.Tensor, tf.Tensor]:
     """Centres of all windows in pixels of the view: y float64 [h], x float64 [w]."""
-    height, width = tf.unstack(-(-view.resized_hw // STRIDE))
+    height, width = tf.unstack(-(-view.shown_hw // STRIDE))
     y, x = (STRIDE * (tf.cast(tf.range(cells), tf.float64) + 0.5) for cells in (height, width))
     return y, x
 
 
 def classify_windows(objects: Objects, view: View, config: DataConfig) -> WindowClasses:
     """Says of every window whether it is positive, negative or neither (see `DataConfig` for the definition)."""
-    factor = size_factors(objects, view, config)
     offsets = _offsets(boxes_in_view(objects, view), view)
-    fitting = tf.where(~objects.is_crowd & (factor <= config.side_tolerance))[:, 0]
+    fitting = tf.where(fits_window(objects, view, config))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
-    similar = tf.where(factor < config.negative_side_factor)[:, 0]
+    similar = tf.where(size_factors(objects, view, config) < config.negative_side_factor)[:, 0]
     near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
     near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
     crowd = _in_crowd(objects, view)
     return WindowClasses(positive & ~crowd, ~near & ~crowd, owner)
+
+
+def fits_window(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
+    """Which objects are of a size for positive windows: bool [n], False for crowds."""
+    return ~objects.is_crowd & (size_factors(objects, view, config) <= config.side_tolerance)
 
 
 def size_factors(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:

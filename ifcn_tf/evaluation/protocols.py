@@ -1,11 +1,13 @@
-"""The image lists of the papers, told by how many images they have, and the numbers that were published on them."""
+"""The image lists of the papers, and the numbers that were published on them."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.files import UserError
+from ifcn_tf.ids import examples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,35 +18,48 @@ class Protocol:
         truth: what to give, for messages.
         available: number of images that the truth must have.
         first: how many of them, by sorted id, are evaluated.
+        file_names: pattern of the names of all of them.
+        takes_part_of_list: the image list names images without masks too, which are left out.
     """
 
     truth: str
     available: int
     first: int
+    file_names: str
+    takes_part_of_list: bool = False
 
 
+#: The 5,732 images of `voc_sbd_val` (SDS, Hariharan et al., 2014) are those of VOC2012's val list of 5,823 for
+#: detection that SBD has; with those of its train list, 5,623 of 5,717, they are all 11,355 of SBD.
 PROTOCOLS = {
-    "coco_first5k": Protocol("annotations/instances_val2014.json of COCO", 40_504, 5_000),
-    "voc_sbd_val": Protocol("SBD with the 'val' list of SDS (--split=FILE.txt)", 5_732, 5_732),
-    "voc12_val": Protocol("VOC2012 with --split=val", 1_449, 1_449),
+    "coco_first5k": Protocol(
+        "--annotations=instances_val2014.json of COCO", 40_504, 5_000, r"COCO_val2014_\d{12}\.jpg"
+    ),
+    "voc_sbd_val": Protocol(
+        "--voc_root=SBD with --split=VOC2012/ImageSets/Main/val.txt",
+        5_732,
+        5_732,
+        r"20(08|09|10|11)_\d{6}\.jpg",
+        takes_part_of_list=True,
+    ),
+    "voc12_val": Protocol("--voc_root=VOC2012 with --split=val", 1_449, 1_449, r"20(07|08|09|10|11)_\d{6}\.jpg"),
 }
 
 
 def apply_protocol(name: str, truth: Truth) -> Truth:
     """The images of a protocol: the first ones by sorted id.
 
-    The papers' lists are not part of this package, so the number of images is all that is checked: another set of
-    as many images passes.
-
     Raises:
-        UserError: the truth has more or fewer images than the set that the protocol chooses from.
+        UserError: the truth has more or fewer images than the set that the protocol chooses from, or images that are
+            not named like those of this set.
     """
     protocol = PROTOCOLS[name]
+    needed = f"--protocol={name} needs {protocol.truth}, {protocol.available} images; {truth.source} has "
     if len(truth.images) != protocol.available:
-        raise UserError(
-            f"--protocol={name} needs {protocol.truth}, {protocol.available} images; "
-            f"{truth.source} has {len(truth.images)}."
-        )
+        raise UserError(f"{needed}{len(truth.images)}.")
+    others = [i.file_name for i in truth.images if not re.fullmatch(protocol.file_names, i.file_name.split("/")[-1])]
+    if others:
+        raise UserError(f"{needed}images of other names ({examples(others)}).")
     return dataclasses.replace(truth, source=f"{truth.source} ({name})", images=truth.images[: protocol.first])
 
 

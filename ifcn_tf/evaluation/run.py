@@ -15,7 +15,7 @@ from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image
 from ifcn_tf.evaluation.evaluated import Evaluation
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
-from ifcn_tf.evaluation.protocols import PUBLISHED, apply_protocol
+from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
@@ -52,7 +52,8 @@ def read_truth(annotations: str | None, voc_root: str | None, split: str, protoc
     """Reads COCO annotations or a VOC or SBD folder, whichever is given; raises UserError unless it is exactly one."""
     if (annotations is None) == (voc_root is None):
         raise UserError("give the truth: either --annotations=FILE.json, or --voc_root=DIR with --split=NAME.")
-    truth = read_coco(annotations) if annotations is not None else read_voc(str(voc_root), split)
+    takes_part = protocol is not None and PROTOCOLS[protocol].takes_part_of_list
+    truth = read_coco(annotations) if annotations is not None else read_voc(str(voc_root), split, takes_part)
     return (apply_protocol(protocol, truth) if protocol else truth).require_objects()
 
 

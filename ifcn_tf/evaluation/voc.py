@@ -15,16 +15,17 @@ from ifcn_tf.files import UserError, read_text
 from ifcn_tf.ids import canonical_id, examples, repeated, sort_key
 
 
-def read_voc(root: str | Path, split: str) -> Truth:
+def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> Truth:
     """Reads the objects of a split.
 
     Args:
         root: a VOC folder (SegmentationObject/, ImageSets/Segmentation/) or an SBD folder (inst/, val.txt), or the
             one above it.
         split: name of an image list of the root, or a text file of names, one a line.
+        takes_part_of_list: images of the list without masks are left out.
 
     Raises:
-        UserError: neither kind of folder, no such list, or images of the list that are missing.
+        UserError: neither kind of folder, no such list, or, unless they are left out, images that are missing.
     """
     root = Path(root)
     root = root / "dataset" if (root / "dataset" / "inst").is_dir() else root
@@ -36,8 +37,9 @@ def read_voc(root: str | Path, split: str) -> Truth:
     masks = root / "inst" if is_sbd else root / "SegmentationObject"
     suffix = ".mat" if is_sbd else ".png"
     missing = [name for name in names if not (masks / f"{name}{suffix}").is_file()]
-    if missing:
+    if missing and not takes_part_of_list:
         raise UserError(f"{len(missing)} of {len(names)} images of {source} are not in {masks} ({examples(missing)}).")
+    names = sorted(set(names) - set(missing))
     images = sorted((read(root, name) for name in names), key=lambda image: sort_key(image.image_id))
     photographs = root / ("img" if is_sbd else "JPEGImages")
     return Truth(str(source), images, {image.image_id: image.size_hw for image in images}, photographs)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.geometry import WINDOW_CELLS, position_bins
+from ifcn_tf.geometry import WINDOW_CELLS, blended_bins, position_bins
 
 #: Logit of a window's cell that lies outside the map: such a cell has no prediction and counts as background.
 OUTSIDE_LOGIT = -1e4
@@ -33,16 +33,40 @@ def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int = WIN
     Returns:
         float [B, N, cells, cells], dtype of `score_maps`; cells outside the map hold OUTSIDE_LOGIT.
     """
+    bins = position_bins(k, cells)
+    return _copy(score_maps, windows, k, bins, bins)
+
+
+def assemble_blended(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int, radius: int) -> tf.Tensor:
+    """As `assemble`, but near a border between relative positions the maps of both sides are averaged.
+
+    A mask then is the mean over the bins of windows shifted by up to `radius` cells along each axis, which removes the
+    seams between neighbouring parts; not in the paper. The masks of `radius` 0 are those of `assemble`.
+    """
+    sides = blended_bins(k, cells, radius)
+    return tf.add_n(
+        [
+            _copy(score_maps, windows, k, rows, columns) * (row_shares[:, None] * column_shares)
+            for rows, row_shares in sides
+            for columns, column_shares in sides
+        ]
+    )
+
+
+def _copy(
+    score_maps: tf.Tensor, windows: tf.Tensor, k: int, row_bins: np.ndarray, column_bins: np.ndarray
+) -> tf.Tensor:
+    """Copies the cells of windows from the maps of the given relative positions, int [cells] along each axis."""
+    cells = len(row_bins)
     margin = cells // 2
     border = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
     # The border of OUTSIDE_LOGIT makes a window's top left cell (y, x) of the padded map, and no cell a special case.
     padded = tf.pad(score_maps, border, constant_values=OUTSIDE_LOGIT)
     batch, height, width, channels = tf.unstack(tf.shape(padded))
-    bins = position_bins(k, cells)
     rows = np.arange(cells)
     # Offset of each cell from the window's top left one, in the padded maps laid out flat: [cells * cells].
     cell_offsets = tf.reshape(
-        (rows[:, None] * width + rows[None, :]) * channels + (bins[:, None] * k + bins[None, :]), [-1]
+        (rows[:, None] * width + rows[None, :]) * channels + (row_bins[:, None] * k + column_bins[None, :]), [-1]
     )
     y, x = windows[..., 0], windows[..., 1]
     corners = ((tf.range(batch)[:, None] * height + y) * width + x) * channels  # [B, N]

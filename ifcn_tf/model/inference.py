@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.model.assembler import assemble
+from ifcn_tf.files import UserError
+from ifcn_tf.model.assembler import assemble_blended
 
 Tensors = dict[str, tf.Tensor]
 
@@ -20,17 +21,24 @@ class InferenceModel:
 
     Args:
         model: `build_instance_fcn`'s model; later changes of its weights do not reach this copy.
+        blend_cells: see `ProposerConfig`.
+
+    Raises:
+        UserError: relative positions are too narrow for blend_cells.
 
     Attributes:
         window_cells: side of a window [cells].
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, blend_cells: int = 0) -> None:
         names = ("score_maps", "objectness_map")
         maps = {name: model.get_layer(name).output for name in names}
         self._network = with_constant_weights(keras.Model(model.input["image"], maps))
         assembler = model.get_layer("mask_logits")
-        self._k, self.window_cells = assembler.k, assembler.cells
+        self._k, self.window_cells, self._blend_cells = assembler.k, assembler.cells, blend_cells
+        most = (self.window_cells // self._k - 1) // 2
+        if blend_cells > most:
+            raise UserError(f"blend_cells must be {most} or less with k = {self._k}, not {blend_cells}.")
 
     def features(self, image: tf.Tensor) -> Tensors:
         """float32 [1, H, W, 3] -> {"score_maps": [1, h, w, k * k], "objectness_map": [1, h, w, 1]}, float32 logits."""
@@ -42,7 +50,8 @@ class InferenceModel:
 
     def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
-        return assemble(features["score_maps"], windows[None], self._k, self.window_cells)[0]
+        maps = features["score_maps"]
+        return assemble_blended(maps, windows[None], self._k, self.window_cells, self._blend_cells)[0]
 
 
 def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ifcn_tf.config import LossConfig
 from ifcn_tf.geometry import STRIDE
+from ifcn_tf.train_config import LossConfig
 
 Tensors = dict[str, tf.Tensor]
 

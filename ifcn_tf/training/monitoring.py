@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ifcn_tf.config import TrainConfig
 from ifcn_tf.files import atomic_write
+from ifcn_tf.train_config import TrainConfig
 from ifcn_tf.training.trainer import StepReport
 
 

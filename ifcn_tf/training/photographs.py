@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config import DataConfig
 from ifcn_tf.data.example import rle_of
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.masks import Rle
+from ifcn_tf.train_config import DataConfig
 
 Tensors = dict[str, tf.Tensor]
 #: Examples among which `find_subject` chooses.

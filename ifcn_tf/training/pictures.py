@@ -15,7 +15,7 @@ from ifcn_tf.images import IMAGENET_MEAN_BGR
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.photographs import Photograph
-from ifcn_tf.visualize import draw_proposals
+from ifcn_tf.visualize import draw_proposals, heat, tile
 
 Tensors = dict[str, tf.Tensor]
 Arrays = dict[str, np.ndarray]
@@ -23,8 +23,6 @@ _PANEL_PX = 400
 _CAPTION_PX = 22
 _WINDOWS = 8  # drawn
 _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a network that is sure of none
-#: Colours of the values 0, .5 and 1 of a map.
-_RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
 
 def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Tensors]) -> np.ndarray:
@@ -49,8 +47,8 @@ def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Ten
     rows = [
         [
             _panel("photograph, resized", _pixels(inputs["image"])),
-            _panel("objectness", _heat(objectness[..., 0])),
-            _panel(f"{k} x {k} score maps", _grid([_heat(score_maps[..., i]) for i in range(k * k)], k)),
+            _panel("objectness", heat(objectness[..., 0])),
+            _panel(f"{k} x {k} score maps", tile([heat(score_maps[..., i]) for i in range(k * k)], k)),
         ],
         [_panel("windows, their targets, assembled masks", _windows(inputs, targets, mask_logits))],
         [
@@ -78,10 +76,10 @@ def _windows(inputs: Arrays, targets: Arrays, mask_logits: np.ndarray) -> np.nda
     if not len(chosen):
         return np.zeros((3, _WINDOWS, 3), np.uint8)
     crops = [_crop(inputs["image"], window) for window in inputs["windows"][chosen]]
-    wanted = [_heat(mask) for mask in targets["masks"][chosen]]
-    assembled = [_heat(1 / (1 + np.exp(-np.clip(logits, -30, 30)))) for logits in mask_logits[chosen]]
+    wanted = [heat(mask) for mask in targets["masks"][chosen]]
+    assembled = [heat(1 / (1 + np.exp(-np.clip(logits, -30, 30)))) for logits in mask_logits[chosen]]
     side = crops[0].shape[0]
-    return _grid([*crops, *(_resized(tile, side, side) for tile in wanted + assembled)], len(chosen))
+    return tile([*crops, *(_resized(mask, side, side) for mask in wanted + assembled)], len(chosen))
 
 
 def _crop(image: np.ndarray, window: np.ndarray) -> np.ndarray:
@@ -95,19 +93,6 @@ def _crop(image: np.ndarray, window: np.ndarray) -> np.ndarray:
 def _pixels(image: np.ndarray) -> np.ndarray:
     """uint8 RGB from the network's input."""
     return np.clip(image + np.array(IMAGENET_MEAN_BGR), 0, 255)[..., ::-1].astype(np.uint8)
-
-
-def _heat(values: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] from values in 0..1."""
-    return np.stack([np.interp(values, (0, 0.5, 1), channel) for channel in _RAMP.T], -1).astype(np.uint8)
-
-
-def _grid(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Equal tiles in rows, with gaps between them."""
-    gap = max(1, tiles[0].shape[0] // 24)
-    framed = [np.pad(tile, [(gap, 0), (gap, 0), (0, 0)], constant_values=255) for tile in tiles]
-    rows = [np.concatenate(framed[i : i + columns], 1) for i in range(0, len(framed), columns)]
-    return np.concatenate(rows)
 
 
 def _panel(caption: str, picture: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """SBD, the Semantic Boundaries Dataset (Hariharan et al., ICCV 2011): masks of PASCAL VOC photographs in .mat files.
 
 Layout: img/NAME.jpg, inst/NAME.mat, cls/NAME.mat and the lists train.txt and val.txt. The split of the paper's VOC
-experiments (5,623 train and 5,732 val images, from SDS) is not SBD's own: give its lists.
+experiments (5,623 train and 5,732 val images, from SDS) is not SBD's own: give VOC2012's lists for detection,
+ImageSets/Main/train.txt and val.txt; their images without masks here are left out.
 """
 
 from __future__ import annotations
