@@ -68,7 +68,7 @@ def read_header(encoded: tf.Tensor) -> Header:
     data = tf.concat([tf.io.decode_raw(encoded, tf.uint8), tf.zeros([_PADDING], tf.uint8)], 0)
     values = tf.cond(_is_png(encoded), lambda: _walk(data, 8, _png_segment), lambda: _walk(data, 2, _jpeg_segment))
     height, width, begin, end = tf.unstack(values)
-    return Header(tf.stack([height, width]), _orientation(data[begin : tf.minimum(end, _length(data))]))
+    return Header(tf.stack([height, width]), _orientation(data[begin:end]))
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
