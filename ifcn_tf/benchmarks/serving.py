@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +78,9 @@ def run(photograph: Path, weights: str | None, precision: Precision, rounds: int
         graph = network_proposer(model, config).compile()
         yield _times(graph, reloaded, session, encoded, rounds)
         yield _sizes(session.answer(encoded))
-        yield from _memory(session, image, requests)
+        # In a process of its own, which holds nothing else.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            yield from process.submit(_memory, version, image, requests).result()
 
 
 def _start(version: Path, encoded: bytes) -> Iterator[Row]:
@@ -137,17 +141,16 @@ def _json(value: Any) -> Any:
     return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
 
 
-def _memory(session: _Session, image: np.ndarray, requests: int) -> Iterator[Row]:
-    rng = np.random.default_rng(0)
+def _memory(version: Path, image: np.ndarray, requests: int) -> list[Row]:
+    """Resident memory of a server's session while it answers photographs of random sizes."""
+    session, rng, rows = _Session(version), np.random.default_rng(0), []
     for number in range(1, requests + 1):
         height, width = rng.integers(*_SIDES, size=2, endpoint=True)
         session.answer(_encoded(image, (int(height), int(width))))
-        if number % max(requests // 5, 1) == 0:
-            yield {
-                "memory": f"after {number} requests of random sizes",
-                "resident_gib": round(resident_gib(), 3),
-                "peak_gib": peak_gib(),
-            }
+        if number == 1 or number % max(requests // 5, 1) == 0:
+            memory = {"resident_gib": round(resident_gib(), 3), "peak_gib": peak_gib()}
+            rows.append({"memory": f"after {number} requests of random sizes", **memory})
+    return rows
 
 
 def _encoded(image: np.ndarray, size_hw: tuple[int, int]) -> bytes:
