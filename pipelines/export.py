@@ -11,6 +11,7 @@ from absl import flags
 
 from pipelines import _cli, _network
 
+flags.adopt_module_key_flags(_network)  # so that --help lists them
 OUTPUT = flags.DEFINE_string("output", None, "Folder of the model; each export adds a version to it.", required=True)
 MODEL_NAME = flags.DEFINE_string("model_name", "ifcn", "Name under which the server has the model, for its warm-up.")
 MASKS = flags.DEFINE_enum("masks", "logits", ["logits", "probabilities"], "Form of the windows' masks.")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
 SHOWN = ShownConfig()
+flags.adopt_module_key_flags(_network)  # so that --help lists them
 
 IMAGES = flags.DEFINE_string("images", None, "Image file, folder of images, or quoted pattern.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Folder for proposals.json and overlays/.", required=True)
