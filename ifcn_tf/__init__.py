@@ -13,12 +13,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ifcn_tf.predictor import Predictor, load
+    from ifcn_tf.predictor import Predictor, load, load_saved_model
     from ifcn_tf.proposals import Proposals
 
-__all__ = ["Predictor", "Proposals", "load"]
+__all__ = ["Predictor", "Proposals", "load", "load_saved_model"]
 
-_HOMES = {"Predictor": "ifcn_tf.predictor", "Proposals": "ifcn_tf.proposals", "load": "ifcn_tf.predictor"}
+_HOMES = {
+    "Predictor": "ifcn_tf.predictor",
+    "Proposals": "ifcn_tf.proposals",
+    "load": "ifcn_tf.predictor",
+    "load_saved_model": "ifcn_tf.predictor",
+}
 
 
 def __getattr__(name: str) -> Any:

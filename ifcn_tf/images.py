@@ -25,6 +25,11 @@ def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tens
     return resized - tf.constant(IMAGENET_MEAN_BGR)
 
 
+def normalize(image: tf.Tensor) -> tf.Tensor:
+    """Brings images into VGG-16's value range as they are, without resizing: uint8 [..., 3], RGB -> float32, BGR."""
+    return tf.cast(tf.reverse(image, [-1]), tf.float32) - tf.constant(IMAGENET_MEAN_BGR)
+
+
 def decode(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP or GIF (first frame), a string, as it is stored: uint8 [H, W, 3], RGB.
 

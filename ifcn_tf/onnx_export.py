@@ -13,12 +13,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from ifcn_tf.config import ModelConfig, ProposerConfig
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.files import UserError, atomic_write
-from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.onnx_predictor import METADATA
-from ifcn_tf.predictor import DEFAULT_WEIGHTS
-from ifcn_tf.weights import load_weights, read_model_config, read_proposer_settings
 
 try:
     import onnx
@@ -29,23 +26,7 @@ except ImportError as error:
 _OPSET = 17
 
 
-def export_onnx(weights: Path | None, path: Path) -> None:
-    """Writes the network of a weights file as ONNX, with the proposer settings that suit it as metadata.
-
-    Args:
-        weights: a `*.weights.h5` file with its `config.json`; None for the bundled one.
-        path: the `.onnx` file to write.
-
-    Raises:
-        UserError: the weights cannot be read, or the file cannot be written.
-    """
-    source = weights or DEFAULT_WEIGHTS
-    model = build_instance_fcn(read_model_config(source) or ModelConfig(), "float32")
-    load_weights(model, source)
-    write_onnx(model, ProposerConfig.from_dict(read_proposer_settings(source)), path)
-
-
-def write_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
+def export_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
     """Writes `build_instance_fcn`'s float32 model, without its assembling.
 
     The file maps image float32 [1, H, W, 3], preprocessed (`images.preprocess`), of any size, to score_maps float32

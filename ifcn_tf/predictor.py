@@ -18,6 +18,7 @@ from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import Proposer
+from ifcn_tf.saved_proposer import SavedProposer
 from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_settings
 
 #: The bundled weights (savedmodels/MODEL_CARD.md).
@@ -28,25 +29,21 @@ class Predictor:
     """Proposes the objects of photographs; `load` makes one.
 
     Args:
-        proposer: around InstanceFCN, or any other model that scores windows.
+        proposer: around InstanceFCN, or any other model that scores windows; or an exported one.
         settings: what determines the proposals, as JSON types.
         max_pixels: larger image files are refused.
     """
 
-    def __init__(self, proposer: Proposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self, proposer: Proposer | SavedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS
+    ) -> None:
         self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
         self._graph = proposer.compile()
 
     @classmethod
     def of_network(cls, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
         """Around a copy of the present weights of `build_instance_fcn`'s model."""
-        copy = InferenceModel(model, config.blend_cells)
-        settings = {
-            "weights": hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest(),
-            "precision": model.get_layer("block1_conv1").compute_dtype,
-            "proposer": config.to_dict(),
-        }
-        return cls(Proposer(copy, config, window_cells=copy.window_cells), settings, max_pixels)
+        return cls(network_proposer(model, config), settings_of(model, config), max_pixels)
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
@@ -101,8 +98,21 @@ def load(
     Raises:
         UserError: a file or setting that cannot be used; says which and why.
     """
+    network = load_network(weights, backbone_weights=backbone_weights, k=k, precision=precision, **settings)
+    return Predictor.of_network(*network, max_pixels)
+
+
+def load_network(
+    weights: str | Path | None = None,
+    *,
+    backbone_weights: str | None = None,
+    k: int | None = None,
+    precision: Precision = "auto",
+    **settings: Any,
+) -> tuple[keras.Model, ProposerConfig]:
+    """The network behind `load` and the settings of its proposer; arguments and errors are those of `load`."""
     if backbone_weights:
-        return _untrained(weights, backbone_weights, k, precision, ProposerConfig.from_dict(settings), max_pixels)
+        return _untrained(weights, backbone_weights, k, precision), ProposerConfig.from_dict(settings)
     path = Path(weights or DEFAULT_WEIGHTS)
     config = ProposerConfig.from_dict({**read_proposer_settings(path), **settings})
     model_config = read_model_config(path) or _model_config(k)
@@ -110,22 +120,43 @@ def load(
         raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")
     model = build_instance_fcn(model_config, precision)
     load_weights(model, path)
-    return Predictor.of_network(model, config, max_pixels)
+    return model, config
 
 
-def _untrained(
-    weights: str | Path | None,
-    backbone_weights: str,
-    k: int | None,
-    precision: Precision,
-    config: ProposerConfig,
-    max_pixels: int,
-) -> Predictor:
+def load_saved_model(folder: str | Path) -> Predictor:
+    """Loads a model that `pipelines.export` wrote; it proposes the same as the weights that it was made of.
+
+    Args:
+        folder: of the model, of which the highest version is taken, or of one version.
+
+    Raises:
+        UserError: there is no such model, or it cannot be loaded.
+    """
+    proposer = SavedProposer(Path(folder))
+    return Predictor(proposer, proposer.settings, proposer.max_pixels)
+
+
+def network_proposer(model: keras.Model, config: ProposerConfig) -> Proposer:
+    """The proposer around a copy of the present weights of `build_instance_fcn`'s model."""
+    copy = InferenceModel(model, config.blend_cells)
+    return Proposer(copy, config, window_cells=copy.window_cells)
+
+
+def settings_of(model: keras.Model, config: ProposerConfig) -> dict[str, Any]:
+    """What determines the proposals of a network, as JSON types."""
+    return {
+        "weights": hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest(),
+        "precision": model.get_layer("block1_conv1").compute_dtype,
+        "proposer": config.to_dict(),
+    }
+
+
+def _untrained(weights: str | Path | None, backbone_weights: str, k: int | None, precision: Precision) -> keras.Model:
     if weights:
         raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
     model = build_instance_fcn(_model_config(k), precision)
     load_backbone(model, backbone_weights)
-    return Predictor.of_network(model, config, max_pixels)
+    return model
 
 
 def _model_config(k: int | None) -> ModelConfig:

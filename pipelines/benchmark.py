@@ -19,13 +19,18 @@ from pipelines import _cli
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
-WHAT = flags.DEFINE_enum("what", None, ["inference", "train", "data", "evaluate"], "What to measure.", required=True)
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference: photograph to measure on.")
-WEIGHTS = flags.DEFINE_string("weights", None, "inference: a *.weights.h5 file; by default the bundled one.")
+WHAT = flags.DEFINE_enum(
+    "what", None, ["inference", "train", "data", "evaluate", "serving"], "What to measure.", required=True
+)
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, serving: photograph to measure on.")
+WEIGHTS = flags.DEFINE_string("weights", None, "inference, serving: a *.weights.h5 file; by default the bundled one.")
 BACKBONE = flags.DEFINE_string("backbone_weights", None, "train: a VGG-16 file adds a row on overfitting.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
-ROUNDS = flags.DEFINE_integer("rounds", 10, "inference, train: times everything is timed; medians are printed.", 1)
+ROUNDS = flags.DEFINE_integer(
+    "rounds", 10, "inference, train, serving: times everything is timed; medians are printed.", 1
+)
+REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
 
 def inference() -> Iterator[dict[str, Any]]:
@@ -60,11 +65,20 @@ def evaluate() -> Iterator[dict[str, Any]]:
     return run()
 
 
+def serving() -> Iterator[dict[str, Any]]:
+    """An exported model beside the proposer it was made of."""
+    from ifcn_tf.benchmarks.serving import run
+
+    return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value, REQUESTS.value)
+
+
+MEASUREMENTS = {function.__name__: function for function in (inference, train, data, evaluate, serving)}
+
+
 def main() -> None:
     """Flags -> rows."""
     _cli.import_tensorflow()
-    measurement = {"inference": inference, "train": train, "data": data, "evaluate": evaluate}[WHAT.value]
-    for row in measurement():
+    for row in MEASUREMENTS[WHAT.value]():
         print(json.dumps(row), flush=True)
 
 

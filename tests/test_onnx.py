@@ -21,9 +21,9 @@ from ifcn_tf.model.assembler import assemble, assemble_blended
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.numpy_proposer import NumpyProposer
-from ifcn_tf.onnx_export import export_onnx, write_onnx
+from ifcn_tf.onnx_export import export_onnx
 from ifcn_tf.onnx_predictor import OnnxPredictor
-from ifcn_tf.predictor import Predictor
+from ifcn_tf.predictor import Predictor, load_network
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=60, pre_nms=150, nms_iou=0.9, min_area=30.0)
@@ -37,7 +37,7 @@ def network():
 @pytest.fixture(scope="module")
 def onnx_file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    write_onnx(network, CONFIG, path)
+    export_onnx(network, CONFIG, path)
     return path
 
 
@@ -144,10 +144,8 @@ def test_bad_files_end_with_one_sentence(tmp_path):
         OnnxPredictor(tmp_path / "no.onnx")
     with pytest.raises(UserError, match=r"cannot read .*absent\.onnx: No such file"):
         OnnxPredictor(tmp_path / "absent.onnx")
-    with pytest.raises(UserError, match=r"no weights file .*absent\.weights\.h5"):
-        export_onnx(tmp_path / "absent.weights.h5", tmp_path / "x.onnx")
     with pytest.raises(UserError, match="not one of bfloat16: ask for precision float32"):
-        write_onnx(build_instance_fcn(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
+        export_onnx(build_instance_fcn(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 
@@ -156,7 +154,7 @@ def test_weights_with_their_settings_become_a_file(network, onnx_file, tmp_path)
     model = ModelConfig(k=3, window_cells=15, **NARROW)
     described = {"model": model.to_dict(), "proposer": CONFIG.to_dict()}
     (tmp_path / "config.json").write_text(json.dumps(described))
-    export_onnx(tmp_path / "model.weights.h5", tmp_path / "again.onnx")
+    export_onnx(*load_network(tmp_path / "model.weights.h5", precision="float32"), tmp_path / "again.onnx")
     image = photograph(64, 64)
     again, first = OnnxPredictor(tmp_path / "again.onnx"), OnnxPredictor(onnx_file)
     assert again.config == first.config

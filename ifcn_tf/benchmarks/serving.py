@@ -1,0 +1,162 @@
+"""An exported model beside the proposer it was made of: speed, size of answers, start, memory."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tensorflow_serving.apis.predict_pb2 import PredictResponse
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
+from ifcn_tf.config import Precision
+from ifcn_tf.export import export
+from ifcn_tf.images import read_image
+from ifcn_tf.predictor import load_network, network_proposer
+from ifcn_tf.warm_up import REQUESTS
+
+SIZE_HW = (480, 640)
+#: Proposals of the answer whose size is reported.
+_ANSWERED = 100
+#: Sides of the photographs in the memory row, drawn at random [px].
+_SIDES = (200, 640)
+Row = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+
+
+class _Session:
+    """A SavedModel through the TF1 loader, the way in which the C++ server takes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        with self._session.graph.as_default():
+            self._signatures = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder)).signature_def
+
+    def __call__(self, signature: str, name: str, value: Any) -> Arrays:
+        info = self._signatures[signature]
+        return self._session.run({k: v.name for k, v in info.outputs.items()}, {info.inputs[name].name: value})
+
+    def answer(self, encoded: bytes) -> Arrays:
+        return self("serving_default", "image_bytes", [encoded])
+
+    def warm_up(self, requests: Path) -> None:
+        for record in tf.data.TFRecordDataset(str(requests)):
+            request = PredictionLog.FromString(record.numpy()).predict_log.request
+            for name, tensor in request.inputs.items():
+                self(request.model_spec.signature_name, name, tf.make_ndarray(tensor))
+
+
+def run(photograph: Path, weights: str | None, precision: Precision, rounds: int, requests: int) -> Iterator[Row]:
+    """Measures one 480 x 640 photograph at six scales with 1,000 proposals, then `requests` of random sizes.
+
+    Args:
+        photograph: resized to 480 x 640 and encoded as a JPEG.
+        weights: file of the network's weights; by default the bundled ones.
+        precision: of the convolutions.
+        rounds: how often everything is timed; medians are reported.
+        requests: photographs sent one after the other for the memory rows.
+
+    Yields:
+        Rows of JSON types: start and first answer, bytes in to arrays out beside the proposer, sizes [bytes], memory.
+    """
+    model, config = load_network(weights, precision=precision)
+    image = read_image(photograph)
+    encoded = _encoded(image, SIZE_HW)
+    with tempfile.TemporaryDirectory() as folder:
+        version = export(model, config, Path(folder))
+        yield from _start(version, encoded)
+        session, reloaded = _Session(version), tf.saved_model.load(str(version))
+        graph = network_proposer(model, config).compile()
+        yield _times(graph, reloaded, session, encoded, rounds)
+        yield _sizes(session.answer(encoded))
+        # In a process of its own, which holds nothing else.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            yield from process.submit(_memory, version, image, requests).result()
+
+
+def _start(version: Path, encoded: bytes) -> Iterator[Row]:
+    """A server's start: loading, warm-up requests, first answer; and the first answer of a model that is not warm."""
+    for warm in (False, True):
+        begin = time.perf_counter()
+        session = _Session(version)
+        loaded = time.perf_counter()
+        if warm:
+            session.warm_up(version / REQUESTS)
+        ready = time.perf_counter()
+        session.answer(encoded)
+        answered = time.perf_counter()
+        yield {
+            "start": "with warm-up" if warm else "without warm-up",
+            "load_s": round(loaded - begin, 2),
+            "warm_up_s": round(ready - loaded, 2),
+            "first_answer_s": round(answered - ready, 2),
+            "start_to_first_answer_s": round(answered - begin, 2),
+        }
+
+
+def _times(
+    graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], reloaded: Any, session: _Session, encoded: bytes, rounds: int
+) -> Row:
+    signature, content = reloaded.signatures["serving_default"], tf.constant([encoded])
+    steps = {
+        "proposer": lambda: _arrays(graph(tf.io.decode_image(encoded, 3, expand_animations=False))),
+        "saved_model": lambda: _arrays(signature(image_bytes=content)),
+        "session": lambda: session.answer(encoded),
+    }
+    seconds = in_turn(steps, rounds)
+    row: Row = {f"{name}_ms": median_ms(times) for name, times in seconds.items()}
+    for name in ("saved_model", "session"):
+        row[f"{name}_to_proposer"] = median_ratio(seconds[name], seconds["proposer"])
+    return {"speed": "bytes in to arrays out, 480 x 640", **row}
+
+
+def _sizes(answer: Arrays) -> Row:
+    """Bytes of an answer of 100 proposals, as gRPC message and as REST's JSON."""
+    first = {name: value[:, :_ANSWERED] if value.ndim > 1 else value for name, value in answer.items()}
+    first["image_hw"] = answer["image_hw"]
+    message = PredictResponse()
+    for name, value in first.items():
+        message.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+    entry = {name: _json(value[0]) for name, value in first.items()}
+    return {
+        "size": f"answer of {_ANSWERED} proposals",
+        "grpc_bytes": message.ByteSize(),
+        "json_bytes": len(json.dumps({"predictions": [entry]})),
+    }
+
+
+def _json(value: Any) -> Any:
+    """Numbers with the digits that float32 needs, as the server writes them."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.astype(str).astype(float).tolist() if value.dtype == np.float32 else value.tolist()
+
+
+def _memory(version: Path, image: np.ndarray, requests: int) -> list[Row]:
+    """Resident memory of a server's session while it answers photographs of random sizes."""
+    session, rng, rows = _Session(version), np.random.default_rng(0), []
+    for number in range(1, requests + 1):
+        height, width = rng.integers(*_SIDES, size=2, endpoint=True)
+        session.answer(_encoded(image, (int(height), int(width))))
+        if number == 1 or number % max(requests // 5, 1) == 0:
+            memory = {"resident_gib": round(resident_gib(), 3), "peak_gib": peak_gib()}
+            rows.append({"memory": f"after {number} requests of random sizes", **memory})
+    return rows
+
+
+def _encoded(image: np.ndarray, size_hw: tuple[int, int]) -> bytes:
+    resized = Image.fromarray(image).resize(size_hw[::-1])
+    return tf.io.encode_jpeg(np.asarray(resized), quality=92).numpy()
+
+
+def _arrays(tensors: dict[str, tf.Tensor]) -> Arrays:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -1,0 +1,73 @@
+"""SavedModels in TensorFlow Serving's layout, NAME/1, NAME/2 and so on; `serving_graph` says what they answer."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ifcn_tf.config import ProposerConfig
+from ifcn_tf.files import UserError, write_json
+from ifcn_tf.predictor import settings_of
+from ifcn_tf.saved_proposer import SETTINGS, versions
+from ifcn_tf.serving_graph import ServingConfig, ServingModule
+from ifcn_tf.warm_up import write_requests
+
+
+def export(
+    model: keras.Model,
+    config: ProposerConfig,
+    folder: Path,
+    serving: ServingConfig | None = None,
+    model_name: str = "ifcn",
+) -> Path:
+    """Writes the next version of a served model.
+
+    Args:
+        model: `build_instance_fcn`'s model, with its weights.
+        config: scales, thresholds and the number N of proposals; fixed from then on.
+        folder: of all versions of the model; made when absent.
+        serving: limits and form of the answers.
+        model_name: under which a server has the model; its warm-up requests ask for it.
+
+    Returns:
+        The folder of the version, one above the highest so far. It appears at once and whole.
+
+    Raises:
+        UserError: the folder cannot be written, or tensorflow-serving-api is not installed.
+    """
+    serving = serving or ServingConfig()
+    temporary = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Servers take folders with a number for a name, so one that a killed export leaves behind is never loaded.
+        temporary = Path(tempfile.mkdtemp(prefix=".export-", suffix=".tmp", dir=folder))
+        module = ServingModule(model, config, serving)
+        signatures = module.signatures()
+        tf.saved_model.save(module, str(temporary), signatures)
+        write_requests(temporary, model_name, tuple(signatures))
+        write_json(temporary / SETTINGS, {**settings_of(model, config), "serving": serving.to_dict()})
+        temporary.chmod(0o755)  # a server may be another user
+        return _as_next_version(temporary, folder)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+        raise UserError(f"cannot write {folder}: {reason}; free some space or choose another place.") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _as_next_version(temporary: Path, folder: Path) -> Path:
+    """Renames a finished folder to the next free version; renaming never replaces a folder that holds something."""
+    version = max(versions(folder), default=0) + 1
+    while True:
+        try:
+            return temporary.rename(folder / str(version))
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+        version += 1  # another export took the name meanwhile

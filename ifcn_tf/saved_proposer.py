@@ -1,0 +1,78 @@
+"""A proposer that comes from a SavedModel (`export.export`) instead of from weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from ifcn_tf.config import ProposerConfig
+from ifcn_tf.files import BadImageError, UserError, read_json
+from ifcn_tf.proposer import Tensors
+
+#: What an export was made of, inside a version's folder; servers do not look there.
+SETTINGS = Path("assets.extra") / "ifcn.json"
+
+
+class SavedProposer:
+    """Proposes the objects of an image by an exported graph; to `Predictor` it is as good as a `Proposer`.
+
+    Args:
+        folder: of one version, or of all versions of a model, of which the highest is taken.
+
+    Attributes:
+        config: scales, thresholds and counts, as they were fixed at the export.
+        settings: what determines the proposals, as JSON types; the same as of the weights that were exported.
+        max_pixels: larger images are refused.
+
+    Raises:
+        UserError: there is no exported model, or it cannot be loaded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = version_folder(folder)
+        settings: dict[str, Any] = read_json(path / SETTINGS)
+        self.max_pixels: int = settings.pop("serving")["max_pixels"]
+        self.settings, self.config = settings, ProposerConfig.from_dict(settings["proposer"])
+        try:
+            self._loaded = tf.saved_model.load(str(path))  # its signatures live no longer than it does
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise UserError(f"{path} is damaged, and cannot be loaded: {error}; export it anew.") from error
+
+    def compile(self) -> Callable[[tf.Tensor], Tensors]:
+        """A function as `Proposer.compile` gives it: uint8 [H, W, 3] -> scores, windows_yxyx, mask_logits and so on."""
+        return self._propose
+
+    def _propose(self, image: tf.Tensor) -> Tensors:
+        answer = self._loaded.signatures["image_tensor"](image_tensor=image[None])
+        if sentence := answer["error"][0].numpy():
+            raise BadImageError(sentence.decode())
+        if "mask_probabilities" in answer:
+            answer["mask_logits"] = _logits(answer["mask_probabilities"])
+        count = int(answer["num_proposals"][0])
+        names = ("scores", "boxes_yxyx", "windows_yxyx", "mask_logits")
+        return {name: answer[name][0, :count] for name in names}
+
+
+def versions(folder: Path) -> list[int]:
+    """Numbers of the versions of a model, in no order; empty where there is no such folder."""
+    return [int(path.name) for path in folder.glob("*") if path.name.isascii() and path.name.isdecimal()]
+
+
+def version_folder(folder: Path) -> Path:
+    """The folder itself where it is a version, else the highest version in it; raises UserError when there is none."""
+    if not (folder / SETTINGS).exists() and versions(folder):
+        folder = folder / str(max(versions(folder)))
+    if not (folder / SETTINGS).exists():
+        raise UserError(
+            f"there is no model in {folder} that pipelines.export wrote: give its folder, or one version's."
+        )
+    return folder
+
+
+def _logits(probabilities: tf.Tensor) -> tf.Tensor:
+    """The inverse of the sigmoid; probabilities of 0 and 1 give about -87 and 16, the ends of what float32 resolves."""
+    clipped = tf.clip_by_value(probabilities, 1.2e-38, 1 - 6e-8)
+    return tf.math.log(clipped) - tf.math.log1p(-clipped)

@@ -1,0 +1,41 @@
+"""The flags that say which network proposes, and how: the same for every command that loads one."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from absl import flags
+
+from ifcn_tf.config import Precision
+from pipelines import _cli
+
+WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json; by default the bundled one.")
+K = flags.DEFINE_integer("k", None, "Relative positions a side (3, 5 or 7), where no config.json says it.")
+PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
+MAX_PIXELS = flags.DEFINE_integer("max_pixels", 100_000_000, "Larger images are refused [px].", 1)
+SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
+#: Fields of ProposerConfig; what is not given comes from the config.json of the weights, else from ProposerConfig.
+SETTINGS = (
+    flags.DEFINE_integer("blend_cells", None, "Average score maps so far from borders of parts; 0 in the paper."),
+    flags.DEFINE_float("mask_threshold", None, "A pixel of this probability is in the mask; what suits the weights."),
+    flags.DEFINE_float("nms_iou", None, "Of two boxes with a higher IoU the better stays; 0.8."),
+    flags.DEFINE_float("confidence_weight", None, "Weight of a mask's mean probability in its score; 0 in the paper."),
+    flags.DEFINE_float("overlap_penalty", None, "What overlap with a better box takes from it; 0 in the paper."),
+    flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
+    flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
+    flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
+)
+_ALL = (WEIGHTS, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, *SETTINGS)
+
+
+def arguments() -> dict[str, Any]:
+    """The flags as keyword arguments of `predictor.load_network`; raises UserError on a wrong one."""
+    settings: dict[str, Any] = {flag.name: flag.value for flag in SETTINGS if flag.value is not None}
+    if SHORTER_SIDES.value:
+        settings["shorter_sides"] = _cli.integers(SHORTER_SIDES)
+    return {"weights": WEIGHTS.value, "k": K.value, "precision": cast(Precision, PRECISION.value), **settings}
+
+
+def given() -> list[str]:
+    """Names of those flags that stand on the command line."""
+    return [flag.name for flag in _ALL if flag.present]

@@ -1,0 +1,104 @@
+"""What tests of exported models share: a narrow network, photographs made here, and the loader that servers use."""
+
+import contextlib
+import functools
+import io
+import struct
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from ifcn_tf.config import ModelConfig, ProposerConfig
+from ifcn_tf.data.sources.shapes import draw_scene
+from ifcn_tf.export import export
+from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.serving_graph import ServingConfig
+
+SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
+NARROW = ModelConfig(trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
+CONFIG = ProposerConfig(shorter_sides=(119, 178), num_proposals=20, mask_threshold=0.45, nms_iou=0.3, blend_cells=1)
+MAX_PIXELS = 640 * 480
+
+
+@functools.cache
+def narrow_network():
+    """Random weights, such that scores differ, masks have forms, and logits are as large as a trained network's."""
+    network = build_instance_fcn(NARROW, "float32")
+    rng = np.random.default_rng(0)
+    for layer in (layer for layer in network.layers if layer.weights):
+        gain = 0.015 if layer.name in ("score_maps", "objectness_map") else 1.0
+        deviations = [gain * (2 / np.prod(w.shape[:-1])) ** 0.5 for w in layer.get_weights()]
+        layer.set_weights([rng.normal(0, d, w.shape) for d, w in zip(deviations, layer.get_weights(), strict=True)])
+    return network
+
+
+@functools.cache
+def model_folder():
+    """A folder with version 1, of logits and full masks; one for all tests of a process."""
+    folder = tempfile.TemporaryDirectory()
+    _kept.append(folder)
+    serving = ServingConfig(full_masks=True, max_pixels=MAX_PIXELS)
+    return export(narrow_network(), CONFIG, Path(folder.name), serving).parent
+
+
+_kept = []
+
+
+class Session:
+    """A model as the C++ server has it: loaded by the TF1 loader, asked with the messages that clients send."""
+
+    def __init__(self, version):
+        self._session = tf.compat.v1.Session(graph=tf.Graph())
+        with self._session.graph.as_default():
+            self.meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(version))
+
+    def predict(self, request):
+        """`PredictRequest` -> arrays, by name; all that the server does in between is look names up."""
+        signature = self.meta_graph.signature_def[request.model_spec.signature_name]
+        feeds = {signature.inputs[name].name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+        return self._session.run({name: info.name for name, info in signature.outputs.items()}, feeds)
+
+    def __call__(self, signature_name="serving_default", **inputs):
+        from tensorflow_serving.apis.predict_pb2 import PredictRequest
+
+        request = PredictRequest()
+        request.model_spec.signature_name = signature_name
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        return self.predict(request)
+
+
+@functools.cache
+def session():
+    return Session(model_folder() / "1")
+
+
+def scene(number, size_hw):
+    """A made photograph, uint8 [H, W, 3]."""
+    return np.asarray(Image.fromarray(draw_scene(np.random.default_rng(number))[0]).resize(size_hw[::-1]))
+
+
+def encoded(image, kind="JPEG", **options):
+    file = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def exif(orientation, order):
+    """A TIFF structure of two entries, the second one the orientation; order is "<" or ">"."""
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    maker = struct.pack(order + "HHII", 0x010F, 2, 3, 0x41410000)
+    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    return b"Exif\0\0" + head + struct.pack(order + "H", 2) + maker + entry + bytes(4)
+
+
+@contextlib.contextmanager
+def file_of(content, suffix):
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:
+        file.write(content)
+        file.flush()
+        yield Path(file.name)
