@@ -1,15 +1,21 @@
 """Score maps as a picture: each in its relative position, darker where the network is less sure."""
 
+import keras
 import numpy as np
+import tensorflow as tf
 
+from ifcn_tf.config import ModelConfig
+from ifcn_tf.images import preprocess
+from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.score_maps import score_maps
 from ifcn_tf.visualize import draw_score_maps, heat
 
 
 def test_each_map_stands_in_its_relative_position():
     """Nine maps of 24 x 12 cells with a gap of 1: only that of the lower middle part, number 7, is bright."""
-    score_maps = np.full((24, 12, 9), -20.0)
-    score_maps[..., 7] = 20
-    picture = np.asarray(draw_score_maps(score_maps))
+    maps = np.full((24, 12, 9), -20.0)
+    maps[..., 7] = 20
+    picture = np.asarray(draw_score_maps(maps))
     assert picture.shape == (3 * 25, 3 * 13, 3)
     bright = picture.sum(-1) > picture[1, 1].sum()
     assert bright[51:75, 14:26].all() and not bright[1:25, 1:13].any() and not bright[51:75, 1:13].any()
@@ -18,3 +24,14 @@ def test_each_map_stands_in_its_relative_position():
 def test_colours_get_lighter_with_the_value():
     lightness = heat(np.linspace(0, 1, 11)[None])[0].astype(int).sum(-1)
     assert np.all(np.diff(lightness) > 0)
+
+
+def test_the_maps_are_the_networks_at_one_scale():
+    """An image of 60 x 90 px brought to 40 x 60 has 5 x 8 cells, the last column half outside."""
+    model = build_instance_fcn(ModelConfig(k=3, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16), "float32")
+    image = np.random.default_rng(0).integers(0, 256, (60, 90, 3)).astype(np.uint8)
+    maps = score_maps(model, image, 40)
+    network = keras.Model(model.input["image"], model.get_layer("score_maps").output)
+    expected = network(preprocess(tf.constant(image), 40, 60)[None])[0]
+    assert maps.shape == (5, 8, 9)
+    np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-5)
