@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images import preprocess
 from ifcn_tf.model.inference import InferenceModel
@@ -23,6 +24,6 @@ def score_maps(model: keras.Model, image: np.ndarray, shorter_side: int = 400) -
         float32 [ceil(h / 8), ceil(w / 8), k * k], logits, for an image resized to h x w;
         `visualize.draw_score_maps` draws them.
     """
-    height, width = resized_hw(*image.shape[:2], shorter_side)
+    height, width = resized_hw(*image.shape[:2], shorter_side, ProposerConfig().longer_side_limit)
     features = InferenceModel(model).features(preprocess(tf.constant(image), height, width)[None])
     return features["score_maps"][0].numpy()
