@@ -88,11 +88,16 @@ def encoded(image, kind="JPEG", **options):
     return file.getvalue()
 
 
-def exif(orientation, order):
-    """A TIFF structure of two entries, the second one the orientation; order is "<" or ">"."""
+#: Types of EXIF values that fit into an entry, and how `struct` calls them: BYTE, SHORT, LONG, SBYTE and so on.
+EXIF_TYPES = {1: "B", 3: "H", 4: "L", 6: "b", 7: "B", 8: "h", 9: "l", 11: "f", 13: "L"}
+
+
+def exif(orientation, order, kind=3):
+    """A TIFF structure of two entries, the second one the orientation of a type; order is "<" or ">"."""
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     maker = struct.pack(order + "HHII", 0x010F, 2, 3, 0x41410000)
-    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    value = struct.pack(order + EXIF_TYPES[kind], orientation).ljust(4, b"\0")
+    entry = struct.pack(order + "HHI", 0x0112, kind, 1) + value
     return b"Exif\0\0" + head + struct.pack(order + "H", 2) + maker + entry + bytes(4)
 
 

@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.files import UserError
+from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
-from ifcn_tf.serving.transport import RequestConfig, Transport, with_retries
+from ifcn_tf.serving.transport import RefusedError, RequestConfig, Transport, with_retries
 
 ProtocolName = Literal["rest", "grpc"]
 
@@ -59,7 +59,7 @@ class Client:
             image: a JPEG, PNG, GIF or BMP file, or uint8 [H, W, 3], RGB.
 
         Raises:
-            BadImageError: the image cannot be read, here or on the server.
+            BadImageError: the image cannot be read, here or on the server, or is too large to be sent.
             UserError: the server cannot be asked; says why.
         """
         if isinstance(image, str | Path):
@@ -76,7 +76,10 @@ class Client:
 
     def _ask(self, encoded: bytes, name: str, size_hw: tuple[int, ...]) -> Proposals:
         version = self.config.version
-        answer = with_retries(lambda: self.transport.predict(encoded, version), self.config)
+        try:
+            answer = with_retries(lambda: self.transport.predict(encoded, version), self.config)
+        except RefusedError as error:
+            raise BadImageError(f"{name}: {error}") from error
         return to_proposals(answer, name, size_hw)
 
 
