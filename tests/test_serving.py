@@ -233,3 +233,5 @@ def test_wrong_settings():
             connect("127.0.0.1:1", **settings)
     with pytest.raises(UserError, match="protocol must be rest or grpc, not soap"):
         connect("127.0.0.1:1", "soap")
+    with pytest.raises(UserError, match="server must be HOST:PORT, not empty"):
+        connect("", "grpc")

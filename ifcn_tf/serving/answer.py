@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ifcn_tf import masks
 from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.proposals import Proposals
 
 Tensors = Mapping[str, np.ndarray]
-
-#: Probabilities are kept this far from 0 and 1, so that their logits are finite: float32 has none closer to 1.
-_SMALLEST = 2.0**-24
 
 
 def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Proposals:
@@ -54,14 +52,12 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
 
 def _mask_logits(answer: Tensors) -> np.ndarray:
     if "mask_probabilities" not in answer:
-        logits = _numbers(answer, "mask_logits", (None, None, None))
+        values = _numbers(answer, "mask_logits", (None, None, None))
     else:
-        probabilities = _numbers(answer, "mask_probabilities", (None, None, None))
-        share = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-        logits = np.log(share) - np.log1p(-share)
-    if logits.shape[1] != logits.shape[2]:
+        values = masks.logits(_numbers(answer, "mask_probabilities", (None, None, None)))
+    if values.shape[1] != values.shape[2]:
         raise _other_shape("square masks")
-    return logits
+    return values
 
 
 def _numbers(answer: Tensors, name: str, shape: tuple[int | None, ...]) -> np.ndarray:

@@ -15,6 +15,7 @@ from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
 from ifcn_tf.serving.transport import RefusedError, RequestConfig, Transport, with_retries
+from ifcn_tf.settings import require
 
 ProtocolName = Literal["rest", "grpc"]
 
@@ -40,7 +41,7 @@ class Client:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What determines the proposals, as JSON types."""
+        """What determines the proposals, as JSON types; servers tell no more of a version than its number."""
         return {"server": self.server, "model": self.config.model, "version": self.config.version}
 
     def newest_version(self) -> int:
@@ -95,6 +96,7 @@ def connect(server: str, protocol: ProtocolName = "rest", max_pixels: int = MAX_
     Raises:
         UserError: a wrong setting, no server, or a server without that model; says which.
     """
+    require(bool(server), "server must be HOST:PORT, not empty.")
     config = RequestConfig.from_dict(settings)
     client = Client(server, config, _transport(server, protocol, config), max_pixels)
     versions = with_retries(client.transport.versions, config)
