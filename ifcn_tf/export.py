@@ -19,8 +19,8 @@ from ifcn_tf.serving_graph import ServingConfig, ServingModule
 from ifcn_tf.settings import require
 from ifcn_tf.warm_up import write_requests
 
-#: Of the name of a version's folder until it is whole.
-_PREFIX = ".export-"
+#: Beginning and end of the name of a version's folder until it is whole.
+_PREFIX, _SUFFIX = ".export-", ".tmp"
 #: No export takes as long [s].
 _ABANDONED = 24 * 3600
 
@@ -54,7 +54,7 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         # Servers take folders with a number for a name, so one that a killed export leaves behind is never loaded.
-        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
         module = ServingModule(model, config, serving)
         signatures = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures)
@@ -73,7 +73,7 @@ def export(
 
 def _remove_abandoned(folder: Path) -> None:
     """Removes what exports that were killed long ago left behind."""
-    for path in folder.glob(f"{_PREFIX}*"):
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         if time.time() - path.stat().st_mtime > _ABANDONED:
             shutil.rmtree(path, ignore_errors=True)
 

@@ -92,11 +92,11 @@ def test_nothing_half_written(quick_export, tmp_path, monkeypatch):
 
 
 def test_what_was_abandoned_long_ago_is_removed(quick_export, tmp_path):
-    for name, age in ((".export-old", 2 * 86400), (".export-new", 60)):
+    for name, age in ((".export-old.tmp", 2 * 86400), (".export-new.tmp", 60)):
         (tmp_path / name / "variables").mkdir(parents=True)
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     quick_export(tmp_path)
-    assert contents(tmp_path) == [".export-new", "1"]
+    assert contents(tmp_path) == [".export-new.tmp", "1"]
 
 
 def test_other_users_can_read_a_version(quick_export, tmp_path):

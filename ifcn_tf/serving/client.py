@@ -41,7 +41,10 @@ class Client:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What determines the proposals, as JSON types; servers tell no more of a version than its number."""
+        """What determines the proposals, as JSON types.
+
+        Servers tell no more of a version than its number: that another export took its place does not show here.
+        """
         return {"server": self.server, "model": self.config.model, "version": self.config.version}
 
     def newest_version(self) -> int:
