@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.masks import areas, crop, decode, paste
+from ifcn_tf.masks import areas, crop, decode, logits, paste
 
 
 def paste_naively(logits, window_yxyx, size_hw, threshold):
@@ -104,3 +104,9 @@ def test_many_masks_are_worked_on_in_chunks(monkeypatch):
 def test_no_masks():
     assert paste(np.zeros((0, 21, 21)), np.zeros((0, 4)), (5, 5)) == []
     assert decode([], (5, 6)).shape == (0, 5, 6)
+
+
+def test_logits_of_probabilities():
+    """log(3 / 1) and its negative; 0 and 1 are the smallest normal float32 and the one below 1."""
+    found = logits(np.float32([0.75, 0.25, 0, 1]))
+    np.testing.assert_allclose(found, [np.log(3), -np.log(3), -126 * np.log(2), 24 * np.log(2)], rtol=1e-6)
