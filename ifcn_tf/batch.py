@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -113,7 +114,7 @@ def propose_images(
     write_json(folder / "run.json", settings)
     waiting = [path for path in paths if not (resume and output.part_path(folder, path).exists())]
     failures = list[Failure]()
-    with _progress_bar() as bar:
+    with _progress_bar() as bar, _resumable():
         answers = _in_order(partial(_propose, proposer), waiting, in_flight)
         for path, answer in bar.track(zip(waiting, answers, strict=True), len(waiting), description="images"):
             if isinstance(answer, Failure):
@@ -123,6 +124,15 @@ def propose_images(
     failed = {failure.path for failure in failures}
     output.merge_parts(folder, [path for path in paths if path not in failed])
     return failures
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
+    """Adds to the errors of a run how to go on after them."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}; then run again with --resume, which keeps what is done.") from error
 
 
 def _propose(proposer: ImageProposer, path: Path) -> tuple[np.ndarray, Proposals] | Failure:
@@ -169,7 +179,8 @@ def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
-            f"{path.parent} was made with another {', '.join(changed)}: drop --resume, or choose another --output."
+            f"{path.parent} was made with other settings ({', '.join(changed)}): "
+            "drop --resume, or choose another --output."
         )
 
 

@@ -19,7 +19,8 @@ _MAX_SEGMENTS = 10_000
 #: Zeros behind the data, so that reading a field at its end stays within it.
 _PADDING = 32
 _EXIF_ORIENTATION = 0x0112
-_SHORT, _LONG = 3, 4  # types of EXIF values
+#: EXIF's types of whole numbers, by their bytes, which stand first in their field. A negative number is no orientation.
+_INTEGER_TYPES = {1: (6,), 2: (3, 8), 4: (4, 9, 13)}
 #: JPEG's markers without a length (also 0, a stuffed byte), and its frame headers, which state the size.
 _STANDALONE = (0x00, 0x01, *range(0xD0, 0xD9))
 _FRAMES = tuple(marker for marker in range(0xC0, 0xD0) if marker not in (0xC4, 0xC8, 0xCC))
@@ -155,10 +156,12 @@ def _orientation(exif: tf.Tensor) -> tf.Tensor:
     count = tf.minimum(_number(_field(data, directory, 2), little), tf.maximum(length - directory - 2, 0) // 12)
     entries = tf.reshape(data[directory + 2 : directory + 2 + 12 * count], [-1, 12])
     tag, kind, values = (_number(entries[:, begin:end], little) for begin, end in ((0, 2), (2, 4), (4, 8)))
-    short, long = _number(entries[:, 8:10], little), _number(entries[:, 8:12], little)
-    states = tf.equal(tag, _EXIF_ORIENTATION) & tf.equal(values, 1) & (tf.equal(kind, _SHORT) | tf.equal(kind, _LONG))
-    stated = tf.boolean_mask(tf.where(tf.equal(kind, _SHORT), short, long), states & valid)
-    return tf.concat([tf.ones([1], tf.int64), stated], 0)[-1]
+    states = valid & tf.equal(tag, _EXIF_ORIENTATION) & tf.equal(values, 1)
+    number = -tf.ones_like(tag)  # of a value of another type
+    for size, types in _INTEGER_TYPES.items():
+        of_size = functools.reduce(tf.logical_or, (tf.equal(kind, one) for one in types))
+        number = tf.where(of_size, _number(entries[:, 8 : 8 + size], little), number)
+    return tf.concat([tf.ones([1], tf.int64), tf.boolean_mask(number, states & (number >= 0))], 0)[-1]
 
 
 def _field(data: tf.Tensor, begin: tf.Tensor | int, size: int) -> tf.Tensor:
@@ -168,8 +171,9 @@ def _field(data: tf.Tensor, begin: tf.Tensor | int, size: int) -> tf.Tensor:
 
 def _number(octets: tf.Tensor, little: tf.Tensor | bool = False) -> tf.Tensor:
     """Unsigned whole numbers from uint8 [..., n], int64 [...]; big endian unless `little`."""
-    powers = tf.constant([256**i for i in range(octets.shape[-1])], tf.int64)
-    return tf.reduce_sum(tf.cast(octets, tf.int64) * tf.where(little, powers, powers[::-1]), -1)
+    powers = [256**i for i in range(octets.shape[-1])]
+    in_order = tf.where(little, tf.constant(powers, tf.int64), tf.constant(powers[::-1], tf.int64))
+    return tf.reduce_sum(tf.cast(octets, tf.int64) * in_order, -1)
 
 
 def _holds(octets: tf.Tensor, expected: bytes) -> tf.Tensor:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
 from ifcn_tf.config import ProposerConfig
-from ifcn_tf.files import UserError, write_json
+from ifcn_tf.files import UserError, unwritable, write_json
 from ifcn_tf.predictor import settings_of
 from ifcn_tf.saved_proposer import SETTINGS, versions
 from ifcn_tf.serving_graph import ServingConfig, ServingModule
+from ifcn_tf.settings import require
 from ifcn_tf.warm_up import write_requests
+
+#: Beginning and end of the name of a version's folder until it is whole.
+_PREFIX, _SUFFIX = ".export-", ".tmp"
+#: No export takes as long [s].
+_ABANDONED = 24 * 3600
 
 
 def export(
@@ -38,14 +45,16 @@ def export(
         The folder of the version, one above the highest so far. It appears at once and whole.
 
     Raises:
-        UserError: the folder cannot be written, or tensorflow-serving-api is not installed.
+        UserError: the folder cannot be written, or a setting cannot be used.
     """
+    require(bool(model_name), "model_name must not be empty.")
     serving = serving or ServingConfig()
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder)
         # Servers take folders with a number for a name, so one that a killed export leaves behind is never loaded.
-        temporary = Path(tempfile.mkdtemp(prefix=".export-", suffix=".tmp", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
         module = ServingModule(model, config, serving)
         signatures = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures)
@@ -53,12 +62,20 @@ def export(
         write_json(temporary / SETTINGS, {**settings_of(model, config), "serving": serving.to_dict()})
         temporary.chmod(0o755)  # a server may be another user
         return _as_next_version(temporary, folder)
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-        raise UserError(f"cannot write {folder}: {reason}; free some space or choose another place.") from error
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    except tf.errors.OpError as error:  # TensorFlow writes the variables; a full disk is its ResourceExhaustedError
+        raise UserError(f"cannot write {folder}: {error.message}; free some space or choose another place.") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what exports that were killed long ago left behind."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        if time.time() - path.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _as_next_version(temporary: Path, folder: Path) -> Path:

@@ -47,11 +47,16 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        advice = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
-        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}.") from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """The error of a file or folder that cannot be written, and what to do about it."""
+    advice = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+    return UserError(f"cannot write {path}: {error.strerror or error}; {advice}.")
 
 
 def _umask() -> int:

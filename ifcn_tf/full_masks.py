@@ -6,8 +6,23 @@ import math
 
 import tensorflow as tf
 
-#: A response stays below this [bytes]; protocol buffers end at 2 GiB.
+from ifcn_tf.guard import provided
+
+#: A response, and what painting takes, stay below this [bytes]; protocol buffers end at 2 GiB.
 MAX_BYTES = 2**30
+#: Memory while a mask is painted [bytes a pixel].
+_PAINTING = 16
+
+
+def refusal(size_hw: tf.Tensor, count: int) -> tf.Tensor:
+    """Why the masks of an image cannot be painted, without a subject; an empty string where they can.
+
+    Args:
+        size_hw: of the image, int32 [2].
+        count: places for masks.
+    """
+    large = f"is too large for {count} masks at image size, which would take over {MAX_BYTES} bytes."
+    return tf.where(_is_too_large(count, size_hw), large, "")
 
 
 def pack_batch(answers: dict[str, tf.Tensor], threshold: float) -> tf.Tensor:
@@ -24,7 +39,8 @@ def pack_batch(answers: dict[str, tf.Tensor], threshold: float) -> tf.Tensor:
     """
     names = ("mask_logits", "windows_yxyx", "num_proposals", "image_hw")
     canvas_hw = tf.reduce_max(answers["image_hw"], 0)
-    _require_room(tf.shape(answers["scores"]), canvas_hw)
+    sentence = f"full_masks_packed would take over {MAX_BYTES} bytes: send fewer or smaller images at once"
+    canvas_hw = provided(~_is_too_large(tf.size(answers["scores"]), canvas_hw), sentence, canvas_hw)
     return tf.map_fn(
         lambda image: _pack_image(image, canvas_hw, threshold),
         {name: answers[name] for name in names},
@@ -33,10 +49,11 @@ def pack_batch(answers: dict[str, tf.Tensor], threshold: float) -> tf.Tensor:
     )
 
 
-def _require_room(batch_and_count: tf.Tensor, canvas_hw: tf.Tensor) -> None:
-    sizes = tf.cast(tf.concat([batch_and_count, [canvas_hw[0], -(-canvas_hw[1] // 8)]], 0), tf.float64)
-    sentence = f"full_masks_packed would take over {MAX_BYTES} bytes: send fewer or smaller images"
-    tf.debugging.Assert(tf.reduce_prod(sizes) <= MAX_BYTES, [sentence])
+def _is_too_large(num_masks: tf.Tensor | int, canvas_hw: tf.Tensor) -> tf.Tensor:
+    """Whether so many masks of a size, or painting one of them, take more than MAX_BYTES."""
+    height, width = tf.unstack(tf.cast(canvas_hw, tf.float64))
+    packed = tf.cast(num_masks, tf.float64) * height * tf.math.ceil(width / 8)
+    return tf.maximum(packed, _PAINTING * height * width) > MAX_BYTES
 
 
 def _pack_image(image: dict[str, tf.Tensor], canvas_hw: tf.Tensor, threshold: float) -> tf.Tensor:
@@ -53,7 +70,8 @@ def _pack_image(image: dict[str, tf.Tensor], canvas_hw: tf.Tensor, threshold: fl
         )
 
     every = tf.range(tf.shape(image["mask_logits"])[0])
-    return tf.map_fn(pack, every, fn_output_signature=tf.TensorSpec([None, None], tf.uint8))
+    spec = tf.TensorSpec([None, None], tf.uint8)
+    return tf.map_fn(pack, every, fn_output_signature=spec, parallel_iterations=1)
 
 
 def _painted(values: tf.Tensor, window: tf.Tensor, size_hw: tf.Tensor, canvas_hw: tf.Tensor) -> tf.Tensor:
@@ -88,6 +106,6 @@ def _cells(
 def _packed(mask: tf.Tensor) -> tf.Tensor:
     """bool [H, W] -> uint8 [H, ceil(W / 8)], the first pixel in the highest bit."""
     height, width = tf.unstack(tf.shape(mask))
-    padded = tf.pad(tf.cast(mask, tf.int32), [[0, 0], [0, -width % 8]])
+    padded = tf.pad(tf.cast(mask, tf.uint8), [[0, 0], [0, -width % 8]])
     octets = tf.reshape(padded, [height, -(-width // 8), 8])
-    return tf.cast(tf.reduce_sum(octets * tf.constant([128, 64, 32, 16, 8, 4, 2, 1]), -1), tf.uint8)
+    return tf.reduce_sum(octets * tf.constant([128, 64, 32, 16, 8, 4, 2, 1], tf.uint8), -1)

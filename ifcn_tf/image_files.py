@@ -122,5 +122,6 @@ def _orientation(header: Image.Image) -> int:
     with _ONE_AT_A_TIME, contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
         # Pillow warns or raises in many ways; a photograph with broken EXIF is still one.
         exif.load(header.info.get("exif", b""))
-        return exif.get(_EXIF_ORIENTATION, 1)
+        stated = exif.get(_EXIF_ORIENTATION)
+        return stated if isinstance(stated, int) else 1
     return 1

@@ -61,6 +61,12 @@ def logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
+def logits(probabilities: np.ndarray) -> np.ndarray:
+    """`logit` of each probability, float64; of 0 and 1 about -87 and 17, the ends of what float32 resolves."""
+    clipped = np.clip(np.asarray(probabilities, np.float64), np.finfo(np.float32).tiny, 1 - 2.0**-24)
+    return np.log(clipped) - np.log1p(-clipped)
+
+
 def areas(rles: Sequence[Rle]) -> np.ndarray:
     """Pixels of each mask, int64 [N]."""
     # One at a time: pycocotools' own loop fails on more than 255 masks under NumPy 2.

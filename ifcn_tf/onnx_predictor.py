@@ -26,10 +26,7 @@ METADATA = "ifcn_tf"
 
 
 class OnnxPredictor:
-    """Proposes the objects of photographs as `Predictor` does in float32, up to rounding.
-
-    Arrays give equal proposals. Of a JPEG file the pixels themselves differ by a level or so, since Pillow decodes it
-    here and TensorFlow there, and that moves proposals.
+    """Proposes the objects of photographs as `Predictor` does in float32, up to rounding: files have the same pixels.
 
     Args:
         path: what `onnx_export.export_onnx` wrote.

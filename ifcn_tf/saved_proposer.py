@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.files import BadImageError, UserError, read_json
+from ifcn_tf.masks import logits
 from ifcn_tf.proposer import Tensors
 
 #: What an export was made of, inside a version's folder; servers do not look there.
@@ -50,7 +51,7 @@ class SavedProposer:
         if sentence := answer["error"][0].numpy():
             raise BadImageError(sentence.decode())
         if "mask_probabilities" in answer:
-            answer["mask_logits"] = _logits(answer["mask_probabilities"])
+            answer["mask_logits"] = tf.constant(logits(answer["mask_probabilities"]), tf.float32)
         count = int(answer["num_proposals"][0])
         names = ("scores", "boxes_yxyx", "windows_yxyx", "mask_logits")
         return {name: answer[name][0, :count] for name in names}
@@ -70,9 +71,3 @@ def version_folder(folder: Path) -> Path:
             f"there is no model in {folder} that pipelines.export wrote: give its folder, or one version's."
         )
     return folder
-
-
-def _logits(probabilities: tf.Tensor) -> tf.Tensor:
-    """The inverse of the sigmoid; probabilities of 0 and 1 give about -87 and 16, the ends of what float32 resolves."""
-    clipped = tf.clip_by_value(probabilities, 1.2e-38, 1 - 6e-8)
-    return tf.math.log(clipped) - tf.math.log1p(-clipped)

@@ -24,6 +24,7 @@ def score_maps(model: keras.Model, image: np.ndarray, shorter_side: int = 400) -
         float32 [ceil(h / 8), ceil(w / 8), k * k], logits, for an image resized to h x w;
         `visualize.draw_score_maps` draws them.
     """
-    height, width = resized_hw(*image.shape[:2], shorter_side, ProposerConfig().longer_side_limit)
-    features = InferenceModel(model).features(preprocess(tf.constant(image), height, width)[None])
+    height, width, _ = image.shape
+    resized = resized_hw(height, width, shorter_side, ProposerConfig().longer_side_limit)
+    features = InferenceModel(model).features(preprocess(tf.constant(image), *resized)[None])
     return features["score_maps"][0].numpy()

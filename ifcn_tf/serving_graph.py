@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.decoding import decode_upright
-from ifcn_tf.full_masks import pack_batch
+from ifcn_tf.full_masks import pack_batch, refusal
+from ifcn_tf.guard import provided
 from ifcn_tf.images import MAX_PIXELS, normalize
 from ifcn_tf.predictor import network_proposer
 from ifcn_tf.proposer import IMAGE, Tensors
@@ -44,11 +45,11 @@ class ServingModule(tf.Module):
         boxes_yxyx: float32 [B, N, 4], tight boxes of the masks' cells [px of the upright image].
         windows_yxyx: float32 [B, N, 4], where each mask lies [px]; windows may overhang the image.
         mask_logits or mask_probabilities: float32 [B, N, m, m].
-        image_hw: int32 [B, 2], size of the upright image [px]; zeros where it could not be read.
+        image_hw: int32 [B, 2], size of the upright image [px]; zeros where there is an error.
         mask_threshold, min_area: float32 [B], what whoever pastes the masks needs (`Proposals.from_windows`).
         error: string [B], empty, or one sentence why this image, counted from 1, has no proposals.
         full_masks_packed: if exported so, see `full_masks.pack_batch`.
-    An empty batch is an error of the whole request.
+    An empty batch is an error of the whole request, as are full masks or score maps that would take too much memory.
 
     Args:
         model: `build_instance_fcn`'s model, of which the present weights are copied.
@@ -92,7 +93,11 @@ class ServingModule(tf.Module):
         score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
-        maps = self._features(normalize(_not_empty(image_tensor)))
+        pixels = tf.reduce_prod(tf.cast(tf.shape(image_tensor)[:3], tf.float64))
+        limit = self._serving.max_pixels
+        sentence = f"score_maps takes 1 to {limit} pixels at once, of all images together: send fewer or smaller ones"
+        images = provided((pixels > 0) & (pixels <= limit), sentence, _not_empty(image_tensor))
+        maps = self._features(normalize(images))
         return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
@@ -111,12 +116,15 @@ class ServingModule(tf.Module):
         return answers
 
     def _answer(self, image: tf.Tensor, reason: tf.Tensor, number: tf.Tensor) -> Tensors:
+        size_hw = tf.shape(image)[:2]
+        if self._serving.full_masks:
+            reason = tf.where(tf.equal(reason, ""), refusal(size_hw, self._config.num_proposals), reason)
         usable = tf.equal(reason, "")
         sentence = tf.strings.join(["image ", tf.strings.as_string(number), " of the batch ", reason])
         proposals = tf.cond(usable, lambda: self._padded(self._propose(image)), self._no_proposals)
         return {
             **proposals,
-            "image_hw": tf.shape(image)[:2],
+            "image_hw": tf.where(usable, size_hw, 0),
             "mask_threshold": tf.constant(self._config.mask_threshold),
             "min_area": tf.constant(self._config.min_area),
             "error": tf.where(usable, "", sentence),
@@ -159,6 +167,4 @@ class ServingModule(tf.Module):
 
 def _not_empty(images: tf.Tensor) -> tf.Tensor:
     """The same images; everything that is computed of them waits for the check."""
-    some = tf.debugging.Assert(tf.shape(images)[0] > 0, ["the batch is empty: send at least one image"])
-    with tf.control_dependencies([some]):
-        return tf.identity(images)
+    return provided(tf.shape(images)[0] > 0, "the batch is empty: send at least one image", images)

@@ -19,8 +19,9 @@ from ifcn_tf.files import UserError
 from ifcn_tf.serving.transport import (
     INPUT,
     SIGNATURE,
-    PassingError,
+    RefusedError,
     RequestConfig,
+    busy,
     late,
     loading,
     not_there,
@@ -41,15 +42,7 @@ class GrpcTransport:
 
     def __init__(self, server: str, config: RequestConfig) -> None:
         self._server, self._config = server, config
-        scheme, _, address = server.rpartition("://")
-        limit = config.max_message_bytes
-        options = [("grpc.max_send_message_length", limit), ("grpc.max_receive_message_length", limit)]
-        secure = scheme == "https"
-        channel = (
-            grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
-            if secure
-            else grpc.insecure_channel(address, options)
-        )
+        channel = _channel(server, config.max_message_bytes)
         self._status = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus
         self._predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
 
@@ -86,16 +79,22 @@ class GrpcTransport:
 
     def _explained(self, error: grpc.RpcError, version: int) -> UserError:
         code, detail = error.code(), error.details() or ""
-        if (
-            code == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in detail
-        ):  # gRPC's own limit, on either side
-            return UserError(f"{self._server}: {one_line(detail)}; raise the limit (--max_mb, or the server's).")
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in detail:  # gRPC's own, on either side
+            return RefusedError(f"{self._server}: {one_line(detail)}; raise the limit (--max_mb, or the server's).")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return late(self._server, self._config)
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED or "queue" in detail:  # the server's queue is full
+            return busy(self._server, code.name, detail)
         if code == grpc.StatusCode.UNAVAILABLE:
             return unreachable(self._server, "gRPC", f" [{one_line(detail)}]")
-        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return PassingError(f"{self._server} cannot answer now ({code.name}): {one_line(detail)}.")
         if code == grpc.StatusCode.NOT_FOUND:
             return not_there(self._server, self._config, version, detail)
         return refused(self._server, self._config, f"{detail} ({code.name})")
+
+
+def _channel(server: str, max_bytes: int) -> grpc.Channel:
+    scheme, _, address = server.rpartition("://")
+    options = [("grpc.max_send_message_length", max_bytes), ("grpc.max_receive_message_length", max_bytes)]
+    if scheme == "https":
+        return grpc.secure_channel(address, grpc.ssl_channel_credentials(), options)
+    return grpc.insecure_channel(address, options)

@@ -14,6 +14,11 @@ import tensorflow as tf
 from ifcn_tf.data.sources.shapes import draw_scene
 from ifcn_tf.files import UserError
 
+try:
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+except ImportError as error:
+    raise UserError("exporting needs tensorflow-serving-api: pip install 'ifcn-tf[serving]'.") from error
+
 #: Where the server looks, inside a version's folder.
 REQUESTS = Path("assets.extra") / "tf_serving_warmup_requests"
 #: Sizes of photographs (COCO's most frequent ones), and of one outside them [px].
@@ -27,9 +32,6 @@ def write_requests(folder: Path, model_name: str, signatures: tuple[str, ...]) -
         folder: of the version.
         model_name: under which the server has the model.
         signatures: "serving_default" takes encoded images, all others pixels.
-
-    Raises:
-        UserError: tensorflow-serving-api is not installed.
     """
     path = folder / REQUESTS
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,10 +52,6 @@ def _tensors(signatures: tuple[str, ...]) -> Iterator[tuple[str, tf.Tensor]]:
 
 
 def _log(model_name: str, signature: str, tensor: tf.Tensor) -> bytes:
-    try:
-        from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
-    except ImportError as error:
-        raise UserError("exporting needs tensorflow-serving-api: pip install '.[serving]'.") from error
     log = PredictionLog()
     request = log.predict_log.request
     request.model_spec.name, request.model_spec.signature_name = model_name, signature

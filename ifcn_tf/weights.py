@@ -98,7 +98,7 @@ def _stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             shapes[name] = item.shape
 
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}.")
+        raise UserError(f"there is no weights file {path}: give the path of a *.weights.h5 file.")
     try:
         with h5py.File(path) as file:
             file.visititems(collect)

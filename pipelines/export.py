@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
+from ifcn_tf.files import UserError
 from pipelines import _cli, _network
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
@@ -23,17 +24,16 @@ FULL_MASKS = flags.DEFINE_bool("full_masks", False, "Also answer masks at image 
 
 
 def main() -> None:
-    """Flags -> network -> SavedModel."""
-    print(f"exporting {_network.WEIGHTS.value or 'the bundled weights'} into {OUTPUT.value}", flush=True)
-    arguments = _network.arguments()
+    """Flags -> network -> SavedModel or ONNX file."""
+    path, arguments = Path(OUTPUT.value), _network.arguments()
+    _require_matching_flags(path)
+    print(f"exporting {_network.WEIGHTS.value or 'the bundled weights'} into {path}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.predictor import load_network
 
     if FORMAT.value == "onnx":
-        _refuse_beside_onnx()
         from ifcn_tf.onnx_export import export_onnx
 
-        path = Path(OUTPUT.value)
         export_onnx(*load_network(**{**arguments, "precision": "float32"}), path)
         print(path)
         return
@@ -41,16 +41,17 @@ def main() -> None:
     from ifcn_tf.serving_graph import ServingConfig
 
     serving = ServingConfig(MASKS.value, FULL_MASKS.value, _network.MAX_PIXELS.value)
-    print(export(*load_network(**arguments), Path(OUTPUT.value), serving, MODEL_NAME.value))
+    print(export(*load_network(**arguments), path, serving, MODEL_NAME.value))
 
 
-def _refuse_beside_onnx() -> None:
-    """Raises UserError on flags that an ONNX file has no place for."""
-    from ifcn_tf.files import UserError
-
+def _require_matching_flags(path: Path) -> None:
+    """Raises UserError on flags, or a name of a file, that belong to the other format."""
     fixed = (_network.PRECISION, _network.MAX_PIXELS, MODEL_NAME, MASKS, FULL_MASKS)
-    if given := [f"--{flag.name}" for flag in fixed if flag.present]:
+    given = [f"--{flag.name}" for flag in fixed if flag.present]
+    if FORMAT.value == "onnx" and given:
         raise UserError(f"{', '.join(given)} belong to a SavedModel: leave them out with --format=onnx.")
+    if FORMAT.value == "saved_model" and path.suffix == ".onnx":
+        raise UserError(f"{path} is the name of a file: add --format=onnx, or name the folder of a SavedModel.")
 
 
 if __name__ == "__main__":

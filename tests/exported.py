@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
+from ifcn_tf.benchmarks.session import Session
 from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.data.sources.shapes import draw_scene
 from ifcn_tf.export import export
@@ -47,30 +47,6 @@ def model_folder():
 _kept = []
 
 
-class Session:
-    """A model as the C++ server has it: loaded by the TF1 loader, asked with the messages that clients send."""
-
-    def __init__(self, version):
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            self.meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(version))
-
-    def predict(self, request):
-        """`PredictRequest` -> arrays, by name; all that the server does in between is look names up."""
-        signature = self.meta_graph.signature_def[request.model_spec.signature_name]
-        feeds = {signature.inputs[name].name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-        return self._session.run({name: info.name for name, info in signature.outputs.items()}, feeds)
-
-    def __call__(self, signature_name="serving_default", **inputs):
-        from tensorflow_serving.apis.predict_pb2 import PredictRequest
-
-        request = PredictRequest()
-        request.model_spec.signature_name = signature_name
-        for name, value in inputs.items():
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-        return self.predict(request)
-
-
 @functools.cache
 def session():
     return Session(model_folder() / "1")
@@ -88,11 +64,16 @@ def encoded(image, kind="JPEG", **options):
     return file.getvalue()
 
 
-def exif(orientation, order):
-    """A TIFF structure of two entries, the second one the orientation; order is "<" or ">"."""
+#: Types of EXIF values that fit into an entry, and how `struct` calls them: BYTE, SHORT, LONG, SBYTE and so on.
+EXIF_TYPES = {1: "B", 3: "H", 4: "L", 6: "b", 7: "B", 8: "h", 9: "l", 11: "f", 13: "L"}
+
+
+def exif(orientation, order, kind=3):
+    """A TIFF structure of two entries, the second one the orientation of a type; order is "<" or ">"."""
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
     maker = struct.pack(order + "HHII", 0x010F, 2, 3, 0x41410000)
-    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    value = struct.pack(order + EXIF_TYPES[kind], orientation).ljust(4, b"\0")
+    entry = struct.pack(order + "HHI", 0x0112, kind, 1) + value
     return b"Exif\0\0" + head + struct.pack(order + "H", 2) + maker + entry + bytes(4)
 
 

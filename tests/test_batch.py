@@ -123,7 +123,7 @@ def test_resume_does_only_what_is_missing(photos, tmp_path):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
     other = Squares()
     other.settings["weights"] = "xyz"
-    with pytest.raises(UserError, match="was made with another weights"):
+    with pytest.raises(UserError, match=r"was made with other settings \(weights\)"):
         run(photos, tmp_path / "out", other, resume=True)
 
 
@@ -260,7 +260,7 @@ def test_resumed_runs_do_not_mix(photos, tmp_path):
     assert again.calls == 3  # what the first run left under other settings does not count
     elsewhere = tmp_path / "elsewhere"
     photos.rename(elsewhere)
-    with pytest.raises(UserError, match="was made with another images"):
+    with pytest.raises(UserError, match=r"was made with other settings \(images\)"):
         run(elsewhere, tmp_path / "out", again, resume=True)
     (tmp_path / "out" / "run.json").unlink()
     with pytest.raises(UserError, match=r"cannot read .*run\.json"):

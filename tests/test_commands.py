@@ -45,7 +45,7 @@ def test_propose_resumes(tmp_path):
     assert (tmp_path / "proposals.json").stat().st_mtime_ns > first
     other = command("propose", *flags, "--num_proposals=6")
     assert other.returncode == 1
-    assert "was made with another proposer" in other.stderr
+    assert "was made with other settings (proposer)" in other.stderr
 
 
 def test_propose_reports_bad_files_and_fails(tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 from ifcn_tf.decoding import decode_upright
 from ifcn_tf.files import BadImageError
 from ifcn_tf.images import read_image
-from tests.exported import encoded, exif, file_of, scene
+from tests.exported import EXIF_TYPES, encoded, exif, file_of, scene
 from tests.test_images import bomb
 
 LIMIT = 3000
@@ -40,6 +40,16 @@ def test_orientations(kind, order, orientation):
     image, reason = decoded(content)
     assert reason == ""
     assert image.shape == ((60, 40, 3) if 5 <= orientation <= 8 else (40, 60, 3))
+    np.testing.assert_array_equal(image, read(content))
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", EXIF_TYPES)
+def test_types_of_orientations(kind, order):
+    """Whole numbers count, whatever their size and sign; single bytes and fractions do not."""
+    content = encoded(PHOTOGRAPH, exif=exif(6, order, kind))
+    image = decoded(content)[0]
+    assert image.shape == ((40, 60, 3) if kind in (1, 7, 11) else (60, 40, 3))
     np.testing.assert_array_equal(image, read(content))
 
 

@@ -1,6 +1,8 @@
 """What an export leaves on disk, and what servers and tools make of it."""
 
 import json
+import os
+import re
 import shutil
 import socket
 import subprocess
@@ -77,16 +79,33 @@ def test_nothing_half_written(quick_export, tmp_path, monkeypatch):
 
     with monkeypatch.context() as context:
         context.setattr(export_module, "write_requests", full_disk)
-        with pytest.raises(UserError, match=r"cannot write .*: No space left on device; free some space"):
+        with pytest.raises(UserError, match=r"cannot write .*: No space left on device; free some space\.$"):
             quick_export(tmp_path)
     assert contents(tmp_path) == []
     # What a killed export leaves has no number for a name: neither servers nor later exports take it for a version.
     (tmp_path / ".export-abc.tmp" / "variables").mkdir(parents=True)
     assert versions(tmp_path) == []
     assert quick_export(tmp_path) == tmp_path / "1"
-    with pytest.raises(UserError, match=r"cannot write .*file"):
+    with pytest.raises(UserError, match=r"cannot write .*file: File exists; choose another place\.$"):
         (tmp_path / "file").write_text("")
         quick_export(tmp_path / "file")
+
+
+def test_what_was_abandoned_long_ago_is_removed(quick_export, tmp_path):
+    for name, age in ((".export-old.tmp", 2 * 86400), (".export-new.tmp", 60)):
+        (tmp_path / name / "variables").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    quick_export(tmp_path)
+    assert contents(tmp_path) == [".export-new.tmp", "1"]
+
+
+def test_other_users_can_read_a_version(quick_export, tmp_path):
+    assert quick_export(tmp_path).stat().st_mode & 0o777 == 0o755
+
+
+def test_a_model_has_a_name(tmp_path):
+    with pytest.raises(UserError, match="model_name must not be empty"):
+        export(narrow_network(), CONFIG, tmp_path, model_name="")
 
 
 def test_warm_up_requests_are_answered():
@@ -119,6 +138,21 @@ def test_configuration_of_the_server():
         assert (SERVING / name).exists()
         assert f"=/serving/{name}" in compose
     assert f"../{model.name}:{model.base_path}:ro" in compose
+
+
+#: Fields of TensorFlow Serving's BatchingParameters, whose message tensorflow-serving-api does not have.
+BATCHING = {
+    *("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"),
+    *("thread_pool_name", "allowed_batch_sizes", "pad_variable_length_inputs"),
+}
+
+
+def test_configuration_of_the_queue():
+    lines = (SERVING / "batching.config").read_text().splitlines()
+    fields = [re.fullmatch(r"(\w+) \{ value: \d+ \}", line) for line in lines if line and not line.startswith("#")]
+    names = [field[1] for field in fields]
+    assert len(names) == len(set(names)) == 4
+    assert set(names) <= BATCHING
 
 
 def saved_model_cli(*arguments):
@@ -157,6 +191,23 @@ def test_commands(tmp_path):
     propose_images(predictor, [SAMPLE], tmp_path / "b")
     for name in ("proposals.json", "run.json", "overlays/coffee.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--output="], "--output is empty: give it a value"),
+        (["--output=out/x", "--model_name="], "--model_name is empty"),
+        (["--output=out/x.onnx"], "out/x.onnx is the name of a file: add --format=onnx"),
+        (["--output=out/x.onnx", "--format=onnx", "--masks=logits"], "--masks belong to a SavedModel"),
+    ],
+)
+def test_wrong_flags_end_with_one_sentence(arguments, sentence):
+    done = command("export", *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: {sentence}")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_what_is_fixed_at_export_cannot_be_asked_for(tmp_path):

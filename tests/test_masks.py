@@ -2,19 +2,22 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.masks import areas, crop, decode, paste
+from ifcn_tf.masks import areas, crop, decode, logits, paste
 
 
 def paste_naively(logits, window_yxyx, size_hw, threshold):
     """Bilinear interpolation pixel by pixel. Returns the values above the threshold's logit, -inf off the window."""
     m, (top, left, bottom, right) = len(logits), window_yxyx
     heights, widths = (bottom - top) / m, (right - left) / m
-    rows = [i for i in range(m) if top + (i + 1) * heights > 0 and top + i * heights < size_hw[0]]
-    columns = [j for j in range(m) if left + (j + 1) * widths > 0 and left + j * widths < size_hw[1]]
+    sliver = 1e-3  # cells; a cell that reaches into the image by less lies outside
+    rows = [i for i in range(m) if top + (i + 1 - sliver) * heights > 0 and top + (i + sliver) * heights < size_hw[0]]
+    columns = [
+        j for j in range(m) if left + (j + 1 - sliver) * widths > 0 and left + (j + sliver) * widths < size_hw[1]
+    ]
     values = np.full(size_hw, -np.inf)
     for y, x in np.ndindex(size_hw):
         if top <= y + 0.5 < bottom and left <= x + 0.5 < right:
@@ -29,6 +32,7 @@ def paste_naively(logits, window_yxyx, size_hw, threshold):
 
 
 @settings(max_examples=60, deadline=None)
+@example(seed=17, resolution=5, height=1, width=17)  # a cell reaches into the image by 0.0007 of its width
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 5, 21]), st.integers(1, 40), st.integers(1, 40))
 def test_paste_equals_pixel_by_pixel_interpolation(seed, resolution, height, width):
     rng = np.random.default_rng(seed)
@@ -104,3 +108,9 @@ def test_many_masks_are_worked_on_in_chunks(monkeypatch):
 def test_no_masks():
     assert paste(np.zeros((0, 21, 21)), np.zeros((0, 4)), (5, 5)) == []
     assert decode([], (5, 6)).shape == (0, 5, 6)
+
+
+def test_logits_of_probabilities():
+    """log(3 / 1) and its negative; 0 and 1 are the smallest normal float32 and the one below 1."""
+    found = logits(np.float32([0.75, 0.25, 0, 1]))
+    np.testing.assert_allclose(found, [np.log(3), -np.log(3), -126 * np.log(2), 24 * np.log(2)], rtol=1e-6)

@@ -5,10 +5,12 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from ifcn_tf import serving_grpc
 from ifcn_tf.files import UserError
 from ifcn_tf.serving import connect
 from tests.fake_server import QUICK, SERVERS, BrokenError, constant_answer
@@ -60,12 +62,12 @@ def test_probabilities_give_the_masks_of_logits(protocol):
 @BOTH
 @pytest.mark.parametrize("status", [503, 429])
 def test_a_server_that_fails_twice_is_asked_again(protocol, status):
-    model = failing(2, BrokenError(status, "busy"), constant_answer())
+    model = failing(2, BrokenError(status, "its queue is full"), constant_answer())
     with SERVERS[protocol](model) as server:
         assert len(connect(server, protocol, **QUICK).propose(image())) == 1
         assert model.calls == 3
         model.calls = -1  # fails three times: one too many
-        with pytest.raises(UserError, match="busy"):
+        with pytest.raises(UserError, match=r"cannot answer now .*queue is full"):
             connect(server, protocol, **QUICK).propose(image())
         assert model.calls == 2
 
@@ -79,6 +81,23 @@ def test_what_is_wrong_is_not_asked_again(protocol):
     ):
         connect(server, protocol, **QUICK).propose(image())
     assert model.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("host:1", ["insecure", "host:1"]),
+        ("http://host:1", ["insecure", "host:1"]),
+        ("https://host:1", ["secure", "host:1", "key"]),
+    ],
+)
+def test_grpc_is_encrypted_where_the_address_says_so(server, expected, monkeypatch):
+    made = []
+    monkeypatch.setattr(grpc, "ssl_channel_credentials", lambda: "key")
+    monkeypatch.setattr(grpc, "secure_channel", lambda place, key, options: made.extend(["secure", place, key]))
+    monkeypatch.setattr(grpc, "insecure_channel", lambda place, options: made.extend(["insecure", place]))
+    serving_grpc._channel(server, 1000)
+    assert made == expected
 
 
 @BOTH
@@ -151,7 +170,7 @@ def test_models_and_versions(protocol):
         ({"mask_logits": np.zeros((1, 3, 21, 20), np.float32)}, "it has no square masks"),
         ({"scores": np.zeros((2, 3), np.float32)}, r"it has no scores \[1, N\]"),
         ({"scores": np.full((1, 3), np.nan, np.float32)}, "it has no finite scores"),
-        ({"image_hw": np.array([[30, 20]], np.int32)}, r"is 20 x 30 px \(upright\), and 30 x 20 on the server"),
+        ({"image_hw": np.array([[30, 20]], np.int32)}, r"is 20 x 30 px \(upright\), 30 x 20 on the server"),
     ],
 )
 def test_answers_of_another_shape(protocol, changes, sentence):
@@ -193,7 +212,7 @@ def test_a_server_of_something_else(tmp_path):
 def test_messages_have_a_limit(protocol):
     with SERVERS[protocol](lambda encoded: constant_answer()) as server:
         noise = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
-        with pytest.raises(UserError, match=r"the request has .* bytes, over the limit of 1000"):
+        with pytest.raises(UserError, match=r"the array: the request has .* bytes, over the limit of 1000"):
             connect(server, protocol, max_message_bytes=1000, **QUICK).propose(noise)
         with pytest.raises(UserError, match=r"raise (it|the limit) \(--max_mb"):
             connect(server, protocol, max_message_bytes=3000, **QUICK).propose(image())  # the masks alone are 5,292
@@ -214,3 +233,5 @@ def test_wrong_settings():
             connect("127.0.0.1:1", **settings)
     with pytest.raises(UserError, match="protocol must be rest or grpc, not soap"):
         connect("127.0.0.1:1", "soap")
+    with pytest.raises(UserError, match="server must be HOST:PORT, not empty"):
+        connect("", "grpc")

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import multiprocessing
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.benchmarks.timing import peak_bytes
 from ifcn_tf.data.coco_json import write_coco
 from ifcn_tf.data.example import Example, Instance
 from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
@@ -129,6 +129,4 @@ def _prepare(folder: Path) -> tuple[float, float]:
     start = time.perf_counter()
     source = coco_source(folder / "file.json", folder)
     prepare(source, records_writer(source, folder / "prepared", 8), os.cpu_count() or 1, tolerate)
-    seconds = time.perf_counter() - start
-    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    return seconds, int(found[1]) / 1e3 if found else float("nan")
+    return time.perf_counter() - start, peak_bytes() / 1e6

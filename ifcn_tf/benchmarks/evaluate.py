@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import multiprocessing
-import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.benchmarks.timing import peak_bytes
 from ifcn_tf.config import EvaluationConfig
 from ifcn_tf.evaluate import evaluate
 from ifcn_tf.evaluation.matching import MATCHERS
@@ -127,13 +127,7 @@ def _measure_reading(path: Path, num_proposals: int, num_images: int) -> dict[st
 
 def _read(path: str, num_images: int) -> tuple[float, float]:
     """Seconds, and by how much reading raised the peak memory of this process [MB]."""
-    before, start = _peak_megabytes(), time.perf_counter()
+    before, start = peak_bytes(), time.perf_counter()
     results = read_results(path, dict.fromkeys(range(num_images), _SIZE_HW))
     results.of(0)
-    return time.perf_counter() - start, _peak_megabytes() - before
-
-
-def _peak_megabytes() -> float:
-    """Of this process since it began; Linux only (`getrusage` would count what its parent held when it forked)."""
-    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1e3 if found else float("nan")
+    return time.perf_counter() - start, (peak_bytes() - before) / 1e6

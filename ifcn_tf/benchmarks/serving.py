@@ -17,6 +17,7 @@ from PIL import Image
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from ifcn_tf.benchmarks.session import Arrays, Session
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
 from ifcn_tf.config import Precision
 from ifcn_tf.export import export
@@ -30,29 +31,6 @@ _ANSWERED = 100
 #: Sides of the photographs in the memory row, drawn at random [px].
 _SIDES = (200, 640)
 Row = dict[str, Any]
-Arrays = dict[str, np.ndarray]
-
-
-class _Session:
-    """A SavedModel through the TF1 loader, the way in which the C++ server takes it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            self._signatures = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder)).signature_def
-
-    def __call__(self, signature: str, name: str, value: Any) -> Arrays:
-        info = self._signatures[signature]
-        return self._session.run({k: v.name for k, v in info.outputs.items()}, {info.inputs[name].name: value})
-
-    def answer(self, encoded: bytes) -> Arrays:
-        return self("serving_default", "image_bytes", [encoded])
-
-    def warm_up(self, requests: Path) -> None:
-        for record in tf.data.TFRecordDataset(str(requests)):
-            request = PredictionLog.FromString(record.numpy()).predict_log.request
-            for name, tensor in request.inputs.items():
-                self(request.model_spec.signature_name, name, tf.make_ndarray(tensor))
 
 
 def run(photograph: Path, weights: str | None, precision: Precision, rounds: int, requests: int) -> Iterator[Row]:
@@ -74,10 +52,10 @@ def run(photograph: Path, weights: str | None, precision: Precision, rounds: int
     with tempfile.TemporaryDirectory() as folder:
         version = export(model, config, Path(folder))
         yield from _start(version, encoded)
-        session, reloaded = _Session(version), tf.saved_model.load(str(version))
+        session, reloaded = Session(version), tf.saved_model.load(str(version))
         graph = network_proposer(model, config).compile()
         yield _times(graph, reloaded, session, encoded, rounds)
-        yield _sizes(session.answer(encoded))
+        yield _sizes(session(image_bytes=[encoded]))
         # In a process of its own, which holds nothing else.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             yield from process.submit(_memory, version, image, requests).result()
@@ -87,12 +65,13 @@ def _start(version: Path, encoded: bytes) -> Iterator[Row]:
     """A server's start: loading, warm-up requests, first answer; and the first answer of a model that is not warm."""
     for warm in (False, True):
         begin = time.perf_counter()
-        session = _Session(version)
+        session = Session(version)
         loaded = time.perf_counter()
         if warm:
-            session.warm_up(version / REQUESTS)
+            for record in tf.data.TFRecordDataset(str(version / REQUESTS)):
+                session.predict(PredictionLog.FromString(record.numpy()).predict_log.request)
         ready = time.perf_counter()
-        session.answer(encoded)
+        session(image_bytes=[encoded])
         answered = time.perf_counter()
         yield {
             "start": "with warm-up" if warm else "without warm-up",
@@ -104,13 +83,13 @@ def _start(version: Path, encoded: bytes) -> Iterator[Row]:
 
 
 def _times(
-    graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], reloaded: Any, session: _Session, encoded: bytes, rounds: int
+    graph: Callable[[tf.Tensor], dict[str, tf.Tensor]], reloaded: Any, session: Session, encoded: bytes, rounds: int
 ) -> Row:
     signature, content = reloaded.signatures["serving_default"], tf.constant([encoded])
     steps = {
         "proposer": lambda: _arrays(graph(tf.io.decode_image(encoded, 3, expand_animations=False))),
         "saved_model": lambda: _arrays(signature(image_bytes=content)),
-        "session": lambda: session.answer(encoded),
+        "session": lambda: session(image_bytes=[encoded]),
     }
     seconds = in_turn(steps, rounds)
     row: Row = {f"{name}_ms": median_ms(times) for name, times in seconds.items()}
@@ -122,7 +101,6 @@ def _times(
 def _sizes(answer: Arrays) -> Row:
     """Bytes of an answer of 100 proposals, as gRPC message and as REST's JSON."""
     first = {name: value[:, :_ANSWERED] if value.ndim > 1 else value for name, value in answer.items()}
-    first["image_hw"] = answer["image_hw"]
     message = PredictResponse()
     for name, value in first.items():
         message.outputs[name].CopyFrom(tf.make_tensor_proto(value))
@@ -143,10 +121,10 @@ def _json(value: Any) -> Any:
 
 def _memory(version: Path, image: np.ndarray, requests: int) -> list[Row]:
     """Resident memory of a server's session while it answers photographs of random sizes."""
-    session, rng, rows = _Session(version), np.random.default_rng(0), []
+    session, rng, rows = Session(version), np.random.default_rng(0), []
     for number in range(1, requests + 1):
         height, width = rng.integers(*_SIDES, size=2, endpoint=True)
-        session.answer(_encoded(image, (int(height), int(width))))
+        session(image_bytes=[_encoded(image, (int(height), int(width)))])
         if number == 1 or number % max(requests // 5, 1) == 0:
             memory = {"resident_gib": round(resident_gib(), 3), "peak_gib": peak_gib()}
             rows.append({"memory": f"after {number} requests of random sizes", **memory})

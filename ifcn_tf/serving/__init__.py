@@ -3,7 +3,11 @@
 import ifcn_tf.serving
 proposals = ifcn_tf.serving.connect("localhost:8501").propose("photo.jpg")
 
-REST needs no TensorFlow; gRPC (`protocol="grpc"`) brings it along with its messages.
+REST needs no TensorFlow; gRPC (`protocol="grpc"`) brings it along with its messages. A light installation:
+
+    pip install --no-deps --editable .
+    pip install numpy pillow pycocotools requests
+    pip install absl-py contourpy rich scipy  # for pipelines.request too
 """
 
 from ifcn_tf.serving.client import Client, connect

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 
+from ifcn_tf import masks
 from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.proposals import Proposals
 
 Tensors = Mapping[str, np.ndarray]
-
-#: Probabilities are kept this far from 0 and 1, so that their logits are finite: float32 has none closer to 1.
-_SMALLEST = 2.0**-24
 
 
 def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Proposals:
@@ -26,13 +25,13 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
         size_hw: size of the image as it was sent, upright [px].
 
     Raises:
-        BadImageError: the server could not answer for this image.
+        BadImageError: the server could not answer for this image, or sees it in another size.
         UserError: the answer is not such a one.
     """
     message = _text(answer)
     if message:
-        # Servers count through the batch; the batch is one image.
-        raise BadImageError(f"{name}: {message}".replace(": image 1 of the batch ", " "))
+        # Servers count through the batch, into which they may have merged the requests of others.
+        raise BadImageError(re.sub(r": image \d+ of the batch ", " ", f"{name}: {message}"))
     count, threshold = int(_numbers(answer, "num_proposals", ())), float(_numbers(answer, "mask_threshold", ()))
     logits = _mask_logits(answer)
     windows, scores = _numbers(answer, "windows_yxyx", (None, 4)), _numbers(answer, "scores", (None,))
@@ -40,7 +39,7 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
     if not (0 <= count <= min(len(logits), len(windows), len(scores)) and 0 < threshold < 1):
         raise _other_shape("num_proposals and mask_threshold that fit the other tensors")
     if (height, width) != size_hw:
-        raise UserError(f"{name} is {size_hw[0]} x {size_hw[1]} px (upright), and {height} x {width} on the server.")
+        raise BadImageError(f"{name} is {size_hw[0]} x {size_hw[1]} px (upright), {height} x {width} on the server.")
     return Proposals.from_windows(
         scores[:count],
         windows[:count],
@@ -53,14 +52,12 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
 
 def _mask_logits(answer: Tensors) -> np.ndarray:
     if "mask_probabilities" not in answer:
-        logits = _numbers(answer, "mask_logits", (None, None, None))
+        values = _numbers(answer, "mask_logits", (None, None, None))
     else:
-        probabilities = _numbers(answer, "mask_probabilities", (None, None, None))
-        share = np.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
-        logits = np.log(share) - np.log1p(-share)
-    if logits.shape[1] != logits.shape[2]:
+        values = masks.logits(_numbers(answer, "mask_probabilities", (None, None, None)))
+    if values.shape[1] != values.shape[2]:
         raise _other_shape("square masks")
-    return logits
+    return values
 
 
 def _numbers(answer: Tensors, name: str, shape: tuple[int | None, ...]) -> np.ndarray:

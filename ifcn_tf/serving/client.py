@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.files import UserError
+from ifcn_tf.files import BadImageError, UserError
 from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
-from ifcn_tf.serving.transport import RequestConfig, Transport, with_retries
+from ifcn_tf.serving.transport import RefusedError, RequestConfig, Transport, with_retries
+from ifcn_tf.settings import require
 
 ProtocolName = Literal["rest", "grpc"]
 
@@ -40,7 +41,10 @@ class Client:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What determines the proposals, as JSON types."""
+        """What determines the proposals, as JSON types.
+
+        Servers tell no more of a version than its number: that another export took its place does not show here.
+        """
         return {"server": self.server, "model": self.config.model, "version": self.config.version}
 
     def newest_version(self) -> int:
@@ -59,7 +63,7 @@ class Client:
             image: a JPEG, PNG, GIF or BMP file, or uint8 [H, W, 3], RGB.
 
         Raises:
-            BadImageError: the image cannot be read, here or on the server.
+            BadImageError: the image cannot be read, here or on the server, or is too large to be sent.
             UserError: the server cannot be asked; says why.
         """
         if isinstance(image, str | Path):
@@ -76,7 +80,10 @@ class Client:
 
     def _ask(self, encoded: bytes, name: str, size_hw: tuple[int, ...]) -> Proposals:
         version = self.config.version
-        answer = with_retries(lambda: self.transport.predict(encoded, version), self.config)
+        try:
+            answer = with_retries(lambda: self.transport.predict(encoded, version), self.config)
+        except RefusedError as error:
+            raise BadImageError(f"{name}: {error}") from error
         return to_proposals(answer, name, size_hw)
 
 
@@ -92,6 +99,7 @@ def connect(server: str, protocol: ProtocolName = "rest", max_pixels: int = MAX_
     Raises:
         UserError: a wrong setting, no server, or a server without that model; says which.
     """
+    require(bool(server), "server must be HOST:PORT, not empty.")
     config = RequestConfig.from_dict(settings)
     client = Client(server, config, _transport(server, protocol, config), max_pixels)
     versions = with_retries(client.transport.versions, config)

@@ -15,8 +15,8 @@ from ifcn_tf.files import UserError
 from ifcn_tf.serving.transport import (
     INPUT,
     SIGNATURE,
-    PassingError,
     RequestConfig,
+    busy,
     late,
     loading,
     not_there,
@@ -107,7 +107,7 @@ class RestTransport:
         text = content[:1000].decode(errors="replace")
         detail = str(answer.get("error", text)) if isinstance(answer, dict) else text
         if status in _PASSING:
-            raise PassingError(f"{self._server} cannot answer now (status {status}): {one_line(detail)}.")
+            raise busy(self._server, f"status {status}", detail)
         if status == 404:
             raise not_there(self._server, self._config, version, detail)
         if status != 200:

@@ -50,7 +50,10 @@ class RequestConfig(Settings):
 
 
 class Transport(Protocol):
-    """A way to a server. Both methods raise `PassingError` where another try may help, else UserError."""
+    """A way to a server.
+
+    Both methods raise `PassingError` if another try may help, `RefusedError` if another image may, else UserError.
+    """
 
     def versions(self) -> list[int]:
         """Versions of the model that are ready to answer; at least one."""
@@ -61,6 +64,10 @@ class Transport(Protocol):
 
 class PassingError(UserError):
     """Something that another try may mend."""
+
+
+class RefusedError(UserError):
+    """A message that is not sent or not answered; others may be."""
 
 
 def with_retries(call: Callable[[], Answer], config: RequestConfig) -> Answer:
@@ -84,6 +91,11 @@ def late(server: str, config: RequestConfig) -> PassingError:
     return PassingError(f"{server} did not answer within {config.timeout:g} s: raise --timeout.")
 
 
+def busy(server: str, status: object, detail: object) -> PassingError:
+    """The error of a server that is there, and that has no room for the request."""
+    return PassingError(f"{server} cannot answer now ({status}): {one_line(detail)}.")
+
+
 def loading(server: str, config: RequestConfig) -> PassingError:
     """The error of a server whose model is not loaded yet."""
     return PassingError(f"{server} has no version of the model {config.model} ready yet: wait, or see its log.")
@@ -96,18 +108,18 @@ def not_there(server: str, config: RequestConfig, version: int, detail: str) -> 
 
 
 def refused(server: str, config: RequestConfig, detail: str) -> UserError:
-    """The error of a request that the server does not understand."""
+    """The error of a request that the server does not understand: any, if its model is another one, else this one."""
     if "signature" in detail.lower():
         return UserError(
             f"model {config.model} on {server} does not take {INPUT} in a signature {SIGNATURE}: serve one that "
             f"pipelines.export wrote [{one_line(detail)}]."
         )
-    return UserError(f"{server} refused the request: {one_line(detail)}.")
+    return RefusedError(f"{server} refused the request: {one_line(detail)}.")
 
 
-def too_large(what: str, size: int | str, config: RequestConfig) -> UserError:
+def too_large(what: str, size: int | str, config: RequestConfig) -> RefusedError:
     """The error of a request or answer over the limit."""
-    return UserError(f"{what} has {size} bytes, over the limit of {config.max_message_bytes}; raise it (--max_mb).")
+    return RefusedError(f"{what} has {size} bytes, over the limit of {config.max_message_bytes}; raise it (--max_mb).")
 
 
 def one_line(detail: object) -> str:

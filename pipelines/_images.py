@@ -1,0 +1,34 @@
+"""The flags that say which images, and what to write of them: the same for every command that proposes masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+from ifcn_tf.batch import ImageProposer, find_images, propose_images, summary
+from ifcn_tf.config import ShownConfig
+
+_SHOWN = ShownConfig()
+
+IMAGES = flags.DEFINE_string("images", None, "Image file, folder of images, or quoted pattern.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Folder for proposals.json and overlays/.", required=True)
+FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"], "Further output; may be repeated.")
+RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
+COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
+MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
+
+
+def found() -> list[Path]:
+    """The image files; says what will be done with them. Raises UserError where there are none."""
+    paths = find_images(IMAGES.value)
+    print(f"masks for {len(paths)} image(s) of {IMAGES.value} go into {OUTPUT.value}", flush=True)
+    return paths
+
+
+def propose(proposer: ImageProposer, paths: list[Path], in_flight: int = 1) -> int:
+    """Writes the proposals for the images and says what failed; returns the command's exit status."""
+    folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
+    failures = propose_images(proposer, paths, folder, FORMAT.value, shown, RESUME.value, in_flight)
+    print(summary(folder, len(paths), failures))
+    return 1 if failures else 0
