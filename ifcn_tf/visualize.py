@@ -14,6 +14,8 @@ from ifcn_tf.proposals import Proposals
 
 _FILL_OPACITY = 0.45
 _GOLDEN_RATIO = 0.618034
+#: Side of a cell in pictures of maps [px].
+_CELL_PX = 4
 #: Colours of the values 0, .5 and 1 of a map.
 _RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
@@ -74,10 +76,10 @@ def draw_score_maps(score_maps: np.ndarray) -> Image.Image:
         score_maps: float [h, w, k * k], logits (`Predictor.score_maps`).
 
     Returns:
-        k x k maps of probabilities, the one of the upper left part of objects in the upper left corner.
+        k x k maps of probabilities, 4 px a cell, the one of the upper left part of objects in the upper left corner.
     """
     k = math.isqrt(score_maps.shape[-1])
-    probabilities = special.expit(score_maps)
+    probabilities = special.expit(score_maps).repeat(_CELL_PX, 0).repeat(_CELL_PX, 1)
     return Image.fromarray(tile([heat(probabilities[..., i]) for i in range(k * k)], k))
 
 

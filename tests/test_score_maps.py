@@ -12,8 +12,8 @@ from ifcn_tf.visualize import draw_score_maps, heat
 
 
 def test_each_map_stands_in_its_relative_position():
-    """Nine maps of 24 x 12 cells with a gap of 1: only that of the lower middle part, number 7, is bright."""
-    maps = np.full((24, 12, 9), -20.0)
+    """Nine maps of 6 x 3 cells of 4 px, gaps of 1 px: only that of the lower middle part, number 7, is bright."""
+    maps = np.full((6, 3, 9), -20.0)
     maps[..., 7] = 20
     picture = np.asarray(draw_score_maps(maps))
     assert picture.shape == (3 * 25, 3 * 13, 3)
