@@ -62,7 +62,7 @@ class ProposerConfig(Settings):
     """What the mask's mean probability counts for the score, beside objectness; the paper ranks by objectness alone
     [logits of objectness per logit of probability]."""
     overlap_penalty: float = 0.0
-    """What the IoU with the box of a proposal of higher objectness takes from the score [logits per unit of IoU]."""
+    """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
     pre_nms: int = 12000
@@ -86,6 +86,11 @@ class ProposerConfig(Settings):
         require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
         require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
 
+    @property
+    def num_ranked(self) -> int:
+        """Proposals that suppression leaves to be ranked, so that the first few do not depend on `num_proposals`."""
+        return max(self.num_proposals, 1000)
+
 
 @dataclasses.dataclass(frozen=True)
 class ShownConfig(Settings):
@@ -94,7 +99,7 @@ class ShownConfig(Settings):
     count: int = 20
     """At most so many [count]."""
     min_score: float = 0.5
-    """Only of this objectness or more [0..1]."""
+    """Only of this score or more [0..1]."""
     max_overlap: float = 0.2
     """Two of them share at most this part of the smaller one [0..1]."""
 

@@ -85,7 +85,7 @@ class NumpyProposer:
         area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.window_cells**2)
         usable = np.flatnonzero((cells > 0) & (area >= self.config.min_area))
         suppressing = non_max_suppression(
-            boxes[usable], candidates["logits"][usable], self.config.num_proposals, self.config.nms_iou
+            boxes[usable], candidates["logits"][usable], self.config.num_ranked, self.config.nms_iou
         )
         proposals = {**candidates, "boxes_yxyx": boxes}
         return self._ranked({name: values[usable[suppressing]] for name, values in proposals.items()})
@@ -93,7 +93,7 @@ class NumpyProposer:
     def _ranked(self, kept: Arrays) -> Arrays:
         """The proposals with their scores, best first."""
         logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
-        order = np.argsort(-logits, kind="stable")
+        order = np.argsort(-logits, kind="stable")[: self.config.num_proposals]
         return {name: values[order] for name, values in {**kept, "scores": special.expit(logits)}.items()}
 
 

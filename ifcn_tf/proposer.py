@@ -133,14 +133,14 @@ class Proposer:
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
-        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_proposals, self.config.nms_iou)
+        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_ranked, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
 
     def _ranked(self, kept: Tensors) -> Tensors:
         """The proposals with their scores, best first."""
         logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
-        order = tf.argsort(logits, direction="DESCENDING", stable=True)
+        order = tf.argsort(logits, direction="DESCENDING", stable=True)[: self.config.num_proposals]
         return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
 
 

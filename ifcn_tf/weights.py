@@ -29,7 +29,11 @@ def read_model_config(weights: Path) -> ModelConfig | None:
 def read_proposer_settings(weights: Path) -> dict[str, Any]:
     """The fields of `ProposerConfig` that suit a weights file, as `config.json` beside it says; or none."""
     path = weights.parent / "config.json"
-    return dict(read_json(path).get("proposer", {})) if path.exists() else {}
+    settings = read_json(path) if path.exists() else {}
+    proposer = settings.get("proposer", {}) if isinstance(settings, dict) else None
+    if not isinstance(proposer, dict):
+        raise UserError(f'{path} has a "proposer" section that is no object; write it anew or remove it.')
+    return proposer
 
 
 def store_as_float16(source: Path, target: Path) -> None:

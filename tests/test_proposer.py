@@ -84,9 +84,10 @@ def propose_slowly(model, image, config):
         box = np.clip(box, 0, [height, width, height, width])
         if all(iou(box, other) <= config.nms_iou for _, other, _, _ in kept):
             kept.append((logit, box, window, mask))
-        if len(kept) == config.num_proposals:
+        if len(kept) == max(config.num_proposals, 1000):
             break
-    return sorted(((rescored(kept, i, config), *kept[i][1:]) for i in range(len(kept))), key=lambda c: -c[0])
+    ranked = sorted(((rescored(kept, i, config), *kept[i][1:]) for i in range(len(kept))), key=lambda c: -c[0])
+    return ranked[: config.num_proposals]
 
 
 def rescored(kept, i, config):
@@ -133,6 +134,17 @@ def test_tight_boxes_by_hand():
     inside = np.zeros((1, 4, 4), bool)
     inside[0, 1, 0] = inside[0, 2, 2] = True
     assert tight_boxes(tf.constant(inside), tf.constant([[10.0, 20, 18, 28]])).numpy().tolist() == [[12, 20, 16, 26]]
+
+
+def test_fewer_proposals_are_the_first_of_more():
+    image = np.zeros((60, 75, 3), np.uint8)
+    settings = {"shorter_sides": (50, 75, 110), "confidence_weight": 1.3, "overlap_penalty": 4.0}
+    many, few = (
+        Proposer(Windowed(blobs), ProposerConfig(num_proposals=count, **settings)).compile()(image)
+        for count in (80, 12)
+    )
+    for name, values in few.items():
+        np.testing.assert_array_equal(values, many[name][:12])
 
 
 def test_a_duplicate_ranks_behind_a_fainter_new_object():

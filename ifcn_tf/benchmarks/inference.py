@@ -99,7 +99,7 @@ def _steps(
     inputs = resize(image)
     trunk = _on_all_scales(model, ["block5_conv3"], inputs)
     network = _on_all_scales(model, ["score_maps", "objectness_map"], inputs)
-    known = _KnownMaps(model, network())
+    known = _KnownMaps(model, network(), predictor.config.blend_cells)
     proposer = Proposer(known, predictor.config)
     assemble = tf.function(proposer.best_windows).get_concrete_function(IMAGE)
     after_network = proposer.compile()
@@ -130,12 +130,12 @@ def _on_all_scales(model: keras.Model, layers: list[str], inputs: list[tf.Tensor
 class _KnownMaps(InferenceModel):
     """A model that knows the maps of each scale already, in the order in which it is asked."""
 
-    def __init__(self, model: keras.Model, maps: list[Any]) -> None:
-        super().__init__(model)
+    def __init__(self, model: keras.Model, maps: list[Any], blend_cells: int) -> None:
+        super().__init__(model, blend_cells)
         self._maps = itertools.cycle(maps)
 
     def features(self, image: tf.Tensor) -> Tensors:
-        score_maps, objectness_map = next(self._maps)
+        score_maps, objectness_map = (tf.cast(maps, tf.float32) for maps in next(self._maps))
         return {"score_maps": score_maps, "objectness_map": objectness_map}
 
 
