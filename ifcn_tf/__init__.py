@@ -1,7 +1,7 @@
 """Class-agnostic instance masks with instance-sensitive fully convolutional networks.
 
 import ifcn_tf
-predictor = ifcn_tf.load("model.weights.h5")
+predictor = ifcn_tf.load()  # or load("model.weights.h5")
 proposals = predictor.propose("photo.jpg")
 
 Names are loaded on first use, so that parts which need no TensorFlow do not import it.

@@ -73,7 +73,7 @@ def draw_score_maps(score_maps: np.ndarray) -> Image.Image:
     """The instance-sensitive score maps of a photograph, each in its relative position (figure 5).
 
     Args:
-        score_maps: float [h, w, k * k], logits (`Predictor.score_maps`).
+        score_maps: float [h, w, k * k], logits (`score_maps.score_maps`).
 
     Returns:
         k x k maps of probabilities, 4 px a cell, the one of the upper left part of objects in the upper left corner.
