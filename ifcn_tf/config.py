@@ -92,6 +92,12 @@ class ProposerConfig(Settings):
         return max(self.num_proposals, 1000)
 
 
+def require_narrow_blend(blend_cells: int, k: int, window_cells: int) -> None:
+    """Raises UserError unless blending reaches at most the two nearest of the k relative positions of a window."""
+    most = (window_cells // k - 1) // 2
+    require(blend_cells <= most, f"blend_cells must be {most} or less with k = {k}, not {blend_cells}.")
+
+
 @dataclasses.dataclass(frozen=True)
 class ShownConfig(Settings):
     """Which proposals of an image pictures and annotation formats show: the best ones that hardly overlap."""

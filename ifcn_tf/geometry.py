@@ -82,15 +82,12 @@ def position_bins(k: int, cells: int = WINDOW_CELLS) -> np.ndarray:
 def blended_bins(k: int, cells: int, radius: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Relative positions with soft borders: what the bins of the cells up to `radius` away are, and how often.
 
+    For a radius that spans two bins at most: 2 radius + 1 <= cells // k (`config.require_narrow_blend`).
+
     Returns:
         One or two pairs (bins int [cells], shares float32 [cells]); the shares of a cell sum to 1. Cells farther than
         `radius` from a border have their `position_bins` alone.
-
-    Raises:
-        ValueError: the bins are too narrow for this radius.
     """
-    if 2 * radius + 1 > cells // k:
-        raise ValueError(f"a radius of {radius} cells spans more than two bins of {cells // k} cells")
     around = np.clip(np.arange(cells) + np.arange(-radius, radius + 1)[:, None], 0, cells - 1)
     nearby = position_bins(k, cells)[around]  # [2 radius + 1, cells]
     first, last = nearby.min(0), nearby.max(0)

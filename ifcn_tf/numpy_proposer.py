@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from ifcn_tf.config import ProposerConfig
+from ifcn_tf.config import ProposerConfig, require_narrow_blend
 from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, resized_hw, window_extent
 from ifcn_tf.masks import PROBABILITY_MARGIN, logit
 from ifcn_tf.numpy_images import preprocess
@@ -37,12 +37,18 @@ class NumpyProposer:
         config: scales, thresholds and counts.
         k: relative positions a side.
         window_cells: side of a window and of its mask [cells].
+
+    Raises:
+        UserError: relative positions are too narrow for the settings' blend_cells.
     """
 
     network: Network
     config: ProposerConfig
     k: int
     window_cells: int = WINDOW_CELLS
+
+    def __post_init__(self) -> None:
+        require_narrow_blend(self.config.blend_cells, self.k, self.window_cells)
 
     def __call__(self, image: np.ndarray) -> Arrays:
         """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns, as arrays."""

@@ -19,7 +19,7 @@ from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import Proposer
 from ifcn_tf.saved_proposer import SavedProposer
-from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_settings
+from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_config
 
 #: The bundled weights (savedmodels/MODEL_CARD.md).
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "savedmodels" / "default" / "model.weights.h5"
@@ -114,7 +114,7 @@ def load_network(
     if backbone_weights:
         return _untrained(weights, backbone_weights, k, precision), ProposerConfig.from_dict(settings)
     path = Path(weights or DEFAULT_WEIGHTS)
-    config = ProposerConfig.from_dict({**read_proposer_settings(path), **settings})
+    config = ProposerConfig.from_dict({**read_proposer_config(path).to_dict(), **settings})
     model_config = read_model_config(path) or _model_config(k)
     if k not in (None, model_config.k):
         raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")

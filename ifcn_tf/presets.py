@@ -8,25 +8,36 @@ import json
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ifcn_tf.config import SIX_SCALES, ModelConfig
+from ifcn_tf.config import SIX_SCALES, ModelConfig, ProposerConfig, require_narrow_blend
 from ifcn_tf.files import UserError
 from ifcn_tf.train_config import DataConfig, LossConfig, TrainConfig
 
-_SECTIONS: dict[str, Any] = {"model": ModelConfig, "data": DataConfig, "loss": LossConfig, "train": TrainConfig}
+_SECTIONS: dict[str, Any] = {
+    "model": ModelConfig,
+    "data": DataConfig,
+    "loss": LossConfig,
+    "train": TrainConfig,
+    "proposer": ProposerConfig,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything that determines a training run, next to its data and its first weights."""
+    """Everything that determines a training run, next to its data and its first weights.
+
+    How to propose does not change the weights, but says which of them are the best, and is kept beside them.
+    """
 
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    proposer: ProposerConfig = dataclasses.field(default_factory=ProposerConfig)
 
     def __post_init__(self) -> None:
         if self.model.window_cells != self.data.window_cells:
             raise UserError("model.window_cells and data.window_cells must be equal: they are the same window.")
+        require_narrow_blend(self.proposer.blend_cells, self.model.k, self.model.window_cells)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections as plain JSON types."""
@@ -47,7 +58,8 @@ def _section(name: str, values: dict[str, Any]) -> Any:
 
 #: `paper` is section 3.3, "Training", to the letter. `quick` makes a usable network of a few hundred photographs in
 #: about two hours on two cores: cuts around objects at jittered scales, few of them without positive windows, jittered
-#: colours, a scale more for small objects, and two images a step at a learning rate to match.
+#: colours, a scale more for small objects, and two images a step at a learning rate to match. Its network proposes with
+#: blended seams and ranks masks by their confidence and behind better ones that they overlap.
 PRESETS = {
     "paper": RunConfig(),
     "quick": RunConfig(
@@ -67,6 +79,7 @@ PRESETS = {
             boundaries=(7500, 9500),
             validate_every=1000,
         ),
+        proposer=ProposerConfig(blend_cells=1, nms_iou=0.85, confidence_weight=2.0, overlap_penalty=5.0),
     ),
 }
 
@@ -94,7 +107,7 @@ def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
 def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
     keys = [f"{section}.{field}" for section, fields in values.items() for field in fields]
     if key not in keys:
-        by_field = {name.partition(".")[2]: name for name in keys}
+        by_field = {name.partition(".")[2]: name for name in reversed(keys)}  # of equal names the first section's
         nearest = difflib.get_close_matches(key, keys, 1) or [
             by_field[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_field, 1)
         ]

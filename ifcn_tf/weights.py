@@ -6,34 +6,39 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import keras
 
-from ifcn_tf.config import ModelConfig
+from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.files import UserError, atomic_write, read_json
+from ifcn_tf.settings import Settings
+
+_Settings = TypeVar("_Settings", bound=Settings)
 
 
 def read_model_config(weights: Path) -> ModelConfig | None:
     """The architecture that `config.json` beside a weights file states, or None when there is no such file."""
     path = weights.parent / "config.json"
-    if not path.exists():
-        return None
-    settings = read_json(path)
-    if not isinstance(settings, dict) or not isinstance(settings.get("model"), dict):
-        raise UserError(f'{path} has no "model" section; write it anew or remove it.')
-    return ModelConfig.from_dict(settings["model"])
+    return _read_section(path, "model", ModelConfig) if path.exists() else None
 
 
-def read_proposer_settings(weights: Path) -> dict[str, Any]:
-    """The fields of `ProposerConfig` that suit a weights file, as `config.json` beside it says; or none."""
+def read_proposer_config(weights: Path) -> ProposerConfig:
+    """How to propose with a weights file, as `config.json` beside it states; as in the paper where it does not."""
     path = weights.parent / "config.json"
-    settings = read_json(path) if path.exists() else {}
-    proposer = settings.get("proposer", {}) if isinstance(settings, dict) else None
-    if not isinstance(proposer, dict):
-        raise UserError(f'{path} has a "proposer" section that is no object; write it anew or remove it.')
-    return proposer
+    return _read_section(path, "proposer", ProposerConfig, {}) if path.exists() else ProposerConfig()
+
+
+def _read_section(path: Path, name: str, kind: type[_Settings], absent: dict[str, Any] | None = None) -> _Settings:
+    settings = read_json(path)
+    values = settings.get(name, absent) if isinstance(settings, dict) else None
+    if not isinstance(values, dict):
+        raise UserError(f'{path} has no "{name}" section, or one that is no object; write it anew or remove it.')
+    try:
+        return kind.from_dict(values)
+    except UserError as error:  # begins with the field
+        raise UserError(f"{path}: {name}.{error}") from error
 
 
 def store_as_float16(source: Path, target: Path) -> None:

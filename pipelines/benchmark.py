@@ -36,10 +36,8 @@ REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random
 def inference() -> Iterator[dict[str, Any]]:
     """From encoded bytes to run lengths, beside the bare network."""
     from ifcn_tf.benchmarks.inference import run
-    from ifcn_tf.predictor import DEFAULT_WEIGHTS
 
-    weights = Path(WEIGHTS.value or DEFAULT_WEIGHTS)
-    return run(Path(IMAGE.value), weights, cast(Precision, PRECISION.value), ROUNDS.value)
+    return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:

@@ -103,8 +103,6 @@ def test_bins_blend_near_their_borders():
     np.testing.assert_array_equal(first[:9], [0, 0, 0, 0, 0, 0, 1, 1, 1])
     np.testing.assert_allclose(share[:9], [1, 1, 1, 1, 1 / 3, 2 / 3, 1, 1, 1 / 3], rtol=1e-6)
     np.testing.assert_allclose(share + rest, 1)
-    with pytest.raises(ValueError, match="more than two bins"):
-        blended_bins(7, 21, 2)
 
 
 @pytest.mark.parametrize("radius", [0, 1])

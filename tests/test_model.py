@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import ModelConfig
+from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.model.assembler import OUTSIDE_LOGIT
 from ifcn_tf.model.inference import InferenceModel
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.model.layers import Conv2D
 from ifcn_tf.model.precision import dtype_policy
-from ifcn_tf.weights import load_backbone, load_weights, read_model_config
+from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_config
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 
@@ -184,6 +184,24 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, narrow):
     (tmp_path / "config.json").write_text('{"k": 3}')
     with pytest.raises(UserError, match='has no "model" section'):
         read_model_config(path)
+
+
+def test_the_settings_beside_weights(tmp_path):
+    path, described = tmp_path / "model.weights.h5", tmp_path / "config.json"
+    assert read_proposer_config(path) == ProposerConfig()
+    described.write_text('{"model": {"k": 3}}')
+    assert read_proposer_config(path) == ProposerConfig()
+    described.write_text('{"proposer": {"nms_iou": 0.5, "shorter_sides": [100, 200]}}')
+    assert read_proposer_config(path) == ProposerConfig(nms_iou=0.5, shorter_sides=(100, 200))
+    for content, message in (
+        ("7", 'has no "proposer" section, or one that is no object'),
+        ('{"proposer": 7}', 'has no "proposer" section, or one that is no object'),
+        ('{"proposer": {"nms": 0.5}}', r"proposer\.nms: ProposerConfig has no such setting"),
+        ('{"proposer": {"nms_iou": 5}}', r"proposer\.nms_iou must lie in"),
+    ):
+        described.write_text(content)
+        with pytest.raises(UserError, match=r"config\.json.*" + message):
+            read_proposer_config(path)
 
 
 def test_backbone_is_keras_vgg16(backbone_weights):

@@ -134,6 +134,8 @@ def test_settings_travel_in_the_file_and_can_be_changed(onnx_file):
     assert len(OnnxPredictor(onnx_file, num_proposals=3).propose(photograph(50, 60))) == 3
     with pytest.raises(UserError, match="nms_iou must lie in"):
         OnnxPredictor(onnx_file, nms_iou=2.0)
+    with pytest.raises(UserError, match="blend_cells must be 2 or less with k = 3, not 3"):
+        OnnxPredictor(onnx_file, blend_cells=3)
     with pytest.raises(UserError, match="must be uint8"):
         OnnxPredictor(onnx_file).propose(np.zeros((5, 5), np.uint8))
 

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "warm_up": {"data", "files"},
     "saved_proposer": {"config", "files", "masks", "proposer"},
     "export": {"config", "files", "predictor", "saved_proposer", "serving_graph", "settings", "warm_up"},
-    "weights": {"config", "files"},
+    "weights": {"config", "files", "settings"},
     "visualize": {"proposals", "geometry", "masks"},
     "output": {"files", "ids", "proposals", "visualize"},
     "batch": {"config", "files", "ids", "output", "proposals"},

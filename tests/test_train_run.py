@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import ModelConfig
+from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
@@ -28,6 +28,7 @@ from ifcn_tf.training.setup import take_fitting_weights
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import make_strategy
 from ifcn_tf.training.validation import average_recalls
+from ifcn_tf.weights import read_proposer_config
 from tests.narrow_run import NARROW, narrow_config, trainer_of
 
 
@@ -82,6 +83,18 @@ def test_a_run_with_validation_and_pictures(scenes, other_k, tmp_path):
     assert {(3, name) for name in (*expected, "data_wait_share", "positives", "mask_iou", "ar@1000")} <= seen.keys()
     picture = tf.io.decode_image(seen[2, "network"].tensor.string_val[2]).numpy()
     assert picture.std() > 20
+
+
+def test_the_best_weights_are_chosen_as_they_will_propose(scenes, other_k, tmp_path):
+    """With no mask large enough no proposal is left, so that every recall is 0."""
+    proposing = ProposerConfig(shorter_sides=(119,), min_area=1e9, num_proposals=5)
+    config = dataclasses.replace(small_config(1), proposer=proposing)
+    places = Places([scenes], [scenes], tmp_path, str(other_k[1]), "imagenet")
+    train_on_data(config, places, make_strategy("one_device"))
+    scores = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    assert scores == {"step": 1, "ar@10": 0.0, "ar@100": 0.0, "ar@1000": 0.0}
+    for folder in ("best", "last"):
+        assert read_proposer_config(tmp_path / folder / "model.weights.h5") == proposing
 
 
 def test_profile(tmp_path):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.files import UserError
 from ifcn_tf.presets import PRESETS, RunConfig, with_settings
 from ifcn_tf.train_config import TrainConfig
@@ -21,6 +22,7 @@ def test_paper_is_the_paper():
     assert (data.object_side, data.centre_tolerance) == (128, 16)
     assert data.side_tolerance == pytest.approx(2**0.25)
     assert (loss.mask_weight, loss.normalization) == (2.0, "mean")
+    assert PRESETS["paper"].proposer == ProposerConfig()
     rates = [train.learning_rate(step) for step in (0, 31_999, 32_000, 39_999)]
     assert rates == [0.001, 0.001, 0.0001, 0.0001]
 
@@ -55,6 +57,9 @@ def test_settings_change_one_field_each():
         ("train.learning_rates=[0.1, -0.1]", "train.learning_rates must"),
         ("train.weight_decay=Infinity", "train.weight_decay must"),
         ("loss.mask_weight=NaN", "loss.mask_weight must"),
+        ("proposer.blend_cells=2", "blend_cells must be 1 or less with k = 5"),
+        ("proposer.nms_iou=2", "proposer.nms_iou must"),
+        ("shorter_sides=[600]", "data.shorter_sides"),
     ],
 )
 def test_wrong_settings_are_refused_with_a_hint(setting, hint):

@@ -15,15 +15,13 @@ import tensorflow as tf
 from PIL import Image
 
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
-from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
+from ifcn_tf.config import Precision
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images import preprocess, read_image
 from ifcn_tf.model.inference import InferenceModel, with_constant_weights
-from ifcn_tf.model.instance_fcn import build_instance_fcn
-from ifcn_tf.predictor import Predictor
+from ifcn_tf.predictor import Predictor, load_network
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposer import IMAGE, Proposer, Tensors
-from ifcn_tf.weights import load_weights, read_model_config, read_proposer_settings
 
 SIZE_HW = (480, 640)
 _TEN_SIZES = (
@@ -33,21 +31,19 @@ _TEN_SIZES = (
 Row = dict[str, Any]
 
 
-def run(photograph: Path, weights: Path, precision: Precision, rounds: int) -> Iterator[Row]:
+def run(photograph: Path, weights: str | None, precision: Precision, rounds: int) -> Iterator[Row]:
     """Measures one 480 x 640 photograph at six scales with 1,000 proposals.
 
     Args:
         photograph: resized to 480 x 640 and written as a JPEG.
-        weights: of the network; how many windows survive depends on them.
+        weights: file of the network's weights, by default the bundled ones; how many windows survive depends on them.
         precision: of the convolutions.
         rounds: how often everything is timed; medians are reported.
 
     Yields:
         Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
     """
-    config = ProposerConfig.from_dict(read_proposer_settings(weights))
-    model = build_instance_fcn(read_model_config(weights) or ModelConfig(), precision)
-    load_weights(model, weights)
+    model, config = load_network(weights, precision=precision)
     image = _resized(read_image(photograph), SIZE_HW)
     predictor = Predictor.of_network(model, config)
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.files import UserError
+from ifcn_tf.config import require_narrow_blend
 from ifcn_tf.model.assembler import assemble_blended
 
 Tensors = dict[str, tf.Tensor]
@@ -36,9 +36,7 @@ class InferenceModel:
         self._network = with_constant_weights(keras.Model(model.input["image"], maps))
         assembler = model.get_layer("mask_logits")
         self._k, self.window_cells, self._blend_cells = assembler.k, assembler.cells, blend_cells
-        most = (self.window_cells // self._k - 1) // 2
-        if blend_cells > most:
-            raise UserError(f"blend_cells must be {most} or less with k = {self._k}, not {blend_cells}.")
+        require_narrow_blend(blend_cells, self._k, self.window_cells)
 
     def features(self, image: tf.Tensor) -> Tensors:
         """float32 [1, H, W, 3] -> {"score_maps": [1, h, w, k * k], "objectness_map": [1, h, w, 1]}, float32 logits."""

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config import ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
 from ifcn_tf.predictor import Predictor
@@ -101,9 +100,10 @@ def train_on_data(
 def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Iterator[Observer]:
     if places.validation_data:
         count = config.train.validation_images
+        proposing = dataclasses.replace(config.proposer, num_proposals=LIMITS[-1])
 
         def measure(model: keras.Model, pause: Pause) -> dict[str, float]:
-            predictor = Predictor.of_network(model, ProposerConfig(num_proposals=LIMITS[-1]))
+            predictor = Predictor.of_network(model, proposing)
 
             def propose(image: np.ndarray) -> Proposals:
                 pause()
