@@ -7,6 +7,9 @@ import tensorflow as tf
 from ifcn_tf.config import ProposerConfig
 from ifcn_tf.masks import PROBABILITY_MARGIN, logit
 
+#: Boxes that are compared with all others at a time.
+_BLOCK = 1000
+
 
 def rescore(logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, config: ProposerConfig) -> tf.Tensor:
     """Objectness logits with the changes that `confidence_weight` and `overlap_penalty` ask for.
@@ -38,11 +41,24 @@ def mask_confidence(mask_logits: tf.Tensor, threshold: float) -> tf.Tensor:
 
 def overlap_with_better(boxes_yxyx: tf.Tensor) -> tf.Tensor:
     """Highest IoU of each box [n, 4] with one before it, float32 [n]; 0 for the first."""
-    top_left = tf.maximum(boxes_yxyx[:, None, :2], boxes_yxyx[None, :, :2])
-    bottom_right = tf.minimum(boxes_yxyx[:, None, 2:], boxes_yxyx[None, :, 2:])
+    count = tf.shape(boxes_yxyx)[0]
+    padded = tf.pad(boxes_yxyx, [[0, _BLOCK], [0, 0]])
+
+    def of_block(start: tf.Tensor) -> tf.Tensor:
+        iou = _pairwise_iou(padded[start : start + _BLOCK], boxes_yxyx)
+        is_before = tf.range(count) < (start + tf.range(_BLOCK))[:, None]
+        return tf.reduce_max(tf.where(is_before, iou, 0.0), 1)
+
+    # In blocks, since n * n pairs would need gigabytes for ten thousand boxes.
+    block = tf.TensorSpec([_BLOCK], tf.float32)
+    overlaps = tf.map_fn(of_block, tf.range(0, count, _BLOCK), fn_output_signature=block, parallel_iterations=1)
+    return tf.reshape(overlaps, [-1])[:count]
+
+
+def _pairwise_iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Intersection over union of boxes [n, 4] with others [m, 4], float32 [n, m]; 0 where both have no area."""
+    top_left = tf.maximum(boxes[:, None, :2], others[None, :, :2])
+    bottom_right = tf.minimum(boxes[:, None, 2:], others[None, :, 2:])
     shared = tf.reduce_prod(tf.maximum(bottom_right - top_left, 0.0), -1)
-    area = tf.reduce_prod(boxes_yxyx[:, 2:] - boxes_yxyx[:, :2], -1)
-    iou = tf.math.divide_no_nan(shared, area[:, None] + area[None] - shared)
-    before = tf.linalg.band_part(tf.ones_like(iou), -1, 0) - tf.eye(tf.shape(iou)[0])
-    # The added zeros keep the maximum over no box defined.
-    return tf.reduce_max(tf.pad(iou * before, [[0, 0], [0, 1]]), 1)
+    area, other_area = (tf.reduce_prod(b[:, 2:] - b[:, :2], -1) for b in (boxes, others))
+    return tf.math.divide_no_nan(shared, area[:, None] + other_area[None] - shared)

@@ -156,6 +156,16 @@ def test_a_duplicate_ranks_behind_a_fainter_new_object():
     np.testing.assert_allclose(scores, [2, 0.5, 1], atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [0, 1, 1000, 2345])
+def test_overlap_with_better_of_any_number_of_boxes(count):
+    rng = np.random.default_rng(count)
+    corners, sides = rng.uniform(0, 80, (count, 2)), rng.uniform(1, 20, (count, 2))
+    found = overlap_with_better(tf.constant(np.concatenate([corners, corners + sides], 1), tf.float32))
+    boxes_xywh = np.concatenate([corners, sides], 1).reshape(-1, 4)
+    ious = np.tril(coco_mask.iou(boxes_xywh, boxes_xywh, [0] * count), -1) if count else np.zeros((0, 0))
+    np.testing.assert_allclose(found, ious.max(1, initial=0), atol=1e-5)
+
+
 def test_a_mask_is_as_confident_as_its_own_cells():
     """Probabilities .8 and .6 are in the mask, .2 is not: their mean .7 has logit ln(7 / 3)."""
     mask = np.array([[[0.8, 0.6], [0.2, 0.2]]])
