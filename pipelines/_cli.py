@@ -45,6 +45,14 @@ def import_tensorflow() -> None:
         os.close(stderr)
 
 
+def bound_memory() -> None:
+    """Lets two threads start TensorFlow's operations, unless the environment says how many; call it before the first.
+
+    Each of them keeps oneDNN's kernels for a thousand shapes, so that memory would grow with the number of cores.
+    """
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+
+
 def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:
     """Whole numbers of a comma-separated flag; raises UserError when one is not."""
     from ifcn_tf.files import UserError

@@ -37,6 +37,7 @@ def inference() -> Iterator[dict[str, Any]]:
     """From encoded bytes to run lengths, beside the bare network."""
     from ifcn_tf.benchmarks.inference import run
 
+    _cli.bound_memory()
     return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value)
 
 
@@ -67,6 +68,7 @@ def serving() -> Iterator[dict[str, Any]]:
     """An exported model beside the proposer it was made of."""
     from ifcn_tf.benchmarks.serving import run
 
+    _cli.bound_memory()
     return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value, REQUESTS.value)
 
 

@@ -24,6 +24,7 @@ BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --weights: 
 
 def main() -> int:
     """Flags -> predictor -> files."""
+    _cli.bound_memory()
     paths = _images.found()
     predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _from_weights()
     return _images.propose(predictor, paths)

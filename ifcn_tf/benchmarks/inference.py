@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,23 @@ def _memory(predictor: Predictor, encoded: Path, image: np.ndarray) -> Iterator[
     for _ in range(3):
         predictor.propose(encoded)
     yield {"memory": "peak, one size", "gib": peak_gib()}
-    after = []
+    after, seconds = [], []
     for _ in range(4):
-        for size in _TEN_SIZES:
-            predictor.propose(_resized(image, size))
+        seconds.append([_seconds(predictor, _resized(image, size)) for size in _TEN_SIZES])
         after.append(resident_gib())
     yield {
         "memory": "ten sizes in a row, four times",
         "peak_gib": peak_gib(),
         "growth_after_second_gib": round(after[-1] - after[1], 3),
     }
+    first, again = seconds[:2]
+    yield {"new_size": "an image's first time less its second", "ms": median_ms(np.subtract(first, again).tolist())}
+
+
+def _seconds(predictor: Predictor, image: np.ndarray) -> float:
+    start = time.perf_counter()
+    predictor.propose(image)
+    return time.perf_counter() - start
 
 
 def _times(predictor: Predictor, model: keras.Model, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
