@@ -26,7 +26,7 @@ OUTPUT = flags.DEFINE_string("output", None, "New folder to write; a json file w
 FORMAT = flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "coco"], "What to write.")
 ROOT = flags.DEFINE_string("root", ".", "Folder of the data set, in its own layout.")
 SPLIT = flags.DEFINE_string("split", "train", "Part of the data set: train2017 or val2014 of COCO; train or val.")
-NAMES = flags.DEFINE_string("names", None, "voc, sbd: text file of image names, if not the split's own list.")
+NAMES = flags.DEFINE_string("names", None, "Text file of image names without ending, if not all of the split.")
 ANNOTATIONS = flags.DEFINE_string("annotations", None, "coco: json, if not ROOT/annotations/instances_SPLIT.json.")
 IMAGES = flags.DEFINE_string("images", None, "coco: folder of the photographs, if not ROOT/SPLIT.")
 COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
@@ -61,7 +61,8 @@ def _open_source(root: Path, split: str) -> Source:
 
     if SOURCE.value == "coco":
         annotations = ANNOTATIONS.value or root / "annotations" / f"instances_{split}.json"
-        return coco_source(Path(annotations), Path(IMAGES.value or root / split))
+        names = Path(NAMES.value) if NAMES.value else None
+        return coco_source(Path(annotations), Path(IMAGES.value or root / split), names)
     if SOURCE.value == "voc":
         return voc_source(root, Path(NAMES.value or root / "ImageSets" / "Segmentation" / f"{split}.txt"))
     if SOURCE.value == "sbd":

@@ -8,7 +8,7 @@ import pytest
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.files import UserError
-from tests.test_data_sources import HW, INSTANCES, coco, load, rle
+from tests.test_data_sources import HW, INSTANCES, coco, jpeg, load, rle
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,23 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         ("size null", {"images": [image | {"height": None, "width": None}]}, []),
     ):
         assert sorted(load(coco(tmp_path / name, [], **more))[1]) == kinds
+
+
+def test_a_list_of_names_takes_these_images_alone(tmp_path):
+    names = ("a", "b", "c")
+    images = [{"id": number, "file_name": f"{name}.jpg"} for number, name in enumerate(names)]
+    objects = [
+        {"id": number, "image_id": number % 3, "category_id": 3, "segmentation": rle(INSTANCES == 1, "list")}
+        for number in range(5)
+    ]
+    whole = coco(tmp_path, [], images=images, annotations=objects)
+    assert whole.size == 3
+    for name in names:
+        jpeg(tmp_path / "images" / f"{name}.jpg")
+    (tmp_path / "list.txt").write_text("c\na x\n\nc\nabsent\n")
+    examples, problems = load(coco_source(tmp_path / "file.json", tmp_path / "images", tmp_path / "list.txt"))
+    assert [(example.file_name, len(example.objects)) for example in examples] == [("a.jpg", 2), ("c.jpg", 1)]
+    assert sorted(problems) == ["duplicate id", "missing image"]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
-from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image
+from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image, read_names
 from ifcn_tf.files import UserError
 from ifcn_tf.ids import canonical_id
 from ifcn_tf.masks import are_whole
@@ -32,17 +32,21 @@ _OVERHANG = 1.0
 _STORED = "sizes and masks are of the pixels as stored, before any EXIF rotation"
 
 
-def coco_source(annotations: Path, images: Path) -> Source:
+def coco_source(annotations: Path, images: Path, names: Path | None = None) -> Source:
     """Opens a COCO json.
 
     Args:
         annotations: the json file.
         images: folder of its photographs.
+        names: text file of the images to take, file names without ending, one a line; by default all.
 
     Raises:
-        UserError: the file is missing, or is no JSON object.
+        UserError: a file is missing, or the json is no object.
     """
-    return _Index(annotations, images).source()
+    index = _Index(annotations, images)
+    if names:
+        index.keep(names)
+    return index.source()
 
 
 class _Index:
@@ -52,24 +56,35 @@ class _Index:
         self.annotations, self.images = annotations, images
         self.problems: list[Problem] = []
         self.database = sqlite3.connect("")  # a file that vanishes with the connection
-        self.database.execute("CREATE TABLE images (id PRIMARY KEY, entry)")
+        self.database.execute("CREATE TABLE images (id PRIMARY KEY, name, entry)")
         self.database.execute("CREATE TABLE annotations (id UNIQUE, image_id, entry)")
         _require_object(annotations)
         self.categories = {c["id"]: str(c["name"]) for c in self._entries("categories", _is_category)}
         for image in self._entries("images", lambda entry: canonical_id(entry.get("id")) is not None):
-            self._insert("images", "(?, ?)", image, (json.dumps(image["id"]), json.dumps(image)))
+            name = Path(str(image.get("file_name"))).stem
+            self._insert("images", "(?, ?, ?)", image, (json.dumps(image["id"]), name, json.dumps(image)))
         for entry in self._entries("annotations", lambda entry: canonical_id(entry.get("image_id")) is not None):
             number = None if entry.get("id") is None else json.dumps(entry["id"])
             self._insert("annotations", "(?, ?, ?)", entry, (number, json.dumps(entry["image_id"]), json.dumps(entry)))
         self.database.execute("CREATE INDEX by_image ON annotations (image_id)")
-
-    def source(self) -> Source:
-        (size,) = self.database.execute("SELECT COUNT(*) FROM images").fetchone()
         orphans = self.database.execute(
             "SELECT id, image_id FROM annotations WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.id = image_id)"
         )
         for number, image in orphans:
             self.problems.append(Problem("unknown image", f"{self.annotations}: annotation {number} is of {image}"))
+
+    def keep(self, names: Path) -> None:
+        """Forgets the images that a list does not name; a name without an image is a problem."""
+        listed, problems = read_names(names)
+        present = {name for (name,) in self.database.execute("SELECT name FROM images")}
+        absent = [f"{names}: {name} is not in {self.annotations}" for name in listed if name not in present]
+        self.problems += [*problems, *(Problem("missing image", where) for where in absent)]
+        self.database.execute("CREATE TABLE listed (name PRIMARY KEY)")
+        self.database.executemany("INSERT INTO listed VALUES (?)", ((name,) for name in listed))
+        self.database.execute("DELETE FROM images WHERE name NOT IN (SELECT name FROM listed)")
+
+    def source(self) -> Source:
+        (size,) = self.database.execute("SELECT COUNT(*) FROM images").fetchone()
         return Source(self.categories, size + bool(self.problems), _Jobs(self))
 
     def _entries(self, table: str, is_usable: Callable[[dict[str, Any]], bool]) -> Iterator[dict[str, Any]]:

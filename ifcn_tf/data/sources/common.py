@@ -81,19 +81,28 @@ def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict
     """A source that loads the images of a list by name.
 
     Args:
-        names: text file, one name a line; repeated ones are reported and loaded once.
+        names: text file as `read_names` takes it.
         load: can be pickled.
         categories: names by id.
 
     Raises:
         UserError: the list cannot be read.
     """
-    listed = [line.split()[0] for line in read_text(names).splitlines() if line.strip()]
-    repeated = [name for name, count in Counter(listed).items() if count > 1]
-    problems = tuple(Problem("duplicate id", f"{names}: {name}") for name in repeated)
-    jobs: list[Job] = [functools.partial(load, name) for name in dict.fromkeys(listed)]
+    listed, problems = read_names(names)
+    jobs: list[Job] = [functools.partial(load, name) for name in listed]
     jobs += [functools.partial(Loaded, None, problems)] if problems else []
     return Source(categories, len(jobs), jobs)
+
+
+def read_names(path: Path) -> tuple[list[str], tuple[Problem, ...]]:
+    """The names in a text file, the first word of each line; each once, and a problem for each repeated one.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    counts = Counter(line.split()[0] for line in read_text(path).splitlines() if line.strip())
+    repeated = [name for name, count in counts.items() if count > 1]
+    return list(counts), tuple(Problem("duplicate id", f"{path}: {name}") for name in repeated)
 
 
 def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabels) -> Loaded:
