@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.files import UserError
+from ifcn_tf.image_files import decode, open_image
 from tests.test_data_sources import HW, INSTANCES, coco, jpeg, load, rle
 
 
@@ -125,7 +129,33 @@ def test_the_rest_of_a_broken_coco_file_is_kept(tmp_path):
         prepare(source, records_writer(source, tmp_path / "strict", 1), 1, refuse)
 
 
-def test_sizes_are_of_the_stored_pixels(tmp_path):
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_annotations_are_of_the_upright_photograph(tmp_path, orientation):
+    """As everywhere else; a record holds the pixels that `image_files` reads, up to the loss of a second JPEG."""
+    path = tmp_path / "images" / "2008_000001.jpg"
+    source = coco(tmp_path, [(3, rle(INSTANCES == 1, "list"))])
+    stored = Image.fromarray(np.linspace(0, 255, 40 * 60 * 3).astype(np.uint8).reshape(40, 60, 3))
+    exif = stored.getexif()
+    exif[0x0112] = orientation
+    stored = stored.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else stored
+    stored.save(path, exif=exif, quality=95)
+    (example,), problems = load(source)
+    assert (example.size_hw, problems) == (HW, [])
+    read = decode(open_image(path), path)
+    in_record = np.asarray(Image.open(io.BytesIO(example.encoded)))
+    assert (
+        np.abs(in_record.astype(int) - read).mean() < 2 < np.abs(np.flip(in_record, (0, 1)).astype(int) - read).mean()
+    )
+    assert (example.encoded == path.read_bytes()) == (orientation == 1)
+
+
+def test_sizes_of_the_stored_pixels_are_told_apart(tmp_path):
     image = {"id": 7, "file_name": "2008_000001.jpg", "height": HW[1], "width": HW[0]}
     (turned,) = [job() for job in coco(tmp_path, [], images=[image]).jobs]
-    assert turned.example is None and "before any EXIF rotation" in turned.problems[0].where
+    assert turned.example is None and "of the upright image" in turned.problems[0].where
+
+
+def test_images_that_training_would_misread_are_left_out(tmp_path):
+    source = coco(tmp_path, [], images=[{"id": 1, "file_name": "palette.bmp"}])
+    Image.new("P", (60, 40)).save(tmp_path / "images" / "palette.bmp")
+    assert load(source) == ([], ["unreadable image"])

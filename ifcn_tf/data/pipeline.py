@@ -165,10 +165,7 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
 
 
 def image_of(record: Tensors, view: View) -> tf.Tensor:
-    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it.
-
-    Annotations refer to pixels as they are stored: the EXIF orientation is not obeyed.
-    """
+    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
     image = decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))

@@ -29,7 +29,7 @@ from ifcn_tf.masks import are_whole
 #: Vertices may lie this far outside the image [px]: annotation tools round.
 _OVERHANG = 1.0
 #: What an image's size and its masks' have to be.
-_STORED = "sizes and masks are of the pixels as stored, before any EXIF rotation"
+_UPRIGHT = "sizes and masks are of the upright image, as its EXIF orientation says"
 
 
 def coco_source(annotations: Path, images: Path, names: Path | None = None) -> Source:
@@ -150,7 +150,7 @@ def _load(images: Path, image_json: str, annotation_jsons: list[str], known: fro
         encoded, size_hw = read_image(images / _name_inside(image))
         for name, size in zip(("height", "width"), size_hw, strict=True):
             if image.get(name) not in (None, size):
-                where = f"{image['file_name']}: {name} {image[name]} in the json, {size} in the image; {_STORED}"
+                where = f"{image['file_name']}: {name} {image[name]} in the json, {size} in the image; {_UPRIGHT}"
                 raise ImageLeftOutError("mask of another size", where)
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
@@ -214,7 +214,7 @@ def decode_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarr
 def _decode_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> np.ndarray:
     size, counts = segmentation["size"], segmentation["counts"]
     if tuple(size) != size_hw:
-        raise _ObjectLeftOutError("mask of another size", f"mask {size}, image {list(size_hw)}; {_STORED}")
+        raise _ObjectLeftOutError("mask of another size", f"mask {size}, image {list(size_hw)}; {_UPRIGHT}")
     if not _fill(counts, size_hw[0] * size_hw[1]):
         raise _ObjectLeftOutError("mask of another size", f"its runs do not fill the image of {list(size_hw)}")
     return coco_mask.decode(coco_mask.frPyObjects(segmentation, *size_hw) if isinstance(counts, list) else segmentation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
-from ifcn_tf.files import read_text
+from ifcn_tf.files import BadImageError, read_text
+from ifcn_tf.image_files import decode, open_image
 
 #: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
 VOC_CATEGORIES = {
@@ -59,22 +59,27 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Reads a photograph and decodes it once, so that training never meets a broken one.
 
     Returns:
-        The file's bytes and the (height, width) of the image [px].
+        The bytes of the upright image, and its (height, width) [px]. A photograph that its EXIF orientation turns is
+        encoded anew, a JPEG at quality 95; all others are the file's bytes.
 
     Raises:
-        ImageLeftOutError: there is no such file, or it is no whole JPEG, PNG, GIF or BMP image.
+        ImageLeftOutError: there is no such file, or it is no whole image that `image_files.open_image` takes.
     """
+    if not path.is_file():
+        raise ImageLeftOutError("missing image", f"{path}: no such file")
     try:
-        encoded = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: the name holds what no file's name can
-        raise ImageLeftOutError("missing image", f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG", "GIF", "BMP")) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image.load()
-            return encoded, (image.height, image.width)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageLeftOutError("unreadable image", f"{path}: {error}") from error
+        file = open_image(path)
+        pixels = decode(file, path)
+    except BadImageError as error:
+        raise ImageLeftOutError("unreadable image", str(error)) from error
+    height, width = pixels.shape[:2]
+    return _encoded(pixels, file.format) if file.orientation in range(2, 9) else file.encoded, (height, width)
+
+
+def _encoded(pixels: np.ndarray, file_format: str) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, file_format, quality=95)
+    return content.getvalue()
 
 
 def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict[int, str]) -> Source:
