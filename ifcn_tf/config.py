@@ -68,7 +68,8 @@ class ProposerConfig(Settings):
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
     min_area: float = 0.0
-    """Masks of a smaller area are dropped [px^2 of the original image]; empty masks always are."""
+    """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
+    empty masks always are."""
 
     def __post_init__(self) -> None:
         require(

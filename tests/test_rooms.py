@@ -12,50 +12,39 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("ifcn_tf", "pipelines") for path in (ROOT / folder).rglob("*.py"))
 
-#: What each module of the library may import from it; modules that are not named may import anything below `pipelines`.
-MAY_IMPORT = {
-    "files": set(),
-    "geometry": set(),
-    "masks": {"geometry"},
-    "settings": {"files"},
-    "config": {"settings"},
-    "train_config": {"config", "geometry", "settings"},
-    "image_files": {"files"},
-    "images": {"image_files"},
-    "ids": set(),
-    "model": {"model", "config", "train_config", "files", "geometry"},
-    "ranking": {"config", "masks"},
-    "proposer": {"config", "geometry", "images", "masks", "ranking"},
-    "numpy_images": {"image_files"},
-    "numpy_proposer": {"config", "geometry", "masks", "numpy_images"},
-    "onnx_predictor": {"config", "files", "image_files", "numpy_proposer", "proposals"},
-    "proposals": {"config", "masks"},
-    "decoding": {"images"},
-    "guard": set(),
-    "full_masks": {"guard"},
-    "serving_graph": {"config", "decoding", "full_masks", "guard", "images", "predictor", "proposer", "settings"},
-    "warm_up": {"data", "files"},
-    "saved_proposer": {"config", "files", "masks", "proposer"},
-    "export": {"config", "files", "predictor", "saved_proposer", "serving_graph", "settings", "warm_up"},
-    "weights": {"config", "files", "settings"},
-    "visualize": {"proposals", "geometry", "masks"},
-    "output": {"files", "ids", "proposals", "visualize"},
-    "batch": {"config", "files", "ids", "output", "proposals"},
-    "serving": {"files", "image_files", "masks", "proposals", "serving", "serving_grpc", "settings"},
-    "serving_grpc": {"files", "serving"},
-    "results": {"evaluation", "files", "ids", "masks"},
-    "evaluate": {"config", "evaluation", "ids", "results"},
-    "plots": {"evaluation", "files"},
-    "evaluation": {
-        *("config", "data", "evaluate", "evaluation", "files", "ids", "masks", "plots", "results", "visualize"),
-    },
-}
-#: Parts that light clients and evaluation use: they must not pull in TensorFlow.
-WITHOUT_TENSORFLOW = (
-    *("files", "ids", "geometry", "masks", "settings", "config", "proposals", "visualize", "output", "batch"),
-    *("results", "evaluate", "plots", "evaluation", "image_files", "serving"),
-    *("numpy_images", "numpy_proposer", "onnx_predictor"),
-)
+
+def table():
+    """The rows of the map, top to bottom: its names of modules and folders, and whether TensorFlow is used."""
+    lines = re.findall(r"^\| (`.*) \| .* \| (no|yes|for gRPC) \|$", (ROOT / "WORKSPACE.md").read_text(), re.MULTILINE)
+    return [(re.findall(r"`(.+?)`", names), tensorflow) for names, tensorflow in lines]
+
+
+TABLE = table()
+
+
+def row_of(path):
+    """Number of the one row that names a module, or the folder that it is in."""
+    name = path.relative_to(ROOT / "ifcn_tf").as_posix()
+    rows = [row for row, (entries, _) in enumerate(TABLE) if any(_holds(entry, name) for entry in entries)]
+    assert len(rows) == 1, f"{name} is in the rows {rows} of the map"
+    return rows[0]
+
+
+def _holds(entry, name):
+    return (
+        name.startswith(entry) if entry.endswith("/") else name in (entry, f"{entry.removesuffix('.py')}/__init__.py")
+    )
+
+
+def modules_of(path):
+    """The files of this library that a module imports."""
+    for name in imports(path):
+        parts = name.split(".")
+        for end in range(len(parts), 1, -1) if parts[0] == "ifcn_tf" else ():
+            base = ROOT.joinpath(*parts[:end])
+            if found := [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.exists()]:
+                yield found[0]
+                break
 
 
 def imports(path):
@@ -63,25 +52,39 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module if node.module != "ifcn_tf" else f"ifcn_tf.{node.names[0].name}"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def room(path):
-    return path.relative_to(ROOT / "ifcn_tf").parts[0].removesuffix(".py")
+LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "ifcn_tf")]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_keep_to_the_map(path):
-    names = set(imports(path))
-    in_library = path.is_relative_to(ROOT / "ifcn_tf")
-    if in_library:
-        assert not {name for name in names if name.startswith(("absl", "pipelines"))}
-        own = {name.split(".")[1] for name in names if name.startswith("ifcn_tf.")}
-        assert own <= MAY_IMPORT.get(room(path), own)
-        if room(path) in WITHOUT_TENSORFLOW:
-            assert not {name for name in names if name.split(".")[0] in ("tensorflow", "keras")}
-    else:
-        assert not {name for name in names if name.startswith("pipelines.")}
+    if path.name == "__init__.py" and not list(imports(path)):
+        return
+    names, row = set(imports(path)), row_of(path)
+    assert not {name for name in names if name.startswith(("absl", "pipelines"))}
+    lower = {str(module.relative_to(ROOT)) for module in modules_of(path) if row_of(module) > row}
+    assert not lower
+    if TABLE[row][1] == "no":
+        assert not {name for name in names if name.split(".")[0] in ("tensorflow", "keras")}
+
+
+def test_every_entry_of_the_map_exists():
+    entries = [entry for names, _ in TABLE for entry in names]
+    assert len(TABLE) > 20
+    assert [entry for entry in entries if not (ROOT / "ifcn_tf" / entry).exists()] == []
+
+
+def test_rows_without_tensorflow_stand_above_the_others():
+    assert [tensorflow != "no" for _, tensorflow in TABLE] == sorted(tensorflow != "no" for _, tensorflow in TABLE)
+
+
+def test_commands_import_each_other_never():
+    commands = [path for path in SOURCES if path.parent.name == "pipelines" and not path.name.startswith("_")]
+    shared = {"pipelines._cli", "pipelines._images", "pipelines._network"}
+    for path in commands:
+        assert {name for name in imports(path) if name.startswith("pipelines.")} <= shared
 
 
 def test_light_clients_load_no_tensorflow():
