@@ -15,6 +15,8 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 #: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
 SIX_SCALES = (119, 178, 267, 400, 600, 900)
+#: No image is resized to a longer side [px].
+LONGEST_SIDE = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +75,8 @@ class ProposerConfig(Settings):
 
     def __post_init__(self) -> None:
         require(
-            bool(self.shorter_sides) and all(side >= 8 for side in self.shorter_sides),
-            f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
+            bool(self.shorter_sides) and all(8 <= side <= LONGEST_SIDE for side in self.shorter_sides),
+            f"shorter_sides needs at least one scale, each of 8 to {LONGEST_SIDE} px, not {self.shorter_sides}.",
         )
         require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
         require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
@@ -84,7 +86,10 @@ class ProposerConfig(Settings):
         for name in ("num_proposals", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
-        require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        require(
+            8 <= self.longer_side_limit <= LONGEST_SIDE,
+            f"longer_side_limit must lie in 8..{LONGEST_SIDE} px, not {self.longer_side_limit}.",
+        )
         require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
 
     @property

@@ -49,16 +49,16 @@ def export(
     """
     require(bool(model_name), "model_name must not be empty.")
     serving = serving or ServingConfig()
+    module = ServingModule(model, config, serving)  # first, since it may refuse the settings
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         # Servers take folders with a number for a name, so one that a killed export leaves behind is never loaded.
         temporary = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
-        module = ServingModule(model, config, serving)
         signatures = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures)
-        write_requests(temporary, model_name, tuple(signatures))
+        write_requests(temporary, model_name, {name: module.max_pixels(name) for name in signatures})
         write_json(temporary / SETTINGS, {**settings_of(model, config), "serving": serving.to_dict()})
         temporary.chmod(0o755)  # a server may be another user
         return _as_next_version(temporary, folder)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from ifcn_tf.config import SIX_SCALES, ModelConfig, ProposerConfig, require_narrow_blend
@@ -37,7 +38,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.model.window_cells != self.data.window_cells:
             raise UserError("model.window_cells and data.window_cells must be equal: they are the same window.")
-        require_narrow_blend(self.proposer.blend_cells, self.model.k, self.model.window_cells)
+        with _named("proposer"):
+            require_narrow_blend(self.proposer.blend_cells, self.model.k, self.model.window_cells)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections as plain JSON types."""
@@ -50,10 +52,17 @@ class RunConfig:
 
 
 def _section(name: str, values: dict[str, Any]) -> Any:
-    try:
+    with _named(name):
         return _SECTIONS[name].from_dict(values)
-    except UserError as error:  # begins with the field
-        raise UserError(f"{name}.{error}") from error
+
+
+@contextlib.contextmanager
+def _named(section: str) -> Iterator[None]:
+    """Puts the section's name before errors, which begin with the field."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{section}.{error}") from error
 
 
 #: `paper` is section 3.3, "Training", to the letter. `quick` makes a usable network of a few hundred photographs in

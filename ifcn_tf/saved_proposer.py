@@ -34,9 +34,12 @@ class SavedProposer:
 
     def __init__(self, folder: Path) -> None:
         path = version_folder(folder)
-        settings: dict[str, Any] = read_json(path / SETTINGS)
-        self.max_pixels: int = settings.pop("serving")["max_pixels"]
-        self.settings, self.config = settings, ProposerConfig.from_dict(settings["proposer"])
+        self.settings: dict[str, Any] = read_json(path / SETTINGS)
+        try:
+            self.max_pixels: int = self.settings.pop("serving")["max_pixels"]
+            self.config = ProposerConfig.from_dict(self.settings["proposer"])
+        except (AttributeError, KeyError, TypeError, UserError) as error:
+            raise UserError(f"{path / SETTINGS} is not what pipelines.export writes: export the model anew.") from error
         try:
             self._loaded = tf.saved_model.load(str(path))  # its signatures live no longer than it does
         except (OSError, ValueError, tf.errors.OpError) as error:

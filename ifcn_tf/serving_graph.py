@@ -79,6 +79,16 @@ class ServingModule(tf.Module):
         }
         return {name: graph.get_concrete_function() for name, graph in graphs.items()}
 
+    def max_pixels(self, signature: str) -> int:
+        """The largest image that a signature takes [px]; of score maps, of all images of a request together.
+
+        Score maps are made of images as they are, so none may be larger than what proposing resizes them to at most.
+        """
+        if signature != "score_maps":
+            return self._serving.max_pixels
+        longest = self._config.longer_side_limit
+        return min(self._serving.max_pixels, longest * min(longest, max(self._config.shorter_sides)))
+
     def propose_bytes(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded images, string [B], JPEG or PNG, each of its own size -> answers (see the class)."""
         return self._answers(image_bytes, lambda encoded: decode_upright(encoded, self._serving.max_pixels))
@@ -94,7 +104,7 @@ class ServingModule(tf.Module):
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
         pixels = tf.reduce_prod(tf.cast(tf.shape(image_tensor)[:3], tf.float64))
-        limit = self._serving.max_pixels
+        limit = self.max_pixels("score_maps")
         sentence = f"score_maps takes 1 to {limit} pixels at once, of all images together: send fewer or smaller ones"
         images = provided((pixels > 0) & (pixels <= limit), sentence, _not_empty(image_tensor))
         maps = self._features(normalize(images))

@@ -20,7 +20,13 @@ def require_amount(name: str, value: float) -> None:
     require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
 
 
-_TYPE_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word", tuple: "a list"}
+_TYPE_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    tuple: "a list, such as [1, 2],",
+}
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:

@@ -70,7 +70,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         _fail(f"{' '.join(str(error).split())} (see --help)")
-    if empty := [name for name in flags.FLAGS if flags.FLAGS[name].present and flags.FLAGS[name].value == ""]:
+    if empty := [name for name in flags.FLAGS if flags.FLAGS[name].present and flags.FLAGS[name].value in ("", [])]:
         _fail(f"--{empty[0]} is empty: give it a value, or leave it out (see --help)")
     if len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}: every argument is a flag, --name=value (see --help)")

@@ -10,14 +10,12 @@ from typing import cast
 
 from absl import flags
 
-from ifcn_tf.presets import PRESETS, with_settings
-from pipelines import _cli
+from pipelines import _cli, _run_settings
 
+flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
 DATA = flags.DEFINE_list("data", None, "Folders that pipelines.prepare_data wrote.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, weights, metrics.", required=True)
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
-PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Settings to start from.")
-SET = flags.DEFINE_multi_string("set", [], "KEY=VALUE, changes a setting: train.steps=100. May be repeated.")
 STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
 BACKBONE = flags.DEFINE_string("backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of VGG-16.")
@@ -30,7 +28,7 @@ STRATEGY = flags.DEFINE_enum(
 def main() -> int:
     """Flags -> configuration -> training."""
     steps = [] if STEPS.value is None else [f"train.steps={STEPS.value}"]
-    config = with_settings(PRESETS[PRESET.value], [*SET.value, *steps])
+    config = _run_settings.run_config(steps)
     workdir, data = Path(WORKDIR.value), _folders(DATA)
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()

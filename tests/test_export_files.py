@@ -23,10 +23,13 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from ifcn_tf import export as export_module
 from ifcn_tf.batch import propose_images
+from ifcn_tf.benchmarks.session import Session
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.export import export
 from ifcn_tf.files import UserError, write_json
-from ifcn_tf.predictor import load
+from ifcn_tf.predictor import load, load_saved_model
 from ifcn_tf.saved_proposer import versions
+from ifcn_tf.serving_graph import ServingConfig
 from ifcn_tf.warm_up import REQUESTS, SIZES_HW
 from tests.exported import CONFIG, NARROW, SAMPLE, encoded, model_folder, narrow_network, scene, session
 from tests.test_commands import command
@@ -44,6 +47,9 @@ def quick_export(monkeypatch):
 
         def signatures(self):
             return {"serving_default": tf.function(lambda x: {"y": x}).get_concrete_function(tf.TensorSpec([None]))}
+
+        def max_pixels(self, _):
+            return 100
 
     monkeypatch.setattr(export_module, "ServingModule", Empty)
     return lambda folder: export(narrow_network(), CONFIG, folder)
@@ -119,6 +125,27 @@ def test_warm_up_requests_are_answered():
     sizes = [tuple(answer["image_hw"][0].tolist()) for answer in answers]
     assert set(sizes) == set(SIZES_HW)
     assert all(answer["error"].tolist() == [b""] for answer in answers)
+
+
+def test_warm_up_requests_keep_to_the_limits(tmp_path):
+    """A server does not load a model whose warm-up fails. Score maps: 16 x 40 px at most, the proposer's largest."""
+    config = ProposerConfig(shorter_sides=(8, 16), longer_side_limit=40, num_proposals=3)
+    version = export(narrow_network(), config, tmp_path, ServingConfig(max_pixels=1000))
+    small = Session(version)
+    for record in tf.data.TFRecordDataset(str(version / REQUESTS)).as_numpy_iterator():
+        answer = small.predict(PredictionLog.FromString(record).predict_log.request)
+        assert not any(answer.get("error", []))
+    small("score_maps", image_tensor=np.zeros((1, 16, 40, 3), np.uint8))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="score_maps takes 1 to 640 pixels at once"):
+        small("score_maps", image_tensor=np.zeros((1, 16, 41, 3), np.uint8))
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", '{"serving": {"max_pixels": 5}, "proposer": {"nms_iou": 7}}'])
+def test_settings_of_another_form_are_named(tmp_path, content):
+    (tmp_path / "1" / "assets.extra").mkdir(parents=True)
+    (tmp_path / "1" / "assets.extra" / "ifcn.json").write_text(content)
+    with pytest.raises(UserError, match=r"ifcn\.json is not what pipelines\.export writes"):
+        load_saved_model(tmp_path)
 
 
 def test_settings_stand_beside_the_model():

@@ -82,7 +82,7 @@ def test_rows_without_tensorflow_stand_above_the_others():
 
 def test_commands_import_each_other_never():
     commands = [path for path in SOURCES if path.parent.name == "pipelines" and not path.name.startswith("_")]
-    shared = {"pipelines._cli", "pipelines._images", "pipelines._network"}
+    shared = {"pipelines._cli", "pipelines._images", "pipelines._network", "pipelines._run_settings"}
     for path in commands:
         assert {name for name in imports(path) if name.startswith("pipelines.")} <= shared
 

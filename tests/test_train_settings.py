@@ -57,7 +57,7 @@ def test_settings_change_one_field_each():
         ("train.learning_rates=[0.1, -0.1]", "train.learning_rates must"),
         ("train.weight_decay=Infinity", "train.weight_decay must"),
         ("loss.mask_weight=NaN", "loss.mask_weight must"),
-        ("proposer.blend_cells=2", "blend_cells must be 1 or less with k = 5"),
+        ("proposer.blend_cells=2", "proposer.blend_cells must be 1 or less with k = 5"),
         ("proposer.nms_iou=2", "proposer.nms_iou must"),
         ("shorter_sides=[600]", "data.shorter_sides"),
     ],

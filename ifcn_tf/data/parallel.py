@@ -19,15 +19,21 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
     Raises:
         UserError: a process was killed, as happens when memory is short.
     """
+    try:
+        yield from _in_order(jobs, workers)
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a process that loads images was killed, as happens when memory is short; try fewer workers (--workers)."
+        ) from error
+
+
+def _in_order(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
     # Started afresh rather than forked: a fork of a process that runs TensorFlow may hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         submitted = (pool.submit(_call, job) for job in jobs)
         pending: deque[Future[Loaded]] = deque(itertools.islice(submitted, 4 * workers))
         while pending:
-            try:
-                loaded = pending.popleft().result()
-            except BrokenProcessPool as error:
-                raise UserError("a process that loads images was killed; try fewer workers (--workers).") from error
+            loaded = pending.popleft().result()
             pending.extend(itertools.islice(submitted, 1))
             yield loaded
 

@@ -27,7 +27,7 @@ _FREE = {
     "validation_images",
     "pictures_every",
 }
-#: What else may change: where the same data lie, what is measured beside and how, and the devices, which do not matter.
+#: What else may change: where the same data lie, what is measured beside, and the devices, which do not matter.
 _FREE_PLACES = {"places.data", "places.validation_data", "devices.strategy", "devices.replicas"}
 
 
@@ -69,11 +69,11 @@ def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
 
 
 def _settings(record: dict[str, Any]) -> dict[str, Any]:
-    """Flat "section.field" settings that determine the weights of a run, as JSON types."""
+    """Flat "section.field" settings that determine the weights of a run and which are the best, as JSON types."""
     return {
         f"{section}.{field}": list(value) if isinstance(value, tuple) else value
         for section, fields in record.items()
-        if isinstance(fields, dict) and section not in ("versions", "proposer")
+        if isinstance(fields, dict) and section != "versions"
         for field, value in fields.items()
         if field not in _FREE and f"{section}.{field}" not in _FREE_PLACES
     }
