@@ -112,7 +112,7 @@ def propose_images(
     else:
         output.remove_parts(folder)  # or a later --resume would take them for this run's
     write_json(folder / "run.json", settings)
-    waiting = [path for path in paths if not (resume and output.part_path(folder, path).exists())]
+    waiting = [path for path in paths if not (resume and output.is_done(folder, path))]
     failures = list[Failure]()
     with _progress_bar() as bar, _resumable():
         answers = _in_order(partial(_propose, proposer), waiting, in_flight)

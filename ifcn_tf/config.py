@@ -116,7 +116,9 @@ class ShownConfig(Settings):
     """Two of them share at most this part of the smaller one [0..1]."""
 
     def __post_init__(self) -> None:
-        require(self.count > 0, f"count must be positive, not {self.count}.")
+        require(self.count > 0, f"count (--distinct) must be positive, not {self.count}.")
+        require(0 <= self.min_score <= 1, f"min_score must lie in 0..1, not {self.min_score}.")
+        require(0 <= self.max_overlap <= 1, f"max_overlap must lie in 0..1, not {self.max_overlap}.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,6 +31,12 @@ def part_path(folder: Path, path: Path) -> Path:
     return folder / "parts" / f"{path.stem}.json"
 
 
+def is_done(folder: Path, path: Path) -> bool:
+    """Whether there are results of an image, and the image was not changed since."""
+    part = part_path(folder, path)
+    return part.exists() and part.stat().st_mtime >= path.stat().st_mtime
+
+
 def has_parts(folder: Path) -> bool:
     """Whether an earlier run left results of images."""
     return any((folder / "parts").glob("*.json"))

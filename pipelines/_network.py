@@ -17,11 +17,17 @@ MAX_PIXELS = flags.DEFINE_integer("max_pixels", image_files.MAX_PIXELS, "Larger 
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
 #: Fields of ProposerConfig; what is not given comes from the config.json of the weights, else from ProposerConfig.
 SETTINGS = (
-    flags.DEFINE_integer("blend_cells", None, "Average score maps so far from borders of parts; 0 in the paper."),
-    flags.DEFINE_float("mask_threshold", None, "A pixel of this probability is in the mask; what suits the weights."),
-    flags.DEFINE_float("nms_iou", None, "Of two boxes with a higher IoU the better stays; 0.8."),
-    flags.DEFINE_float("confidence_weight", None, "Weight of a mask's mean probability in its score; 0 in the paper."),
-    flags.DEFINE_float("overlap_penalty", None, "What overlap with a better box takes from it; 0 in the paper."),
+    flags.DEFINE_integer(
+        "blend_cells", None, "Average score maps so far from borders of parts; the weights' own, or 0."
+    ),
+    flags.DEFINE_float("mask_threshold", None, "A pixel of this probability is in the mask; the weights' own, or 0.4."),
+    flags.DEFINE_float("nms_iou", None, "Of two boxes with a higher IoU the better stays; the weights' own, or 0.8."),
+    flags.DEFINE_float(
+        "confidence_weight", None, "Weight of a mask's mean probability in its score; the weights' own, or 0."
+    ),
+    flags.DEFINE_float(
+        "overlap_penalty", None, "What overlap with a better box takes from it; the weights' own, or 0."
+    ),
     flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),

@@ -118,6 +118,11 @@ def test_resume_does_only_what_is_missing(photos, tmp_path):
     rest = Squares()
     assert run(photos, tmp_path / "out", rest, resume=True) == []
     assert rest.calls == 1
+    later = (tmp_path / "out" / "parts" / "dog.json").stat().st_mtime + 1
+    os.utime(next(photos.glob("dog.*")), (later, later))  # another photograph took its place
+    replaced = Squares()
+    run(photos, tmp_path / "out", replaced, resume=True)
+    assert replaced.calls == 1
     run(photos, tmp_path / "whole")
     for name in ("proposals.json", "run.json"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()

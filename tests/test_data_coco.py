@@ -63,6 +63,7 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         ("size", {"images": [image | {"height": 41, "width": 60}]}, ["mask of another size"]),
         ("no category", {"categories": [], "annotations": [entry | {"category_id": 99}]}, []),
         ("area null", {"annotations": [entry | {"area": None}]}, []),
+        ("crowd text", {"annotations": [entry | {"iscrowd": "0"}]}, ["malformed annotation"]),
         ("area text", {"annotations": [entry | {"area": "x"}]}, ["malformed annotation"]),
         ("category list", {"annotations": [entry | {"category_id": [1]}]}, ["malformed annotation"]),
         ("annotation id list", {"annotations": [entry | {"id": [1]}]}, []),

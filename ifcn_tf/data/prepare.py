@@ -125,7 +125,13 @@ def records_writer(source: Source, output: Path, num_shards: int) -> Write:
 
 
 def coco_writer(source: Source, output: Path, images: Path | None = None) -> Write:
-    """Writes a COCO json, and the images into the folder `images` if given; see `write_coco`."""
+    """Writes a COCO json, and the images into the folder `images` if given; see `write_coco`.
+
+    Raises:
+        UserError: there is such a file already.
+    """
+    if output.exists():
+        raise UserError(f"{output} exists already; remove it, or choose another --output.")
 
     def copied(examples: Iterable[Example]) -> Iterator[Example]:
         for example in examples:

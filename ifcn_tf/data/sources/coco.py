@@ -183,16 +183,17 @@ class _ObjectLeftOutError(Exception):
 
 def _instance(annotation: dict[str, Any], size_hw: tuple[int, int], known: frozenset[int]) -> Instance:
     category, area = annotation.get("category_id", 1), annotation.get("area")
-    if not _is_whole(category) or not isinstance(area, int | float | None):
-        raise _ObjectLeftOutError("malformed annotation", f"category {category!r}, area {area!r}")
+    is_crowd = annotation.get("iscrowd", 0)
+    if not _is_whole(category) or not isinstance(area, int | float | None) or is_crowd not in (0, 1, None):
+        wrong = f"category {category!r}, area {area!r}, iscrowd {is_crowd!r}"
+        raise _ObjectLeftOutError("malformed annotation", wrong)
     if known and category not in known:
         raise _ObjectLeftOutError("unknown category", f"category {category} is not listed")
     mask = decode_segmentation(annotation.get("segmentation"), size_hw)
     pixels = int(mask.sum())
     if pixels < MIN_AREA:
         raise _ObjectLeftOutError("empty or one-pixel mask", f"{pixels} px")
-    is_crowd = bool(annotation.get("iscrowd", 0))
-    return Instance(counts_of(mask), category, is_crowd, float(pixels if area is None else area))
+    return Instance(counts_of(mask), category, bool(is_crowd), float(pixels if area is None else area))
 
 
 def decode_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> np.ndarray:
