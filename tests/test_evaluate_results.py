@@ -79,7 +79,26 @@ def test_parts_and_gzip_are_read(tmp_path: Path):
     assert read_results(str(tmp_path / "parts" / "*"), {1: SIZE_HW, "a_2": SIZE_HW}).counts() == {1: 1, "a_2": 1}
 
 
+@pytest.mark.parametrize("polygon", [[-29.5, -7, 9, 2.5, 9, 12, 3, 49], [3, 2, 9, 2, 60, 12, 3, 12]])
+def test_a_polygon_may_reach_outside(tmp_path: Path, polygon: list[float]):
+    found = read(tmp_path, [{"image_id": 1, "score": 0.5, "segmentation": [polygon]}]).of(1)
+    np.testing.assert_array_equal(
+        coco_mask.decode(found.rles), coco_mask.decode(coco_mask.frPyObjects([polygon], *SIZE_HW))
+    )
+
+
+def with_polygon(*polygon: float) -> list[dict[str, object]]:
+    return [entry(1, MASK, 0.5), {"image_id": 1, "score": 0.5, "segmentation": [list(polygon)]}]
+
+
 REFUSED = {
+    # pycocotools would crash, or take all memory, on the first two.
+    "polygon far away": (
+        with_polygon(0, 0, 1e9, 0, 1e9, 1e9),
+        r"result 1: its polygon lies .* outside it \(x, y",
+    ),
+    "polygon far above": (with_polygon(3, -1e9, 9, 2, 9, 12), "result 1: its polygon lies more than"),
+    "half a point": (with_polygon(3, 2, 9, 2, 9, 12, 3), "result 1: its segmentation is neither"),
     "no array": ({"annotations": []}, "no COCO results"),
     "no objects": ([3], "result 0: an object"),
     "id of a wrong type": ([entry(1.5, MASK, 0.5)], "result 0: its image_id is 1.5"),

@@ -179,6 +179,10 @@ REFUSED = {
     "nameless category": (COMPLETE | {"categories": [{"id": 3}]}, "'categories' needs an 'id' and a 'name'"),
     "category of none": (COMPLETE | {"categories": [None]}, "'categories' needs an 'id' and a 'name'"),
     "category by number": (COMPLETE | {"categories": 5}, "'categories' needs an 'id' and a 'name'"),
+    "polygon far away": (
+        with_annotation(segmentation=[[1, 1, 8, 8, 1e9, 2]]),
+        "annotation 1 of image 1: its polygon lies more than the image's longer side outside",
+    ),
     "damaged": (
         COMPLETE | {"annotations": [annotation(1, 1, MASK) | {"segmentation": {"size": [12, 16], "counts": "5"}}]},
         "damaged",

@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from ifcn_tf.evaluation.stream import read_entries
 from ifcn_tf.files import UserError
 from ifcn_tf.ids import ImageId, canonical_id, examples
-from ifcn_tf.masks import are_whole
+from ifcn_tf.masks import OutsideError, are_whole, from_polygons
 
 #: Results whose run lengths are checked at a time; more do not fit the processor's cache.
 _BATCH = 300
@@ -122,16 +122,18 @@ def compressed_counts(where: str, segmentation: Any, size_hw: tuple[int, int]) -
         size_hw: of the image [px].
 
     Raises:
-        UserError: another form, or a mask of another size.
+        UserError: another form, a mask of another size, or a polygon further outside than the image's longer side.
     """
     try:
         if isinstance(segmentation, list):
-            return coco_mask.merge(coco_mask.frPyObjects(segmentation, *size_hw))["counts"]
+            return from_polygons(segmentation, size_hw, max(size_hw))["counts"].encode()
         size, counts = tuple(segmentation["size"]), segmentation["counts"]
         if size == tuple(size_hw):
             if isinstance(counts, str):
                 return counts.encode("ascii")
             return coco_mask.frPyObjects({"size": list(size), "counts": counts}, *size_hw)["counts"]
+    except OutsideError as error:
+        raise UserError(f"{where}: its polygon lies more than the image's longer side outside it ({error}).") from error
     except Exception as error:  # pycocotools raises bare Exception on forms that it does not know
         raise UserError(f"{where}: its segmentation is neither run lengths nor polygons.") from error
     raise UserError(

@@ -24,7 +24,7 @@ from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source
 from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image, read_names
 from ifcn_tf.files import UserError
 from ifcn_tf.ids import canonical_id
-from ifcn_tf.masks import are_whole
+from ifcn_tf.masks import OutsideError, are_whole, from_polygons
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
 _OVERHANG = 1.0
@@ -228,11 +228,7 @@ def _fill(counts: list[int] | str, area: int) -> bool:
 
 
 def _decode_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> np.ndarray:
-    for polygon in polygons:
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"a polygon of {len(polygon)} numbers")
-        xy = np.reshape(np.asarray(polygon, np.float64), (-1, 2))
-        if np.any(xy < -_OVERHANG) or np.any(xy > np.array(size_hw[::-1]) + _OVERHANG):
-            low, high = xy.min(0).tolist(), xy.max(0).tolist()
-            raise _ObjectLeftOutError("polygon outside the image", f"x, y in {low} .. {high}, image {size_hw[::-1]}")
-    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw)))
+    try:
+        return coco_mask.decode(from_polygons(polygons, size_hw, _OVERHANG))
+    except OutsideError as error:
+        raise _ObjectLeftOutError("polygon outside the image", str(error)) from error
