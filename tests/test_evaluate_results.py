@@ -16,7 +16,7 @@ from ifcn_tf.evaluation import stream
 from ifcn_tf.files import UserError
 from ifcn_tf.masks import are_whole
 from ifcn_tf.results import read_results
-from tests.evaluation_data import entry, rectangle, rle, write
+from tests.evaluation_data import entry, load, rectangle, rle, truth_content, write
 
 SIZE_HW = (20, 30)
 MASK = rectangle(SIZE_HW, 2, 3, 12, 9)
@@ -51,6 +51,41 @@ def test_a_given_box_is_kept(tmp_path: Path):
 def test_ids_that_are_texts_are_brought_together(tmp_path: Path):
     results = read(tmp_path, [entry("000001", MASK, 0.5), entry(1, MASK, 0.4), entry("a_2", MASK, 0.3)])
     assert results.counts() == {1: 2, "a_2": 1}
+
+
+def named(names: list[str]) -> dict[str, object]:
+    """A truth whose images 1, 2, ... have these files."""
+    content = truth_content({i + 1: SIZE_HW for i in range(len(names))}, [])
+    return content | {"images": [i | {"file_name": n} for i, n in zip(content["images"], names, strict=True)]}
+
+
+@pytest.mark.parametrize(
+    "names, stated, expected",
+    [
+        (["IMG_a.jpg", "b/000007.png", "c.jpg"], ["IMG_a", "7", "c"], {1: 1, 2: 1, 3: 1}),
+        (["3.jpg", "1.jpg", "2.jpg"], [1, 1, 3], {1: 2, 2: 0, 3: 1}),  # an id counts more than a name
+        (["1.jpg", "b.jpg", "c.jpg"], [1, "c"], {1: 1, 2: 0, 3: 1}),  # 1 is both
+        (["a/1.jpg", "b/1.jpg", "c.jpg"], [1, 2], {1: 1, 2: 1, 3: 0}),
+    ],
+)
+def test_images_are_found_by_id_or_by_the_name_of_their_file(tmp_path: Path, names, stated, expected):
+    assert load(tmp_path, named(names), [entry(i, MASK, 0.5) for i in stated])[0].counts() == expected
+
+
+@pytest.mark.parametrize(
+    "names, stated, message",
+    [
+        (
+            ["2.jpg", "3.jpg", "4.jpg"],
+            [4, 2, 3],
+            r"results\.json: in the truth its image_id 3 is the id .*, 4 only the name",
+        ),
+        (["a/x.jpg", "b/x.jpg", "c.jpg"], ["x", "c"], r"1 of 2 results in .* \(ids x; it has 1, 2, 3\)"),
+    ],
+)
+def test_names_that_could_mean_two_images_are_refused(tmp_path: Path, names, stated, message):
+    with pytest.raises(UserError, match=message):
+        load(tmp_path, named(names), [entry(i, MASK, 0.5) for i in stated])
 
 
 def test_any_category_is_taken(tmp_path: Path):

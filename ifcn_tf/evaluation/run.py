@@ -99,7 +99,7 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
     )
     import_pyplot()
     photographs = find_photographs(truth, outputs.photographs) if outputs.show else None
-    results = {name: read_results(pattern, truth.sizes) for name, pattern in methods.items()}
+    results = {name: read_results(pattern, truth.sizes, truth.ids_of_names) for name, pattern in methods.items()}
     boxes_only = [name for name, found in results.items() if not found.has_masks]
     if outputs.show and boxes_only:
         raise UserError(f"--show draws masks, and the proposals of {', '.join(boxes_only)} are boxes only.")
