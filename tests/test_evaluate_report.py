@@ -117,6 +117,17 @@ def test_everything_is_written(tmp_path: Path, capsys):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
 
 
+def test_without_matplotlib_plots_alone_are_left_out(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    truth_path, a, _ = case_files(tmp_path)
+    truth, outputs = read_truth(str(truth_path), None, "", None), Outputs(tmp_path / "out")
+    run({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
+    assert {path.name for path in outputs.folder.iterdir()} == {"metrics.json", "metrics.csv"}
+    assert (
+        "NOTE: without plots, since the plots need matplotlib: pip install 'ifcn-tf[plots]'." in capsys.readouterr().out
+    )
+
+
 def test_the_table_shows_the_ends_of_intervals_in_80_columns(tmp_path: Path):
     # 29 of 30 objects are found: a symmetric interval would pass 100.
     size_hw, found = (40, 50), EvaluationConfig(resamples=200)
