@@ -288,6 +288,7 @@ def test_the_command_compares_two_files(tmp_path: Path):
         (["--proposals=none.json", "--annotations=none.json"], "cannot read none.json"),
         (["--compare", "a.json"], "--compare takes two files"),
         (["--proposals=a.json", "--annotations=b", "--num_proposals=0"], "num_proposals"),
+        (["--proposals=a.json", "--annotations=b", "--seed=-1"], "seed must not be negative"),
     ],
 )
 def test_the_command_ends_with_one_sentence(tmp_path: Path, arguments, message: str):
