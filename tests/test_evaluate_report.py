@@ -196,6 +196,19 @@ def test_worst_images_come_first(tmp_path: Path):
     assert "2: mean best IoU 1.00, missed 0 of 4" in page
 
 
+def test_files_of_one_name_get_a_picture_each(tmp_path: Path):
+    size_hw = (20, 20)
+    content = truth_content(dict.fromkeys(["a/1", "b/1"], size_hw), [])
+    mask = rectangle(size_hw, 0, 0, 10, 10)
+    content["annotations"] = [annotation(i, name, mask) for i, name in enumerate(("a/1", "b/1"))]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", size_hw).save(tmp_path / name / "1.png")
+    page = write_pictures(tmp_path / "show", *load(tmp_path, content, []), tmp_path).read_text()
+    assert {path.name for path in (tmp_path / "show").glob("*.jpg")} == {"a%2F1.jpg", "b%2F1.jpg"}
+    assert 'href="a%252F1.jpg"' in page and 'src="b%252F1.jpg"' in page
+
+
 def test_pictures_paint_the_found_and_outline_the_missed():
     image = np.full((30, 40, 3), 100, np.uint8)
     found, missed = rectangle((30, 40), 2, 2, 12, 12), rectangle((30, 40), 15, 15, 25, 35)

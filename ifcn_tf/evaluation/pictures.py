@@ -7,6 +7,7 @@ import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -59,7 +60,7 @@ def find_photographs(truth: Truth, folder: Path | None) -> Path:
 
 
 def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Path) -> Path:
-    """Writes a picture of every image with objects, and index.html with the worst images first.
+    """Writes a picture of every image with objects, named by its id, and index.html with the worst images first.
 
     In each picture the best proposal of every object is painted; missed objects are outlined in red.
 
@@ -100,7 +101,7 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
         decode([proposals[best[i]] for i in found], image.size_hw),
         decode([objects[i] for i in missed], image.size_hw),
     )
-    name = f"{Path(image.file_name).stem}.jpg"
+    name = f"{quote(str(image.image_id), safe='')}.jpg"  # an id may hold what no file's name can
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=90)
     with atomic_write(folder / name, "wb") as file:
@@ -177,7 +178,7 @@ IoU above {_FOUND_IOU} are outlined in red. Sorted by the mean best IoU of an im
 
 
 def _figure(entry: Shown) -> str:
-    name, label = html.escape(entry.file_name, quote=True), html.escape(str(entry.image.image_id))
+    name, label = quote(entry.file_name), html.escape(str(entry.image.image_id))
     text = f"{label}: mean best IoU {entry.mean_iou:.2f}, missed {entry.missed} of {len(entry.best_ious)}"
     picture = f'<a href="{name}"><img src="{name}" alt="{text}" loading="lazy"></a>'
     return f"<figure>{picture}<figcaption>{text}</figcaption></figure>"
