@@ -209,6 +209,21 @@ def test_files_of_one_name_get_a_picture_each(tmp_path: Path):
     assert 'href="a%252F1.jpg"' in page and 'src="b%252F1.jpg"' in page
 
 
+def test_photographs_are_shown_upright(tmp_path: Path):
+    size_hw, exif = (40, 24), Image.Exif()
+    exif[0x0112] = 6  # stored lying on its left side
+    upright = np.full((*size_hw, 3), 40, np.uint8)
+    upright[:20] = 200
+    mask = rectangle(size_hw, 24, 4, 36, 20)
+    content = truth_content({1: size_hw}, [annotation(0, 1, mask)])
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "1.png", exif=exif)
+    write_pictures(tmp_path / "show", *load(tmp_path, content, [entry(1, mask, 0.5)]), tmp_path)
+    with Image.open(tmp_path / "show" / "1.jpg") as picture:
+        shown = np.asarray(picture.convert("L")).astype(int)
+    assert shown.shape == size_hw
+    assert abs(shown[:18] - 200).max() < 20 and abs(shown[21:23] - 40).max() < 20
+
+
 def test_pictures_paint_the_found_and_outline_the_missed():
     image = np.full((30, 40, 3), 100, np.uint8)
     found, missed = rectangle((30, 40), 2, 2, 12, 12), rectangle((30, 40), 15, 15, 25, 35)

@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "evaluate": {"config", "evaluation", "ids", "results"},
     "plots": {"evaluation", "files"},
     "evaluation": {
-        *("config", "data", "evaluate", "evaluation", "files", "ids", "masks", "plots", "results", "visualize"),
+        *("config", "data", "evaluate", "evaluation", "files", "ids", "image_files", "masks", "plots", "results"),
+        "visualize",
     },
 }
 #: Parts that light clients and evaluation use: they must not pull in TensorFlow.

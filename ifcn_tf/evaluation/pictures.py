@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from scipy import ndimage
 
+from ifcn_tf import image_files
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.ids import examples
@@ -110,13 +111,12 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
 
 
 def _read(path: Path, size_hw: tuple[int, int]) -> np.ndarray:
-    try:
-        with Image.open(path) as file:
-            image = np.array(file.convert("RGB"))
-    except OSError as error:
-        raise UserError(f"cannot read the photograph {path}: {error}; give the right folder with --images.") from error
+    """The photograph as `propose` sees it, upright."""
+    image = image_files.decode(image_files.open_image(path), path)
     if image.shape[:2] != tuple(size_hw):
-        raise UserError(f"{path} is {image.shape[0]} x {image.shape[1]} (height x width), the truth says {size_hw}.")
+        raise UserError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} upright (height x width), the truth says {size_hw}."
+        )
     return image
 
 
