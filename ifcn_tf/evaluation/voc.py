@@ -12,7 +12,7 @@ from ifcn_tf.data.sources.sbd import open_mat
 from ifcn_tf.data.sources.voc import open_png
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, read_text
-from ifcn_tf.ids import canonical_id, examples, repeated, sort_key
+from ifcn_tf.ids import examples, id_of_text, repeated, sort_key
 
 
 def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> Truth:
@@ -79,9 +79,7 @@ def _sbd_image(root: Path, name: str) -> TruthImage:
 
 
 def _image(name: str, masks: np.ndarray, categories: Sequence[str]) -> TruthImage:
-    image_id = canonical_id(name)
-    assert image_id is not None  # a text always is an id
-    return TruthImage.from_masks(image_id, f"{name}.jpg", masks, categories)
+    return TruthImage.from_masks(id_of_text(name), f"{name}.jpg", masks, categories)
 
 
 def _labels(read: Callable[..., np.ndarray], path: Path, *names: str) -> np.ndarray:

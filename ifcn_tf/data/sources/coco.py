@@ -62,10 +62,10 @@ class _Index:
         self.categories = {c["id"]: str(c["name"]) for c in self._entries("categories", _is_category)}
         for image in self._entries("images", lambda entry: canonical_id(entry.get("id")) is not None):
             name = Path(str(image.get("file_name"))).stem
-            self._insert("images", "(?, ?, ?)", image, (json.dumps(image["id"]), name, json.dumps(image)))
+            self._insert("images", "(?, ?, ?)", image, (_key(image["id"]), name, json.dumps(image)))
         for entry in self._entries("annotations", lambda entry: canonical_id(entry.get("image_id")) is not None):
             number = None if entry.get("id") is None else json.dumps(entry["id"])
-            self._insert("annotations", "(?, ?, ?)", entry, (number, json.dumps(entry["image_id"]), json.dumps(entry)))
+            self._insert("annotations", "(?, ?, ?)", entry, (number, _key(entry["image_id"]), json.dumps(entry)))
         self.database.execute("CREATE INDEX by_image ON annotations (image_id)")
         orphans = self.database.execute(
             "SELECT id, image_id FROM annotations WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.id = image_id)"
@@ -100,6 +100,11 @@ class _Index:
         inserted = self.database.execute(f"INSERT OR IGNORE INTO {table} VALUES {places}", row)
         if not inserted.rowcount:
             self.problems.append(Problem("duplicate id", f"{self.annotations}: {entry['id']} in {table!r}"))
+
+
+def _key(image_id: Any) -> str:
+    """What the database knows an image by: its id may be a number of any size, or a text."""
+    return json.dumps(canonical_id(image_id))
 
 
 @contextlib.contextmanager
