@@ -132,7 +132,7 @@ class EvaluationConfig(Settings):
     confidence: float = 0.95
     """Part of the resamples that an interval holds [0..1]."""
     seed: int = 0
-    """Of the bootstrap."""
+    """Of the bootstrap, 0 or more."""
 
     def __post_init__(self) -> None:
         require(
@@ -144,4 +144,5 @@ class EvaluationConfig(Settings):
             f"num_proposals must rise, not {self.num_proposals}.",
         )
         require(self.resamples > 0, f"resamples must be positive, not {self.resamples}.")
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
         require(0 < self.confidence < 1, f"confidence must lie between 0 and 1, not {self.confidence}.")

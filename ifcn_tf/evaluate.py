@@ -1,7 +1,7 @@
 """Average recall of object proposals, as the papers measure it: of any method, from COCO results.
 
 truth = read_coco("instances_val2017.json")
-evaluation = evaluate(read_results("proposals.json", truth.sizes), truth, "mine")
+evaluation = evaluate(read_results("proposals.json", truth.sizes, truth.ids_of_names), truth, "mine")
 evaluation.kinds["mask"].measures["all"][1].ar  # AR@100 [%]
 """
 

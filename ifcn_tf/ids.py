@@ -13,16 +13,17 @@ ImageId = int | str
 def canonical_id(image_id: Any) -> ImageId | None:
     """An image id as this project writes it: "000000000139" and 139 are 139, other texts stay; None if it is no id."""
     if isinstance(image_id, str):
-        return _number_or_text(image_id)
+        return id_of_text(image_id)
     return image_id if isinstance(image_id, int) and not isinstance(image_id, bool) else None
 
 
 def id_of_file(path: Path) -> ImageId:
     """COCO's id of an image file: its stem as a number where it is one (000000000139.jpg -> 139), else the stem."""
-    return _number_or_text(path.stem)
+    return id_of_text(path.stem)
 
 
-def _number_or_text(text: str) -> ImageId:
+def id_of_text(text: str) -> ImageId:
+    """The id that a text spells: a number where it consists of digits, else the text itself."""
     return int(text) if text.isdecimal() and text.isascii() else text
 
 

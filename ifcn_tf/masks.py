@@ -80,6 +80,34 @@ def decode(rles: Sequence[Rle], size_hw: tuple[int, int]) -> np.ndarray:
     return coco_mask.decode(list(rles)).transpose(2, 0, 1).astype(bool)
 
 
+class OutsideError(ValueError):
+    """A polygon reaches too far outside its image."""
+
+
+def from_polygons(polygons: Sequence[Sequence[float]], size_hw: tuple[int, int], overhang: float) -> Rle:
+    """The union of polygons (x, y, x, y, ...) [px], as pycocotools rasterizes them.
+
+    Args:
+        polygons: at least one; pycocotools crashes the process where coordinates are huge, hence the limit.
+        size_hw: of the image [px].
+        overhang: how far vertices may lie outside it [px].
+
+    Raises:
+        OutsideError: a vertex is further outside.
+        ValueError: a polygon has fewer than three points or half a point, or a coordinate is NaN.
+    """
+    for polygon in polygons:
+        if len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError(f"a polygon of {len(polygon)} numbers")
+        xy = np.reshape(np.asarray(polygon, np.float64), (-1, 2))
+        if np.isnan(xy).any():
+            raise ValueError("a polygon with a coordinate that is NaN")
+        if np.any(xy < -overhang) or np.any(xy > np.array(size_hw[::-1]) + overhang):
+            raise OutsideError(f"x, y in {xy.min(0).tolist()} .. {xy.max(0).tolist()}, image {size_hw[::-1]}")
+    union = coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw))
+    return Rle(size=list(size_hw), counts=union["counts"].decode())
+
+
 def crop(mask: np.ndarray, window_yxyx: Sequence[float], cells: int) -> np.ndarray:
     """Share of each cell of a window that a mask covers: the exact average over the cell's area.
 

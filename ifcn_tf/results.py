@@ -105,20 +105,23 @@ class Results:
         return os.pread(self._file.fileno(), self._end[row + 1] - self._end[row], self._end[row])
 
 
-def read_results(pattern: str, sizes: Mapping[ImageId, tuple[int, int]]) -> Results:
+def read_results(
+    pattern: str, sizes: Mapping[ImageId, tuple[int, int]], ids_of_names: Mapping[ImageId, ImageId] | None = None
+) -> Results:
     """Reads COCO results: masks (run lengths, compressed or not, or polygons), boxes, or both.
 
     Args:
         pattern: a JSON file, or a glob pattern of parts; each may be gzipped.
         sizes: (height, width) [px] of every image that the truth knows, by id.
+        ids_of_names: ids of images by the names of their files, `Truth.ids_of_names`: results may use either.
 
     Returns:
-        The results. Memory grows by about 40 bytes a result, whatever the length of its mask.
+        The results, by the truth's ids. Memory grows by about 40 bytes a result, whatever the length of its mask.
 
     Raises:
         UserError: no such file, or a result that `EntryReader.read` refuses.
     """
-    results, reader = Results(sizes), EntryReader(pattern, sizes)
+    results, reader = Results(sizes), EntryReader(pattern, sizes, ids_of_names or {})
     for entry in reader.read(find_files(pattern)):
         results.add(entry)
     results.has_masks = reader.has_masks is not False

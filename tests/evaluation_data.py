@@ -49,7 +49,7 @@ def write(path: Path, content: Any) -> Path:
 
 def load(folder: Path, content: dict[str, Any], entries: Sequence[dict[str, Any]]) -> tuple[Results, Truth]:
     truth = read_coco(write(folder / "truth.json", content))
-    return read_results(str(write(folder / "results.json", entries)), truth.sizes), truth
+    return read_results(str(write(folder / "results.json", entries)), truth.sizes, truth.ids_of_names), truth
 
 
 def random_case(

@@ -80,6 +80,12 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         ("name above", {"images": [image, {"id": 8, "file_name": "../x.jpg"}]}, ["malformed entry"]),
         ("name absolute", {"images": [image, {"id": 8, "file_name": "/x.jpg"}]}, ["malformed entry"]),
         ("name of no file", {"images": [image, {"id": 8, "file_name": "\0"}]}, ["missing image"]),
+        (
+            "text for id",
+            {"images": [image | {"id": "007"}], "annotations": [entry, entry | {"id": 2, "image_id": "7"}]},
+            [],
+        ),
+        ("image id as text", {"images": [image, image | {"id": "7"}]}, ["duplicate id"]),
         ("size null", {"images": [image | {"height": None, "width": None}]}, []),
     ):
         assert sorted(load(coco(tmp_path / name, [], **more))[1]) == kinds

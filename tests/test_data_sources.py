@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -201,6 +202,15 @@ def test_conversion_to_coco_and_back(tmp_path):
     assert sorted(truth.anns) == [1, 2, 3, 4]
     assert truth.anns[1]["bbox"] == [10, 5, 20, 15]
     np.testing.assert_array_equal(truth.annToMask(truth.anns[1]), INSTANCES == 1)
+
+
+def test_ids_are_numbers_where_ids_py_says_so(tmp_path):
+    (example,), _ = load(voc(tmp_path))
+    texts = ["007", "\u0667", "2008_000001"]  # an Arabic 7 is a text
+    write_coco([dataclasses.replace(example, source_id=text) for text in texts], {3: "bird"}, tmp_path / "file.json")
+    written = json.loads((tmp_path / "file.json").read_text())
+    assert [image["id"] for image in written["images"]] == [7, *texts[1:]]
+    assert {entry["image_id"] for entry in written["annotations"]} == {7, *texts[1:]}
 
 
 def test_shapes_are_the_same_for_the_same_seed():

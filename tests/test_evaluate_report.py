@@ -117,6 +117,17 @@ def test_everything_is_written(tmp_path: Path, capsys):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
 
 
+def test_without_matplotlib_plots_alone_are_left_out(tmp_path: Path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    truth_path, a, _ = case_files(tmp_path)
+    truth, outputs = read_truth(str(truth_path), None, "", None), Outputs(tmp_path / "out")
+    run({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
+    assert {path.name for path in outputs.folder.iterdir()} == {"metrics.json", "metrics.csv"}
+    assert (
+        "NOTE: without plots, since the plots need matplotlib: pip install 'ifcn-tf[plots]'." in capsys.readouterr().out
+    )
+
+
 def test_the_table_shows_the_ends_of_intervals_in_80_columns(tmp_path: Path):
     # 29 of 30 objects are found: a symmetric interval would pass 100.
     size_hw, found = (40, 50), EvaluationConfig(resamples=200)
@@ -183,6 +194,34 @@ def test_worst_images_come_first(tmp_path: Path):
     assert page.index("1.jpg") < page.index("0.jpg") < page.index("2.jpg")
     assert "1: mean best IoU 0.00, missed 4 of 4" in page
     assert "2: mean best IoU 1.00, missed 0 of 4" in page
+
+
+def test_files_of_one_name_get_a_picture_each(tmp_path: Path):
+    size_hw = (20, 20)
+    content = truth_content(dict.fromkeys(["a/1", "b/1"], size_hw), [])
+    mask = rectangle(size_hw, 0, 0, 10, 10)
+    content["annotations"] = [annotation(i, name, mask) for i, name in enumerate(("a/1", "b/1"))]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", size_hw).save(tmp_path / name / "1.png")
+    page = write_pictures(tmp_path / "show", *load(tmp_path, content, []), tmp_path).read_text()
+    assert {path.name for path in (tmp_path / "show").glob("*.jpg")} == {"a%2F1.jpg", "b%2F1.jpg"}
+    assert 'href="a%252F1.jpg"' in page and 'src="b%252F1.jpg"' in page
+
+
+def test_photographs_are_shown_upright(tmp_path: Path):
+    size_hw, exif = (40, 24), Image.Exif()
+    exif[0x0112] = 6  # stored lying on its left side
+    upright = np.full((*size_hw, 3), 40, np.uint8)
+    upright[:20] = 200
+    mask = rectangle(size_hw, 24, 4, 36, 20)
+    content = truth_content({1: size_hw}, [annotation(0, 1, mask)])
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "1.png", exif=exif)
+    write_pictures(tmp_path / "show", *load(tmp_path, content, [entry(1, mask, 0.5)]), tmp_path)
+    with Image.open(tmp_path / "show" / "1.jpg") as picture:
+        shown = np.asarray(picture.convert("L")).astype(int)
+    assert shown.shape == size_hw
+    assert abs(shown[:18] - 200).max() < 20 and abs(shown[21:23] - 40).max() < 20
 
 
 def test_pictures_paint_the_found_and_outline_the_missed():
@@ -277,6 +316,7 @@ def test_the_command_compares_two_files(tmp_path: Path):
         (["--proposals=none.json", "--annotations=none.json"], "cannot read none.json"),
         (["--compare", "a.json"], "--compare takes two files"),
         (["--proposals=a.json", "--annotations=b", "--num_proposals=0"], "num_proposals"),
+        (["--proposals=a.json", "--annotations=b", "--seed=-1"], "seed must not be negative"),
     ],
 )
 def test_the_command_ends_with_one_sentence(tmp_path: Path, arguments, message: str):

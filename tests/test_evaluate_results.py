@@ -16,7 +16,7 @@ from ifcn_tf.evaluation import stream
 from ifcn_tf.files import UserError
 from ifcn_tf.masks import are_whole
 from ifcn_tf.results import read_results
-from tests.evaluation_data import entry, rectangle, rle, write
+from tests.evaluation_data import entry, load, rectangle, rle, truth_content, write
 
 SIZE_HW = (20, 30)
 MASK = rectangle(SIZE_HW, 2, 3, 12, 9)
@@ -53,6 +53,41 @@ def test_ids_that_are_texts_are_brought_together(tmp_path: Path):
     assert results.counts() == {1: 2, "a_2": 1}
 
 
+def named(names: list[str]) -> dict[str, object]:
+    """A truth whose images 1, 2, ... have these files."""
+    content = truth_content({i + 1: SIZE_HW for i in range(len(names))}, [])
+    return content | {"images": [i | {"file_name": n} for i, n in zip(content["images"], names, strict=True)]}
+
+
+@pytest.mark.parametrize(
+    "names, stated, expected",
+    [
+        (["IMG_a.jpg", "b/000007.png", "c.jpg"], ["IMG_a", "7", "c"], {1: 1, 2: 1, 3: 1}),
+        (["3.jpg", "1.jpg", "2.jpg"], [1, 1, 3], {1: 2, 2: 0, 3: 1}),  # an id counts more than a name
+        (["1.jpg", "b.jpg", "c.jpg"], [1, "c"], {1: 1, 2: 0, 3: 1}),  # 1 is both
+        (["a/1.jpg", "b/1.jpg", "c.jpg"], [1, 2], {1: 1, 2: 1, 3: 0}),
+    ],
+)
+def test_images_are_found_by_id_or_by_the_name_of_their_file(tmp_path: Path, names, stated, expected):
+    assert load(tmp_path, named(names), [entry(i, MASK, 0.5) for i in stated])[0].counts() == expected
+
+
+@pytest.mark.parametrize(
+    "names, stated, message",
+    [
+        (
+            ["2.jpg", "3.jpg", "4.jpg"],
+            [4, 2, 3],
+            r"results\.json: in the truth its image_id 3 is the id .*, 4 only the name",
+        ),
+        (["a/x.jpg", "b/x.jpg", "c.jpg"], ["x", "c"], r"1 of 2 results in .* \(ids x; it has 1, 2, 3\)"),
+    ],
+)
+def test_names_that_could_mean_two_images_are_refused(tmp_path: Path, names, stated, message):
+    with pytest.raises(UserError, match=message):
+        load(tmp_path, named(names), [entry(i, MASK, 0.5) for i in stated])
+
+
 def test_any_category_is_taken(tmp_path: Path):
     assert len(read(tmp_path, [entry(1, MASK, 0.5, category_id=-7), entry(1, MASK, 0.4) | {"category_id": None}])) == 2
 
@@ -79,7 +114,26 @@ def test_parts_and_gzip_are_read(tmp_path: Path):
     assert read_results(str(tmp_path / "parts" / "*"), {1: SIZE_HW, "a_2": SIZE_HW}).counts() == {1: 1, "a_2": 1}
 
 
+@pytest.mark.parametrize("polygon", [[-29.5, -7, 9, 2.5, 9, 12, 3, 49], [3, 2, 9, 2, 60, 12, 3, 12]])
+def test_a_polygon_may_reach_outside(tmp_path: Path, polygon: list[float]):
+    found = read(tmp_path, [{"image_id": 1, "score": 0.5, "segmentation": [polygon]}]).of(1)
+    np.testing.assert_array_equal(
+        coco_mask.decode(found.rles), coco_mask.decode(coco_mask.frPyObjects([polygon], *SIZE_HW))
+    )
+
+
+def with_polygon(*polygon: float) -> list[dict[str, object]]:
+    return [entry(1, MASK, 0.5), {"image_id": 1, "score": 0.5, "segmentation": [list(polygon)]}]
+
+
 REFUSED = {
+    # pycocotools would crash, or take all memory, on the first two.
+    "polygon far away": (
+        with_polygon(0, 0, 1e9, 0, 1e9, 1e9),
+        r"result 1: its polygon lies .* outside it \(x, y",
+    ),
+    "polygon far above": (with_polygon(3, -1e9, 9, 2, 9, 12), "result 1: its polygon lies more than"),
+    "half a point": (with_polygon(3, 2, 9, 2, 9, 12, 3), "result 1: its segmentation is neither"),
     "no array": ({"annotations": []}, "no COCO results"),
     "no objects": ([3], "result 0: an object"),
     "id of a wrong type": ([entry(1.5, MASK, 0.5)], "result 0: its image_id is 1.5"),

@@ -103,8 +103,22 @@ def test_voc_images_must_be_there(tmp_path: Path):
     (tmp_path / "SegmentationObject" / "2.png").write_text("no picture")
     with pytest.raises(UserError, match=r"cannot read .*2\.png"):
         read_voc(tmp_path, "val")
+    Image.new("RGB", SIZE_HW[::-1]).save(tmp_path / "SegmentationObject" / "2.png")
+    with pytest.raises(UserError, match=r"cannot read .*2\.png: labels have one channel, not RGB"):
+        read_voc(tmp_path, "val")
+    Image.new("L", SIZE_HW).save(tmp_path / "SegmentationObject" / "2.png")
+    with pytest.raises(UserError, match=r"SegmentationClass/2\.png is \(12, 16\) .*Object/2\.png \(16, 12\)"):
+        read_voc(tmp_path, "val")
     with pytest.raises(UserError, match="neither a VOC folder"):
         read_voc(tmp_path / "SegmentationObject", "val")
+
+
+@pytest.mark.parametrize("content", [b"MATLAB 5.0, cut off", b""])
+def test_mat_files_must_be_whole(tmp_path: Path, content: bytes):
+    write_sbd(tmp_path, ["1"])
+    (tmp_path / "inst" / "1.mat").write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read .*1\.mat: .*; unpack its archive again\."):
+        read_voc(tmp_path, "val")
 
 
 def test_annotation_ids_from_zero_are_fine(tmp_path: Path):
@@ -179,6 +193,10 @@ REFUSED = {
     "nameless category": (COMPLETE | {"categories": [{"id": 3}]}, "'categories' needs an 'id' and a 'name'"),
     "category of none": (COMPLETE | {"categories": [None]}, "'categories' needs an 'id' and a 'name'"),
     "category by number": (COMPLETE | {"categories": 5}, "'categories' needs an 'id' and a 'name'"),
+    "polygon far away": (
+        with_annotation(segmentation=[[1, 1, 8, 8, 1e9, 2]]),
+        "annotation 1 of image 1: its polygon lies more than the image's longer side outside",
+    ),
     "damaged": (
         COMPLETE | {"annotations": [annotation(1, 1, MASK) | {"segmentation": {"size": [12, 16], "counts": "5"}}]},
         "damaged",

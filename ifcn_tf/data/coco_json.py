@@ -9,13 +9,14 @@ from typing import IO, Any
 
 from ifcn_tf.data.example import Example, Instance, rle_of, tight_box_yxyx
 from ifcn_tf.files import atomic_write
+from ifcn_tf.ids import id_of_text
 
 
 def write_coco(examples: Iterable[Example], categories: dict[int, str], output: Path) -> None:
     """Writes a COCO json with compressed run lengths, whole or not at all.
 
-    Annotations are written as they come; only the short entries of the images wait for the end. An image's id is the
-    integer that its `source_id` spells, else `source_id` itself. Annotation ids start at 1.
+    Annotations are written as they come; only the short entries of the images wait for the end. An image's id is
+    `ids.id_of_text` of its `source_id`. Annotation ids start at 1.
 
     Args:
         examples: consumed one by one.
@@ -44,19 +45,15 @@ def _write_item(file: IO[str], item: dict[str, Any], first: bool) -> None:
     file.write(json.dumps(item))
 
 
-def _image_id(example: Example) -> int | str:
-    return int(example.source_id) if example.source_id.isdecimal() else example.source_id
-
-
 def _image(example: Example) -> dict[str, Any]:
     height, width = example.size_hw
-    return {"id": _image_id(example), "file_name": example.file_name, "height": height, "width": width}
+    return {"id": id_of_text(example.source_id), "file_name": example.file_name, "height": height, "width": width}
 
 
 def _annotation(example: Example, instance: Instance) -> dict[str, Any]:
     top, left, bottom, right = tight_box_yxyx(instance.counts, example.size_hw)
     return {
-        "image_id": _image_id(example),
+        "image_id": id_of_text(example.source_id),
         "category_id": instance.category_id,
         "segmentation": rle_of(instance.counts, example.size_hw),
         "area": instance.area,

@@ -7,6 +7,7 @@ import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from scipy import ndimage
 
+from ifcn_tf import image_files
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, atomic_write
 from ifcn_tf.ids import examples
@@ -59,7 +61,7 @@ def find_photographs(truth: Truth, folder: Path | None) -> Path:
 
 
 def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Path) -> Path:
-    """Writes a picture of every image with objects, and index.html with the worst images first.
+    """Writes a picture of every image with objects, named by its id, and index.html with the worst images first.
 
     In each picture the best proposal of every object is painted; missed objects are outlined in red.
 
@@ -100,7 +102,7 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
         decode([proposals[best[i]] for i in found], image.size_hw),
         decode([objects[i] for i in missed], image.size_hw),
     )
-    name = f"{Path(image.file_name).stem}.jpg"
+    name = f"{quote(str(image.image_id), safe='')}.jpg"  # an id may hold what no file's name can
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "JPEG", quality=90)
     with atomic_write(folder / name, "wb") as file:
@@ -109,13 +111,12 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
 
 
 def _read(path: Path, size_hw: tuple[int, int]) -> np.ndarray:
-    try:
-        with Image.open(path) as file:
-            image = np.array(file.convert("RGB"))
-    except OSError as error:
-        raise UserError(f"cannot read the photograph {path}: {error}; give the right folder with --images.") from error
+    """The photograph as `propose` sees it, upright."""
+    image = image_files.decode(image_files.open_image(path), path)
     if image.shape[:2] != tuple(size_hw):
-        raise UserError(f"{path} is {image.shape[0]} x {image.shape[1]} (height x width), the truth says {size_hw}.")
+        raise UserError(
+            f"{path} is {image.shape[0]} x {image.shape[1]} upright (height x width), the truth says {size_hw}."
+        )
     return image
 
 
@@ -177,7 +178,7 @@ IoU above {_FOUND_IOU} are outlined in red. Sorted by the mean best IoU of an im
 
 
 def _figure(entry: Shown) -> str:
-    name, label = html.escape(entry.file_name, quote=True), html.escape(str(entry.image.image_id))
+    name, label = quote(entry.file_name), html.escape(str(entry.image.image_id))
     text = f"{label}: mean best IoU {entry.mean_iou:.2f}, missed {entry.missed} of {len(entry.best_ious)}"
     picture = f'<a href="{name}"><img src="{name}" alt="{text}" loading="lazy"></a>'
     return f"<figure>{picture}<figcaption>{text}</figcaption></figure>"

@@ -15,7 +15,7 @@ from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image
 from ifcn_tf.evaluation.evaluated import Evaluation
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
-from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, apply_protocol
+from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, Published, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
@@ -90,16 +90,15 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
         outputs: what to write and where.
 
     Raises:
-        UserError: bad proposals, or something that an output needs is missing.
+        UserError: bad proposals, or something that an output needs is missing; plots alone are then left out.
     """
     print(
         f"evaluating {', '.join(methods)} on {len(truth.images)} images, {truth.num_objects} objects of "
         f"{truth.source} into {outputs.folder}",
         flush=True,
     )
-    import_pyplot()
     photographs = find_photographs(truth, outputs.photographs) if outputs.show else None
-    results = {name: read_results(pattern, truth.sizes) for name, pattern in methods.items()}
+    results = {name: read_results(pattern, truth.sizes, truth.ids_of_names) for name, pattern in methods.items()}
     boxes_only = [name for name, found in results.items() if not found.has_masks]
     if outputs.show and boxes_only:
         raise UserError(f"--show draws masks, and the proposals of {', '.join(boxes_only)} are boxes only.")
@@ -150,8 +149,18 @@ def _write(
     published = PUBLISHED.get(outputs.published or "", ())
     write_metrics(outputs.folder / "metrics.json", evaluations, truth, settings, differences)
     write_csv(outputs.folder / "metrics.csv", evaluations)
-    plots = write_plots(outputs.folder, evaluations, published)
+    plots = _write_plots(outputs.folder, evaluations, published)
     print(f"wrote metrics.json, metrics.csv and {len(plots)} plots into {outputs.folder}")
     if outputs.tensorboard:
         write_scalars(outputs.tensorboard, evaluations, outputs.step)
         print(f"wrote TensorBoard scalars into {outputs.tensorboard}")
+
+
+def _write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequence[Published]) -> list[Path]:
+    """The files written: none, and a note, where matplotlib is not installed."""
+    try:
+        import_pyplot()
+    except UserError as error:
+        print(f"NOTE: without plots, since {error}")
+        return []
+    return write_plots(folder, evaluations, published)

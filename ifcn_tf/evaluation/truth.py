@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from ifcn_tf.evaluation.entries import NO_BOX, box_xywh, compressed_counts
 from ifcn_tf.evaluation.matching import SIZES
 from ifcn_tf.files import UserError, read_json
-from ifcn_tf.ids import ImageId, canonical_id, examples, repeated, sort_key
+from ifcn_tf.ids import ImageId, canonical_id, examples, id_of_file, repeated, sort_key
 from ifcn_tf.masks import Rle, are_whole
 
 
@@ -63,12 +63,15 @@ class Truth:
         images: sorted by id, numbers before texts; the order of a file does not matter.
         sizes: (height, width) [px] of every image that the source knows, evaluated or not.
         photographs: folder of the images, if it is known.
+        ids_of_names: ids of all these images by the names of their files as `id_of_file` writes them, without names
+            that two images share. Results that are named after files are found by them.
     """
 
     source: str
     images: list[TruthImage]
     sizes: Mapping[ImageId, tuple[int, int]]
     photographs: Path | None = None
+    ids_of_names: Mapping[ImageId, ImageId] = dataclasses.field(default_factory=dict)
 
     @property
     def num_objects(self) -> int:
@@ -99,9 +102,16 @@ def read_coco(path: str | Path) -> Truth:
     annotations = _annotations_of_images(source, content)
     images = [_coco_image(source, image, annotations[_image_id(source, image)], names) for image in content["images"]]
     images.sort(key=lambda image: sort_key(image.image_id))
-    truth = Truth(str(path), images, {image.image_id: image.size_hw for image in images}, _coco_photographs(Path(path)))
+    sizes = {image.image_id: image.size_hw for image in images}
+    truth = Truth(source, images, sizes, _coco_photographs(Path(path)), _ids_of_names(images))
     _require_whole(truth)
     return truth
+
+
+def _ids_of_names(images: Sequence[TruthImage]) -> dict[ImageId, ImageId]:
+    names = [id_of_file(Path(image.file_name)) for image in images]
+    shared = set(repeated(names))
+    return {name: image.image_id for name, image in zip(names, images, strict=True) if name not in shared}
 
 
 def _are_dicts(values: Any) -> bool:

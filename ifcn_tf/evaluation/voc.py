@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.io
-from PIL import Image
 
-from ifcn_tf.data.sources.common import VOC_CATEGORIES, VOID
+from ifcn_tf.data.sources.common import VOC_CATEGORIES, VOID, ImageLeftOutError
+from ifcn_tf.data.sources.sbd import open_mat
+from ifcn_tf.data.sources.voc import open_png
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.files import UserError, read_text
-from ifcn_tf.ids import canonical_id, examples, repeated, sort_key
+from ifcn_tf.ids import examples, id_of_text, repeated, sort_key
 
 
 def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> Truth:
@@ -25,7 +25,8 @@ def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> 
         takes_part_of_list: images of the list without masks are left out.
 
     Raises:
-        UserError: neither kind of folder, no such list, or, unless they are left out, images that are missing.
+        UserError: neither kind of folder, no such list, or, unless they are left out, images that are missing; a
+            file of masks that is damaged or of another kind.
     """
     root = Path(root)
     root = root / "dataset" if (root / "dataset" / "inst").is_dir() else root
@@ -58,39 +59,35 @@ def _names(lists: Path, split: str) -> tuple[list[str], Path]:
 
 
 def _voc_image(root: Path, name: str) -> TruthImage:
-    instances = _png(root / "SegmentationObject" / f"{name}.png")
+    path, classes = (root / folder / f"{name}.png" for folder in ("SegmentationObject", "SegmentationClass"))
+    instances = _labels(open_png, path)
     numbers = [number for number in np.unique(instances) if number not in (0, VOID)]
     masks = _masks(instances, numbers)
-    classes = root / "SegmentationClass" / f"{name}.png"
-    labels = _png(classes) if classes.is_file() else None
-    categories = [] if labels is None else [_majority(labels[mask]) for mask in masks]
-    return _image(name, masks, categories)
+    if not classes.is_file():
+        return _image(name, masks, [])
+    labels = _labels(open_png, classes)
+    if labels.shape != instances.shape:
+        raise UserError(f"{classes} is {labels.shape} (height, width), {path} {instances.shape}: they need one size.")
+    return _image(name, masks, [_majority(labels[mask]) for mask in masks])
 
 
 def _sbd_image(root: Path, name: str) -> TruthImage:
     path = root / "inst" / f"{name}.mat"
-    try:
-        content = scipy.io.loadmat(path)["GTinst"][0, 0]
-        instances, labels = content["Segmentation"], content["Categories"].ravel().astype(int)
-    except (KeyError, ValueError, IndexError, OSError, TypeError, NotImplementedError) as error:
-        raise UserError(f"{path} is no instance file of SBD ({error}): unpack it again.") from error
-    return _image(
-        name, _masks(instances, range(1, len(labels) + 1)), [VOC_CATEGORIES[label] for label in labels.tolist()]
-    )
+    instances, labels = (_labels(open_mat, path, "GTinst", field) for field in ("Segmentation", "Categories"))
+    masks = _masks(instances, range(1, labels.size + 1))
+    return _image(name, masks, [_category(label) for label in labels.ravel().tolist()])
 
 
 def _image(name: str, masks: np.ndarray, categories: Sequence[str]) -> TruthImage:
-    image_id = canonical_id(name)
-    assert image_id is not None  # a text always is an id
-    return TruthImage.from_masks(image_id, f"{name}.jpg", masks, categories)
+    return TruthImage.from_masks(id_of_text(name), f"{name}.jpg", masks, categories)
 
 
-def _png(path: Path) -> np.ndarray:
+def _labels(read: Callable[..., np.ndarray], path: Path, *names: str) -> np.ndarray:
+    """What a reader of the training sources finds in a file."""
     try:
-        with Image.open(path) as image:
-            return np.array(image)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error}.") from error
+        return read(path, *names)
+    except ImageLeftOutError as error:
+        raise UserError(f"cannot read {error}; unpack its archive again.") from error
 
 
 def _masks(instances: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
@@ -99,5 +96,8 @@ def _masks(instances: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
 
 def _majority(labels: np.ndarray) -> str:
     """The class of most pixels of an object."""
-    label = int(np.bincount(labels[(labels > 0) & (labels != VOID)], minlength=1).argmax())
+    return _category(int(np.bincount(labels[(labels > 0) & (labels != VOID)], minlength=1).argmax()))
+
+
+def _category(label: int) -> str:
     return VOC_CATEGORIES.get(label, "unknown")

@@ -24,7 +24,7 @@ from ifcn_tf.data.example import Example, Instance, Job, Loaded, Problem, Source
 from ifcn_tf.data.sources.common import MIN_AREA, ImageLeftOutError, read_image, read_names
 from ifcn_tf.files import UserError
 from ifcn_tf.ids import canonical_id
-from ifcn_tf.masks import are_whole
+from ifcn_tf.masks import OutsideError, are_whole, from_polygons
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
 _OVERHANG = 1.0
@@ -62,10 +62,10 @@ class _Index:
         self.categories = {c["id"]: str(c["name"]) for c in self._entries("categories", _is_category)}
         for image in self._entries("images", lambda entry: canonical_id(entry.get("id")) is not None):
             name = Path(str(image.get("file_name"))).stem
-            self._insert("images", "(?, ?, ?)", image, (json.dumps(image["id"]), name, json.dumps(image)))
+            self._insert("images", "(?, ?, ?)", image, (_key(image["id"]), name, json.dumps(image)))
         for entry in self._entries("annotations", lambda entry: canonical_id(entry.get("image_id")) is not None):
             number = None if entry.get("id") is None else json.dumps(entry["id"])
-            self._insert("annotations", "(?, ?, ?)", entry, (number, json.dumps(entry["image_id"]), json.dumps(entry)))
+            self._insert("annotations", "(?, ?, ?)", entry, (number, _key(entry["image_id"]), json.dumps(entry)))
         self.database.execute("CREATE INDEX by_image ON annotations (image_id)")
         orphans = self.database.execute(
             "SELECT id, image_id FROM annotations WHERE NOT EXISTS (SELECT 1 FROM images WHERE images.id = image_id)"
@@ -100,6 +100,11 @@ class _Index:
         inserted = self.database.execute(f"INSERT OR IGNORE INTO {table} VALUES {places}", row)
         if not inserted.rowcount:
             self.problems.append(Problem("duplicate id", f"{self.annotations}: {entry['id']} in {table!r}"))
+
+
+def _key(image_id: Any) -> str:
+    """What the database knows an image by: its id may be a number of any size, or a text."""
+    return json.dumps(canonical_id(image_id))
 
 
 @contextlib.contextmanager
@@ -229,11 +234,7 @@ def _fill(counts: list[int] | str, area: int) -> bool:
 
 
 def _decode_polygons(polygons: list[list[float]], size_hw: tuple[int, int]) -> np.ndarray:
-    for polygon in polygons:
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"a polygon of {len(polygon)} numbers")
-        xy = np.reshape(np.asarray(polygon, np.float64), (-1, 2))
-        if np.any(xy < -_OVERHANG) or np.any(xy > np.array(size_hw[::-1]) + _OVERHANG):
-            low, high = xy.min(0).tolist(), xy.max(0).tolist()
-            raise _ObjectLeftOutError("polygon outside the image", f"x, y in {low} .. {high}, image {size_hw[::-1]}")
-    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *size_hw)))
+    try:
+        return coco_mask.decode(from_polygons(polygons, size_hw, _OVERHANG))
+    except OutsideError as error:
+        raise _ObjectLeftOutError("polygon outside the image", str(error)) from error

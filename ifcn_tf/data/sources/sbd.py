@@ -31,15 +31,15 @@ def sbd_source(root: Path, names: Path) -> Source:
 
 
 def _load(root: Path, name: str) -> Loaded:
-    instances = functools.partial(_open_mat, root / "inst" / f"{name}.mat", "GTinst")
-    classes = functools.partial(_open_mat, root / "cls" / f"{name}.mat", "GTcls")
+    instances = functools.partial(open_mat, root / "inst" / f"{name}.mat", "GTinst")
+    classes = functools.partial(open_mat, root / "cls" / f"{name}.mat", "GTcls")
     return load_labelled(root / "img" / f"{name}.jpg", instances, classes)
 
 
-def _open_mat(path: Path, variable: str) -> np.ndarray:
-    """The field "Segmentation" of a MATLAB structure, int [H, W]."""
+def open_mat(path: Path, variable: str, field: str = "Segmentation") -> np.ndarray:
+    """A matrix of a MATLAB structure: "Segmentation", int [H, W], or "Categories", int [N, 1]; or ImageLeftOutError."""
     try:
-        return scipy.io.loadmat(str(path))[variable]["Segmentation"][0, 0].astype(np.int64)
+        return scipy.io.loadmat(str(path))[variable][field][0, 0].astype(np.int64)
     except FileNotFoundError as error:
         raise ImageLeftOutError("missing mask", f"{path}: no such file") from error
     except Exception as error:  # whatever the parser meets in a damaged file

@@ -29,13 +29,13 @@ def voc_source(root: Path, names: Path) -> Source:
 
 
 def _load(root: Path, name: str) -> Loaded:
-    instances = functools.partial(_open_png, root / "SegmentationObject" / f"{name}.png")
-    classes = functools.partial(_open_png, root / "SegmentationClass" / f"{name}.png")
+    instances = functools.partial(open_png, root / "SegmentationObject" / f"{name}.png")
+    classes = functools.partial(open_png, root / "SegmentationClass" / f"{name}.png")
     return load_labelled(root / "JPEGImages" / f"{name}.jpg", instances, classes)
 
 
-def _open_png(path: Path) -> np.ndarray:
-    """Palette indices (or grey values) of a PNG, int [H, W]."""
+def open_png(path: Path) -> np.ndarray:
+    """Palette indices (or grey values) of a PNG, int [H, W]; raises ImageLeftOutError."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.mode not in ("P", "L"):
