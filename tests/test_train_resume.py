@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +149,18 @@ def test_a_validation_that_a_signal_cuts_is_made_up(tmp_path):
     assert measured == [3, 4]
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 3
     assert json.loads((tmp_path / "last" / "metrics.json").read_text())["ar@100"] == 46.0
+
+
+def test_the_best_weights_of_an_earlier_run_are_no_rivals(tmp_path):
+    config = narrow_config(2, validate_every=1)
+    for scores in ([90.0, 80.0], [10.0, 5.0]):
+        measured = iter(scores)
+        validation = Validation(
+            lambda model, pause, measured=measured: {"ar@100": next(measured)}, tmp_path / "best", {}
+        )
+        train(trainer_of(config, tmp_path), tmp_path, {}, [validation])
+        assert json.loads((tmp_path / "best" / "metrics.json").read_text()) == {"step": 1, "ar@100": scores[0]}
+        shutil.rmtree(tmp_path / "checkpoints")
 
 
 def test_a_validation_that_is_killed_finds_its_checkpoint_written(tmp_path):

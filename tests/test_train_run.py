@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
-from ifcn_tf.data.prepare import prepare, records_writer, tolerate
+from ifcn_tf.data.prepare import Report, prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
 from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
@@ -95,6 +95,16 @@ def test_the_best_weights_are_chosen_as_they_will_propose(scenes, other_k, tmp_p
     assert scores == {"step": 1, "ar@10": 0.0, "ar@100": 0.0, "ar@1000": 0.0}
     for folder in ("best", "last"):
         assert read_proposer_config(tmp_path / folder / "model.weights.h5") == proposing
+
+
+def test_validation_images_without_objects_are_refused_before_the_first_step(scenes, other_k, tmp_path):
+    source = shapes_source(2, seed=0)
+    empty = [dataclasses.replace(job().example, objects=()) for job in source.jobs]
+    records_writer(source, tmp_path / "empty", 1)(empty, Report(images=2))
+    places = Places([scenes], [tmp_path / "empty"], tmp_path / "run", str(other_k[1]), "imagenet")
+    with pytest.raises(UserError, match=r"the first 2 photographs of .*empty show no object"):
+        train_on_data(small_config(1), places, make_strategy("one_device"))
+    assert not (tmp_path / "run" / "last").exists()
 
 
 def test_profile(tmp_path):

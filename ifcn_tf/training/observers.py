@@ -33,6 +33,8 @@ class Stopped(Exception):  # noqa: N818
 class Validation:
     """Measures the network at intervals and at the end, and keeps the best weights.
 
+    Weights of an earlier run in the same folder, which this run's metrics do not know, are no rivals.
+
     Args:
         measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound; calls the
             Pause between images.
@@ -53,12 +55,17 @@ class Validation:
             return
         pause()
         scores = self._measure(trainer.model, pause)
-        metrics = self._best / "metrics.json"
-        if not metrics.exists() or scores[BEST] > read_json(metrics)[BEST]:
+        if scores[BEST] > self._best_so_far(monitor):
             save_weights(trainer.model, self._best, self._record, {"step": trainer.step, **scores})
         # Last: what is written here is not measured again.
         monitor.write(trainer.step, scores)
         monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
+
+    def _best_so_far(self, monitor: Monitor) -> float:
+        """Score of the best weights that this run has kept, -1 of none."""
+        path = self._best / "metrics.json"
+        kept = read_json(path) if path.exists() else {}
+        return kept[BEST] if kept and monitor.has(kept["step"], BEST) else -1.0
 
 
 class Pictures:

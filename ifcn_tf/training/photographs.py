@@ -12,6 +12,7 @@ import tensorflow as tf
 from ifcn_tf.data.example import rle_of
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.files import UserError
 from ifcn_tf.images import decode
 from ifcn_tf.masks import Rle
 from ifcn_tf.train_config import DataConfig
@@ -47,6 +48,18 @@ def photographs(data: Sequence[Path], count: int) -> Iterator[Photograph]:
     records = Records.open(data)
     for record in _read(records, range(min(count, len(records)))):
         yield _photograph(record)
+
+
+def require_objects(data: Sequence[Path], count: int) -> None:
+    """Raises UserError unless the first `count` photographs of prepared data show an object, crowds not counted."""
+    records = Records.open(data)
+    for record in _read(records, range(min(count, len(records)))):
+        if tf.reduce_any(record["image/object/is_crowd"] == 0):
+            return
+    raise UserError(
+        f"the first {count} photographs of {', '.join(map(str, data))} show no object, so that there is no recall to "
+        "measure: take other --validation_data or none, or more train.validation_images."
+    )
 
 
 def find_subject(data: Sequence[Path], config: DataConfig) -> tuple[Photograph, tuple[Tensors, Tensors]]:
