@@ -19,6 +19,7 @@ import pytest
 
 from ifcn_tf.files import UserError
 from ifcn_tf.training.loop import train
+from ifcn_tf.training.monitoring import Monitor
 from ifcn_tf.training.observers import Validation
 from ifcn_tf.training.setup import open_workdir, run_record
 from ifcn_tf.training.strategy import make_strategy
@@ -122,6 +123,16 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
     assert sorted(kept) == sorted([*(tmp_path / "last").iterdir(), *(tmp_path / "checkpoints").iterdir()])
     run(tmp_path, narrow_config(6))
     assert steps_of(tmp_path) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_full_disk_and_a_place_that_cannot_be_written_are_named(tmp_path):
+    monitor = Monitor(tmp_path, narrow_config(3).train, 0, chief=True)
+    with no_file_beyond(10), pytest.raises(UserError, match=r"cannot write .*metrics\.jsonl: File too large"):
+        monitor.write(1, {"loss": 0.5})
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "tensorboard").touch()
+    with pytest.raises(UserError, match="blocked/tensorboard; free some space"):
+        Monitor(tmp_path / "blocked", narrow_config(3).train, 0, chief=True)
 
 
 def asks_to_end(model, pause):
