@@ -107,9 +107,13 @@ def test_validation_images_without_objects_are_refused_before_the_first_step(sce
     assert not (tmp_path / "run" / "last").exists()
 
 
-def test_profile(tmp_path):
-    trainer = trainer_of(narrow_config(12), tmp_path)
-    train(trainer, tmp_path, {}, [Profile(tmp_path / "tensorboard")])
+def test_profile(tmp_path, capsys):
+    """Of steps 6 to 10 counted from each start, however few of them there are."""
+    told = ["wrote no profile", "a profile of 5 steps", "a profile of 2 steps", "wrote no profile"]
+    for steps, expected in zip((5, 17, 24, 24), told, strict=True):
+        trainer = trainer_of(narrow_config(steps), tmp_path)
+        train(trainer, tmp_path, {}, [Profile(tmp_path / "tensorboard")])
+        assert expected in capsys.readouterr().out
     assert list((tmp_path / "tensorboard").glob("plugins/profile/*/*.xplane.pb"))
 
 
