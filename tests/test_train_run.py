@@ -150,6 +150,21 @@ def test_description_of_a_run(scenes):
     assert memory_bytes(model, 256, 256) - memory_bytes(model, 128, 128) > 4 * 8 * (64 * 64 - 32 * 32)
 
 
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (DataConfig(), "900 x 1200"),
+        (DataConfig(shorter_sides=(200, 300, 100), scale_jitter=1.2), "360 x 480"),
+        (DataConfig(shorter_sides=(600,), longer_side_limit=400), "300 x 400"),
+        (DataConfig(cut_side=384), "384 x 384"),
+        (DataConfig(shorter_sides=(300,), cut_side=384), "300 x 384"),
+    ],
+)
+def test_memory_is_estimated_for_the_largest_image_of_the_settings(scenes, data, size):
+    config = RunConfig(model=NARROW, data=data, train=TrainConfig(precision="float32"))
+    assert f"estimated for an image of {size} px: " in describe(config, [scenes])
+
+
 def test_overfits_two_scenes(scenes):
     """One fixed batch: near-zero loss and masks of IoU > .95 within 300 steps."""
     config = DataConfig(shorter_sides=(119, 178), fitting_scales=1.0)
