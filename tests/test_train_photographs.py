@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from ifcn_tf.config import ProposerConfig
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.files import UserError
+from ifcn_tf.images import IMAGENET_MEAN_BGR
+from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.train_config import DataConfig
 from ifcn_tf.training.photographs import find_subject, photographs
+from ifcn_tf.training.pictures import _crop, draw
+from tests.narrow_run import NARROW
 from tests.prepared import prepare_shapes
 
 CONFIG = DataConfig(shorter_sides=(119, 178), fitting_scales=1.0)
@@ -42,3 +48,21 @@ def test_a_damaged_record_is_named(read, tmp_path):
     shard.write_bytes(stored)
     with pytest.raises(UserError, match=f"prepared data cannot be read: .*damaged.*{shard}"):
         read([tmp_path / "scenes"])
+
+
+def test_a_window_of_15_cells_shows_its_120_pixels():
+    """Of window (9, 2): rows 16 to 136, and columns -40 to 80, of which the image has 70."""
+    image = np.zeros((200, 70, 3)) - IMAGENET_MEAN_BGR
+    image[16:136] += 200
+    crop = _crop(image, np.array([9, 2]), 15)
+    assert crop.shape == (120, 120, 3)
+    assert (crop[:, 40:110] == 200).all()
+    assert (crop[:, :40] == np.array(IMAGENET_MEAN_BGR)[::-1].astype(np.uint8)).all()
+
+
+def test_the_picture_shows_what_the_run_would_propose(scenes):
+    model = build_instance_fcn(NARROW, "float32")
+    subject, example = find_subject([scenes], CONFIG)
+    configs = [ProposerConfig(shorter_sides=(119,)), ProposerConfig(shorter_sides=(119,), min_area=1e9)]
+    some, none = (draw(model, config, subject, example) for config in configs)
+    assert not np.array_equal(some, none)

@@ -114,4 +114,4 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
 
         yield Validation(measure, places.workdir / "best", record)
     photograph, example = find_subject(places.validation_data or places.data, config.data)
-    yield Pictures(lambda model: draw(model, photograph, example))
+    yield Pictures(lambda model: draw(model, config.proposer, photograph, example))
