@@ -38,6 +38,7 @@ class ModelConfig(Settings):
             self.window_cells > 0 and self.window_cells % 2 == 1,
             f"window_cells must be odd and positive, not {self.window_cells}.",
         )
+        require(self.window_cells >= self.k, f"window_cells must be k = {self.k} or more, not {self.window_cells}.")
         require(
             len(self.trunk_channels) == 5 and min(self.trunk_channels) > 0,
             f"trunk_channels needs five positive numbers, not {self.trunk_channels}.",

@@ -65,10 +65,10 @@ def _named(section: str) -> Iterator[None]:
         raise UserError(f"{section}.{error}") from error
 
 
-#: `paper` is section 3.3, "Training", to the letter. `quick` makes a usable network of a few hundred photographs in
-#: about two hours on two cores: cuts around objects at jittered scales, few of them without positive windows, jittered
-#: colours, a scale more for small objects, and two images a step at a learning rate to match. Its network proposes with
-#: blended seams and ranks masks by their confidence and behind better ones that they overlap.
+#: `paper` is section 3.3, "Training", wherever that states something. `quick` makes a usable network of a few hundred
+#: photographs in about two hours on two cores: cuts around objects at jittered scales, few of them without positive
+#: windows, jittered colours, a scale more for small objects, and two images a step at a learning rate to match. Its
+#: network proposes with blended seams and ranks masks by their confidence and behind better ones that they overlap.
 PRESETS = {
     "paper": RunConfig(),
     "quick": RunConfig(

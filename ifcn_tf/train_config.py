@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import math
 from typing import Literal, get_args
 
 from ifcn_tf.config import SIX_SCALES, Precision
@@ -61,7 +62,9 @@ class DataConfig(Settings):
         )
         require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
         require(0 <= self.fitting_scales <= 1, f"fitting_scales must lie in 0..1, not {self.fitting_scales}.")
-        require(self.scale_jitter >= 1, f"scale_jitter must be 1 or more, not {self.scale_jitter}.")
+        require(
+            1 <= self.scale_jitter < math.inf, f"scale_jitter must be 1 or more and finite, not {self.scale_jitter}."
+        )
         require(
             self.cut_side == 0 or self.cut_side >= self.window_cells * STRIDE,
             f"cut_side must be 0, or hold a window ({self.window_cells * STRIDE} px), not {self.cut_side}.",
@@ -122,7 +125,7 @@ class TrainConfig(Settings):
     precision: Precision = "auto"
     """Arithmetic of the convolutions; losses, weights and updates are float32 in any case."""
     seed: int = 0
-    """Seed of everything random in the run."""
+    """Seed of everything random in the run [0..2^63 - 1]."""
     log_every: int = 20
     """Steps between two entries of the scalars [count]; each is the mean since the last."""
     checkpoint_every: int = 500
@@ -154,6 +157,7 @@ class TrainConfig(Settings):
             self.precision in get_args(Precision),
             f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
         )
+        require(0 <= self.seed < 2**63, f"seed must lie in 0..2^63 - 1, not {self.seed}.")
         require(0 <= self.frozen_blocks <= 5, f"frozen_blocks must lie in 0..5, not {self.frozen_blocks}.")
 
     def learning_rate(self, step: int) -> float:

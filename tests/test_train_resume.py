@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 
 from ifcn_tf.files import UserError
 from ifcn_tf.training.loop import train
+from ifcn_tf.training.monitoring import Monitor
 from ifcn_tf.training.observers import Validation
 from ifcn_tf.training.setup import open_workdir, run_record
 from ifcn_tf.training.strategy import make_strategy
@@ -123,6 +125,16 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
     assert steps_of(tmp_path) == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_full_disk_and_a_place_that_cannot_be_written_are_named(tmp_path):
+    monitor = Monitor(tmp_path, narrow_config(3).train, 0, chief=True)
+    with no_file_beyond(10), pytest.raises(UserError, match=r"cannot write .*metrics\.jsonl: File too large"):
+        monitor.write(1, {"loss": 0.5})
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "tensorboard").touch()
+    with pytest.raises(UserError, match="blocked/tensorboard; free some space"):
+        Monitor(tmp_path / "blocked", narrow_config(3).train, 0, chief=True)
+
+
 def asks_to_end(model, pause):
     """A measurement during which SIGTERM arrives."""
     signal.raise_signal(signal.SIGTERM)
@@ -148,6 +160,18 @@ def test_a_validation_that_a_signal_cuts_is_made_up(tmp_path):
     assert measured == [3, 4]
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 3
     assert json.loads((tmp_path / "last" / "metrics.json").read_text())["ar@100"] == 46.0
+
+
+def test_the_best_weights_of_an_earlier_run_are_no_rivals(tmp_path):
+    config = narrow_config(2, validate_every=1)
+    for scores in ([90.0, 80.0], [10.0, 5.0]):
+        measured = iter(scores)
+        validation = Validation(
+            lambda model, pause, measured=measured: {"ar@100": next(measured)}, tmp_path / "best", {}
+        )
+        train(trainer_of(config, tmp_path), tmp_path, {}, [validation])
+        assert json.loads((tmp_path / "best" / "metrics.json").read_text()) == {"step": 1, "ar@100": scores[0]}
+        shutil.rmtree(tmp_path / "checkpoints")
 
 
 def test_a_validation_that_is_killed_finds_its_checkpoint_written(tmp_path):

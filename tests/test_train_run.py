@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ifcn_tf.config import ModelConfig, ProposerConfig
 from ifcn_tf.data.pipeline import training_examples
-from ifcn_tf.data.prepare import prepare, records_writer, tolerate
+from ifcn_tf.data.prepare import Report, prepare, records_writer, tolerate
 from ifcn_tf.data.sources.shapes import shapes_source
 from ifcn_tf.files import UserError
 from ifcn_tf.model.instance_fcn import build_instance_fcn
@@ -97,9 +97,23 @@ def test_the_best_weights_are_chosen_as_they_will_propose(scenes, other_k, tmp_p
         assert read_proposer_config(tmp_path / folder / "model.weights.h5") == proposing
 
 
-def test_profile(tmp_path):
-    trainer = trainer_of(narrow_config(12), tmp_path)
-    train(trainer, tmp_path, {}, [Profile(tmp_path / "tensorboard")])
+def test_validation_images_without_objects_are_refused_before_the_first_step(scenes, other_k, tmp_path):
+    source = shapes_source(2, seed=0)
+    empty = [dataclasses.replace(job().example, objects=()) for job in source.jobs]
+    records_writer(source, tmp_path / "empty", 1)(empty, Report(images=2))
+    places = Places([scenes], [tmp_path / "empty"], tmp_path / "run", str(other_k[1]), "imagenet")
+    with pytest.raises(UserError, match=r"the first 2 photographs of .*empty show no object"):
+        train_on_data(small_config(1), places, make_strategy("one_device"))
+    assert not (tmp_path / "run" / "last").exists()
+
+
+def test_profile(tmp_path, capsys):
+    """Of steps 6 to 10 counted from each start, however few of them there are."""
+    told = ["wrote no profile", "a profile of 5 steps", "a profile of 2 steps", "wrote no profile"]
+    for steps, expected in zip((5, 17, 24, 24), told, strict=True):
+        trainer = trainer_of(narrow_config(steps), tmp_path)
+        train(trainer, tmp_path, {}, [Profile(tmp_path / "tensorboard")])
+        assert expected in capsys.readouterr().out
     assert list((tmp_path / "tensorboard").glob("plugins/profile/*/*.xplane.pb"))
 
 
@@ -134,6 +148,21 @@ def test_description_of_a_run(scenes):
     # conv3_1 of the narrow network keeps 8 maps of a quarter of each side, in float32.
     model = build_instance_fcn(NARROW, "float32")
     assert memory_bytes(model, 256, 256) - memory_bytes(model, 128, 128) > 4 * 8 * (64 * 64 - 32 * 32)
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (DataConfig(), "900 x 1200"),
+        (DataConfig(shorter_sides=(200, 300, 100), scale_jitter=1.2), "360 x 480"),
+        (DataConfig(shorter_sides=(600,), longer_side_limit=400), "300 x 400"),
+        (DataConfig(cut_side=384), "384 x 384"),
+        (DataConfig(shorter_sides=(300,), cut_side=384), "300 x 384"),
+    ],
+)
+def test_memory_is_estimated_for_the_largest_image_of_the_settings(scenes, data, size):
+    config = RunConfig(model=NARROW, data=data, train=TrainConfig(precision="float32"))
+    assert f"estimated for an image of {size} px: " in describe(config, [scenes])
 
 
 def test_overfits_two_scenes(scenes):

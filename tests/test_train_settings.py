@@ -59,6 +59,10 @@ def test_settings_change_one_field_each():
         ("loss.mask_weight=NaN", "loss.mask_weight must"),
         ("proposer.blend_cells=2", "proposer.blend_cells must be 1 or less with k = 5"),
         ("proposer.nms_iou=2", "proposer.nms_iou must"),
+        ("train.seed=99999999999999999999", "train.seed must"),
+        ("train.seed=-1", "train.seed must"),
+        ("data.scale_jitter=Infinity", "data.scale_jitter must"),
+        ("model.window_cells=3", "model.window_cells must be k = 5 or more"),
         ("shorter_sides=[600]", "data.shorter_sides"),
     ],
 )

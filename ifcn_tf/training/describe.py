@@ -8,11 +8,12 @@ from pathlib import Path
 
 import keras
 
-from ifcn_tf.config import SIX_SCALES
 from ifcn_tf.data.records import Records
 from ifcn_tf.files import read_json
+from ifcn_tf.geometry import resized_hw
 from ifcn_tf.model.instance_fcn import build_instance_fcn
 from ifcn_tf.presets import RunConfig
+from ifcn_tf.train_config import DataConfig
 from ifcn_tf.training.trainer import freeze_blocks
 
 _GIB = 2**30
@@ -30,7 +31,7 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     lines = [_summary(layer) for layer in model.layers if layer.weights]
     trained = _parameters(model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
-    height, width = SIX_SCALES[-1], SIX_SCALES[-1] * 4 // 3
+    height, width = _largest_hw(config.data)
     memory = memory_bytes(model, height, width) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
     lines.append(f"precision: {model.get_layer('score_maps').compute_dtype}")
@@ -58,6 +59,13 @@ def memory_bytes(model: keras.Model, height: int, width: int) -> int:
         total += size if layer.trainable_variables else 0
         largest = max(largest, size)
     return total + 3 * largest  # an output, its input and a gradient or a workspace
+
+
+def _largest_hw(data: DataConfig) -> tuple[int, int]:
+    """Size of the largest view of a photograph of 4 : 3 [px]."""
+    height, width = resized_hw(3, 4, round(max(data.shorter_sides) * data.scale_jitter), data.longer_side_limit)
+    side = data.cut_side or width
+    return min(height, side), min(width, side)
 
 
 def _summary(layer: keras.layers.Layer) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ifcn_tf.files import atomic_write
+from ifcn_tf.files import UserError, atomic_write, unwritable
 from ifcn_tf.train_config import TrainConfig
 from ifcn_tf.training.trainer import StepReport
 
@@ -28,6 +30,9 @@ class Monitor:
 
     Attributes:
         latest: the last value of each scalar.
+
+    Raises:
+        UserError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path, config: TrainConfig, first: int, chief: bool) -> None:
@@ -75,12 +80,16 @@ class Monitor:
         return self._lines is not None and any(e["step"] == step and name in e for e in _entries(self._lines))
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
-        """Writes scalars of a step to `metrics.jsonl` and TensorBoard."""
+        """Writes scalars of a step to `metrics.jsonl` and TensorBoard; raises UserError when the disk is full."""
         self.latest |= scalars
         if self._lines is None:
             return
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **{name: float(f"{v:.6g}") for name, v in scalars.items()}}) + "\n")
+        line = json.dumps({"step": step, **{name: float(f"{v:.6g}") for name, v in scalars.items()}}) + "\n"
+        try:
+            with self._lines.open("a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise unwritable(self._lines, error) from error
         with self._writer.as_default():
             for name, value in scalars.items():
                 tf.summary.scalar(name, value, step)
@@ -107,7 +116,19 @@ def _summary_writer(folder: Path) -> tf.summary.SummaryWriter:
     if importlib.util.find_spec("tensorboard") is None:
         print("TensorBoard is not installed, so only metrics.jsonl is written (pip install 'ifcn-tf[plots]').")
         return tf.summary.create_noop_writer()
-    return tf.summary.create_file_writer(str(folder))
+    with naming_tensorboard(folder):
+        return tf.summary.create_file_writer(str(folder))
+
+
+@contextlib.contextmanager
+def naming_tensorboard(folder: Path) -> Iterator[None]:
+    """Around what writes for TensorBoard: makes TensorFlow's error a UserError that names the folder."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"cannot write TensorBoard's files in {folder}; free some space, or choose another --workdir."
+        ) from error
 
 
 def _entries(path: Path) -> list[dict[str, float]]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ifcn_tf.files import read_json
 from ifcn_tf.training.checkpoints import save_weights
-from ifcn_tf.training.monitoring import Monitor
+from ifcn_tf.training.monitoring import Monitor, naming_tensorboard
 from ifcn_tf.training.trainer import Trainer
 
 #: Makes sure that the present step has a checkpoint; raises Stopped once the run was asked to end.
@@ -22,7 +22,7 @@ Pause = Callable[[], None]
 Observer = Callable[[Trainer, Monitor, Pause], None]
 #: The score by which the best weights are chosen.
 BEST = "ar@100"
-#: Steps left out of a profile, for they build the graphs, and steps in it.
+#: Steps left out of a profile, for they build the graphs, and steps in it at most.
 _WARM_UP, _PROFILED = 5, 5
 
 
@@ -32,6 +32,8 @@ class Stopped(Exception):  # noqa: N818
 
 class Validation:
     """Measures the network at intervals and at the end, and keeps the best weights.
+
+    Weights of an earlier run in the same folder, which this run's metrics do not know, are no rivals.
 
     Args:
         measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound; calls the
@@ -53,12 +55,17 @@ class Validation:
             return
         pause()
         scores = self._measure(trainer.model, pause)
-        metrics = self._best / "metrics.json"
-        if not metrics.exists() or scores[BEST] > read_json(metrics)[BEST]:
+        if scores[BEST] > self._best_so_far(monitor):
             save_weights(trainer.model, self._best, self._record, {"step": trainer.step, **scores})
         # Last: what is written here is not measured again.
         monitor.write(trainer.step, scores)
         monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
+
+    def _best_so_far(self, monitor: Monitor) -> float:
+        """Score of the best weights that this run has kept, -1 of none."""
+        path = self._best / "metrics.json"
+        kept = read_json(path) if path.exists() else {}
+        return kept[BEST] if kept and monitor.has(kept["step"], BEST) else -1.0
 
 
 class Pictures:
@@ -79,20 +86,23 @@ class Pictures:
 
 
 class Profile:
-    """Writes a profile of some steps, once.
+    """Writes a profile of steps 6 to 10 of this process, or of as many of them as the run makes.
 
     Args:
         folder: of TensorBoard.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._steps = folder, 0
+        self._folder = folder
 
     def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
-        """See `Observer`."""
-        self._steps += 1
-        if self._steps == _WARM_UP:
+        """See `Observer`; raises UserError when the folder cannot be written."""
+        made, ended = trainer.step - trainer.first, trainer.step >= trainer.config.train.steps
+        if made <= _WARM_UP and ended:
+            monitor.say(f"wrote no profile: it leaves out the first {_WARM_UP} steps, and {made} were left to make")
+        elif made == _WARM_UP:
             tf.profiler.experimental.start(str(self._folder))
-        if self._steps == _WARM_UP + _PROFILED:
-            tf.profiler.experimental.stop()
-            monitor.say(f"wrote a profile of {_PROFILED} steps into {self._folder}")
+        elif made == _WARM_UP + _PROFILED or (ended and made < _WARM_UP + _PROFILED):
+            with naming_tensorboard(self._folder):
+                tf.profiler.experimental.stop()
+            monitor.say(f"wrote a profile of {made - _WARM_UP} steps into {self._folder}")

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from ifcn_tf.data.example import rle_of
 from ifcn_tf.data.pipeline import training_example
-from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.files import UserError
 from ifcn_tf.images import decode
 from ifcn_tf.masks import Rle
 from ifcn_tf.train_config import DataConfig
@@ -42,11 +43,23 @@ def photographs(data: Sequence[Path], count: int) -> Iterator[Photograph]:
     """The first `count` photographs of prepared data, fewer where there are fewer.
 
     Raises:
-        UserError: a folder cannot be used.
+        UserError: a folder cannot be used, or a record is damaged.
     """
     records = Records.open(data)
-    for number in range(min(count, len(records))):
-        yield _photograph(_read(records, number))
+    for record in _read(records, range(min(count, len(records)))):
+        yield _photograph(record)
+
+
+def require_objects(data: Sequence[Path], count: int) -> None:
+    """Raises UserError unless the first `count` photographs of prepared data show an object, crowds not counted."""
+    records = Records.open(data)
+    for record in _read(records, range(min(count, len(records)))):
+        if tf.reduce_any(record["image/object/is_crowd"] == 0):
+            return
+    raise UserError(
+        f"the first {count} photographs of {', '.join(map(str, data))} show no object, so that there is no recall to "
+        "measure: take other --validation_data or none, or more train.validation_images."
+    )
 
 
 def find_subject(data: Sequence[Path], config: DataConfig) -> tuple[Photograph, tuple[Tensors, Tensors]]:
@@ -56,18 +69,26 @@ def find_subject(data: Sequence[Path], config: DataConfig) -> tuple[Photograph, 
         The photograph, and the pair (inputs, targets) of its training example.
 
     Raises:
-        UserError: a folder cannot be used.
+        UserError: a folder cannot be used, or a record is damaged.
     """
     records = Records.open(data)
-    tried = [(_read(records, number), [0, number]) for number in range(min(_TRIES, len(records)))]
-    examples = [training_example(record, config, tf.constant(seed, tf.int64)) for record, seed in tried]
-    positives = [float(tf.reduce_sum(targets["labels"])) for _, targets in examples]
-    best = int(np.argmax(positives))
-    return _photograph(tried[best][0]), examples[best]
+
+    def positives(number: tf.Tensor) -> tf.Tensor:
+        """In a graph, which leaves out what is not asked for: no image is decoded."""
+        _, targets = training_example(parse(records.read(number)), config, tf.stack([0, number]))
+        return tf.reduce_sum(targets["labels"])
+
+    with naming_damage():
+        found = list(tf.data.Dataset.range(min(_TRIES, len(records))).map(positives).as_numpy_iterator())
+    best = int(np.argmax(found))
+    record = next(_read(records, range(best, best + 1)))
+    return _photograph(record), training_example(record, config, tf.constant([0, best], tf.int64))
 
 
-def _read(records: Records, number: int) -> Tensors:
-    return parse(records.read(tf.constant(number, tf.int64)))
+def _read(records: Records, numbers: range) -> Iterator[Tensors]:
+    """Records by their numbers; raises UserError at a damaged one."""
+    with naming_damage():
+        yield from tf.data.Dataset.range(numbers.start, numbers.stop).map(lambda number: parse(records.read(number)))
 
 
 def _photograph(record: Tensors) -> Photograph:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from ifcn_tf.config import ProposerConfig, ShownConfig
-from ifcn_tf.geometry import WINDOW_CELLS, window_extent
+from ifcn_tf.geometry import STRIDE, window_extent
 from ifcn_tf.images import IMAGENET_MEAN_BGR
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
@@ -25,7 +25,9 @@ _WINDOWS = 8  # drawn
 _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a network that is sure of none
 
 
-def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Tensors]) -> np.ndarray:
+def draw(
+    model: keras.Model, config: ProposerConfig, photograph: Photograph, example: tuple[Tensors, Tensors]
+) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
     In rows: the resized photograph, the objectness map, the k x k instance-sensitive score maps (figure 5); windows
@@ -33,6 +35,7 @@ def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Ten
 
     Args:
         model: `build_instance_fcn`'s model.
+        config: how it proposes.
         photograph: the photograph and its objects.
         example: its training example, the pair (inputs, targets).
 
@@ -42,7 +45,7 @@ def draw(model: keras.Model, photograph: Photograph, example: tuple[Tensors, Ten
     inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
     objectness, score_maps, mask_logits = _forward(model, inputs)
     k = round(score_maps.shape[-1] ** 0.5)
-    proposals = Predictor.of_network(model, ProposerConfig(num_proposals=300)).propose(photograph.image)
+    proposals = Predictor.of_network(model, config).propose(photograph.image)
     truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
     rows = [
         [
@@ -75,17 +78,17 @@ def _windows(inputs: Arrays, targets: Arrays, mask_logits: np.ndarray) -> np.nda
     chosen = positive[np.linspace(0, len(positive) - 1, min(_WINDOWS, len(positive))).astype(int)]
     if not len(chosen):
         return np.zeros((3, _WINDOWS, 3), np.uint8)
-    crops = [_crop(inputs["image"], window) for window in inputs["windows"][chosen]]
+    crops = [_crop(inputs["image"], window, mask_logits.shape[1]) for window in inputs["windows"][chosen]]
     wanted = [heat(mask) for mask in targets["masks"][chosen]]
     assembled = [heat(1 / (1 + np.exp(-np.clip(logits, -30, 30)))) for logits in mask_logits[chosen]]
     side = crops[0].shape[0]
     return tile([*crops, *(_resized(mask, side, side) for mask in wanted + assembled)], len(chosen))
 
 
-def _crop(image: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Pixels of a window; those outside of the image have the mean colour."""
-    (top, left), (bottom, right) = window_extent(window)
-    margin = WINDOW_CELLS * 8
+def _crop(image: np.ndarray, window: np.ndarray, cells: int) -> np.ndarray:
+    """Pixels of a window of so many cells a side; those outside of the image have the mean colour."""
+    (top, left), (bottom, right) = window_extent(window, cells)
+    margin = cells * STRIDE
     padded = np.pad(image, [(margin, margin), (margin, margin), (0, 0)])
     return _pixels(padded[top + margin : bottom + margin, left + margin : right + margin])
 

@@ -20,7 +20,7 @@ from ifcn_tf.presets import RunConfig
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
-from ifcn_tf.training.photographs import find_subject, photographs
+from ifcn_tf.training.photographs import find_subject, photographs, require_objects
 from ifcn_tf.training.pictures import draw
 from ifcn_tf.training.setup import first_weights, open_workdir, run_record
 from ifcn_tf.training.strategy import workers_present
@@ -100,6 +100,7 @@ def train_on_data(
 def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Iterator[Observer]:
     if places.validation_data:
         count = config.train.validation_images
+        require_objects(places.validation_data, count)
         proposing = dataclasses.replace(config.proposer, num_proposals=LIMITS[-1])
 
         def measure(model: keras.Model, pause: Pause) -> dict[str, float]:
@@ -113,4 +114,4 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
 
         yield Validation(measure, places.workdir / "best", record)
     photograph, example = find_subject(places.validation_data or places.data, config.data)
-    yield Pictures(lambda model: draw(model, photograph, example))
+    yield Pictures(lambda model: draw(model, config.proposer, photograph, example))

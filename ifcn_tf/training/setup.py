@@ -124,17 +124,11 @@ def take_fitting_weights(model: keras.Model, path: Path) -> list[str]:
 
 
 def _commit() -> str:
-    """The commit of this code, with "+" if it was changed since; "unknown" outside a checkout."""
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--abbrev=40",
-        "--dirty=+",
-        "--exclude=*",
-    ]
+    """The commit of this code, with "+" if it was changed since; "unknown" outside a checkout of its own."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():  # a checkout around it, as around an environment, is of another project
+        return "unknown"
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

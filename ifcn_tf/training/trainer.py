@@ -52,6 +52,7 @@ class Trainer:
 
     Attributes:
         model: the network.
+        first: updates made before this process, of a run that goes on.
         chief: whether this process writes the files of the run.
 
     Raises:
@@ -77,7 +78,8 @@ class Trainer:
             self._checkpoints = Checkpoints(
                 workdir / "checkpoints", self.model, self._optimizer, config.train.keep_checkpoints
             )
-            if not self._checkpoints.restore():
+            self.first = self._checkpoints.restore()
+            if not self.first:
                 initialize(self.model)
             if self._sum_over_replicas(self.step) != self.step * strategy.num_replicas_in_sync:
                 raise UserError(
