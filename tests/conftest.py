@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Shells start what runs in the background with interruptions ignored, and commands that tests interrupt inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Real photographs and ImageNet weights, kept outside the repository.
 SHARED = Path(os.environ.get("IFCN_SHARED", Path(__file__).parents[2] / "shared"))
