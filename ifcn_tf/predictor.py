@@ -10,16 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config import ModelConfig, Precision, ProposerConfig
-from ifcn_tf.files import BadImageError, UserError
-from ifcn_tf.image_files import MAX_PIXELS, checked_pixels
-from ifcn_tf.images import read_image
-from ifcn_tf.model.inference import InferenceModel
-from ifcn_tf.model.instance_fcn import build_instance_fcn
+from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.config.proposing import ModelConfig, Precision, ProposerConfig
+from ifcn_tf.images.files import MAX_PIXELS, checked_pixels
+from ifcn_tf.images.tensors import read_image
+from ifcn_tf.models.instance_fcn.inference import InferenceModel
+from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.weights import load_backbone, load_weights, read_model_config, read_proposer_config
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.proposer import Proposer
-from ifcn_tf.saved_proposer import SavedProposer
-from ifcn_tf.weights import load_backbone, load_weights, read_model_config, read_proposer_config
+from ifcn_tf.proposing.proposer import Proposer
+from ifcn_tf.saved_model.load import SavedProposer
 
 #: The bundled weights (savedmodels/MODEL_CARD.md).
 DEFAULT_WEIGHTS = Path(__file__).parents[1] / "savedmodels" / "default" / "model.weights.h5"

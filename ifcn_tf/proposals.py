@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.config import ShownConfig
-from ifcn_tf.masks import Rle, areas, decode, paste
+from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.masks.paste import Rle, areas, decode, paste
 
 
 @dataclasses.dataclass(frozen=True)

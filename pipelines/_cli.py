@@ -18,7 +18,7 @@ def run(main: Callable[[], int | None]) -> None:
 
     A wrong flag or a UserError ends with one sentence on stderr and status 1, an interruption with status 130.
     """
-    from ifcn_tf.files import UserError
+    from ifcn_tf.common.files import UserError
 
     def guarded(_: Sequence[str]) -> None:
         try:
@@ -55,7 +55,7 @@ def bound_memory() -> None:
 
 def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:
     """Whole numbers of a comma-separated flag; raises UserError when one is not."""
-    from ifcn_tf.files import UserError
+    from ifcn_tf.common.files import UserError
 
     try:
         return tuple(int(value) for value in flag.value)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ifcn_tf.batch import ImageProposer, find_images, propose_images, summary
-from ifcn_tf.config import ShownConfig
+from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.results.folder import ImageProposer, find_images, propose_images, summary
 
 _SHOWN = ShownConfig()
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from absl import flags
 
-from ifcn_tf import image_files
-from ifcn_tf.config import Precision
+from ifcn_tf.config.proposing import Precision
+from ifcn_tf.images import files as image_files
 from pipelines import _cli
 
 WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json; by default the bundled one.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from ifcn_tf.presets import PRESETS, RunConfig, with_settings
+from ifcn_tf.config.presets import PRESETS, RunConfig, with_settings
 
 PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Settings to start from.")
 SET = flags.DEFINE_multi_string("set", [], "KEY=VALUE, changes a setting: train.steps=100. May be repeated.")

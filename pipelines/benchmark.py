@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from absl import flags
 
-from ifcn_tf.config import Precision
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import Precision
 from pipelines import _cli
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"

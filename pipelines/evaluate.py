@@ -13,11 +13,11 @@ from pathlib import Path
 
 from absl import flags
 
-from ifcn_tf.config import EvaluationConfig
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import EvaluationConfig
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
-from ifcn_tf.files import UserError
 from pipelines import _cli
 
 DEFAULT = EvaluationConfig()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
 from pipelines import _cli, _network
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
@@ -32,13 +32,13 @@ def main() -> None:
     from ifcn_tf.predictor import load_network
 
     if FORMAT.value == "onnx":
-        from ifcn_tf.onnx_export import export_onnx
+        from ifcn_tf.engines.onnx_export import export_onnx
 
         export_onnx(*load_network(**{**arguments, "precision": "float32"}), path)
         print(path)
         return
-    from ifcn_tf.export import export
-    from ifcn_tf.serving_graph import ServingConfig
+    from ifcn_tf.saved_model.export import export
+    from ifcn_tf.saved_model.signatures import ServingConfig
 
     serving = ServingConfig(MASKS.value, FULL_MASKS.value, _network.MAX_PIXELS.value)
     print(export(*load_network(**arguments), path, serving, MODEL_NAME.value))

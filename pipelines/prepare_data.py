@@ -18,7 +18,7 @@ from absl import flags
 from pipelines import _cli
 
 if TYPE_CHECKING:
-    from ifcn_tf.data.example import Source
+    from ifcn_tf.annotations.example import Source
     from ifcn_tf.data.prepare import Write
 
 SOURCE = flags.DEFINE_enum("source", None, ["coco", "voc", "sbd", "shapes"], "Form of the annotations.", required=True)
@@ -42,7 +42,7 @@ def main() -> None:
     """Flags -> source -> prepared data."""
     print(f"preparing {SOURCE.value} into {OUTPUT.value}", flush=True)
     if DOWNLOAD.value:
-        from ifcn_tf.data.download import download
+        from ifcn_tf.annotations.download import download
 
         download(SOURCE.value, SPLIT.value, Path(ROOT.value))
     source = _open_source(Path(ROOT.value), SPLIT.value)
@@ -54,10 +54,10 @@ def main() -> None:
 
 
 def _open_source(root: Path, split: str) -> Source:
-    from ifcn_tf.data.sources.coco import coco_source
-    from ifcn_tf.data.sources.sbd import sbd_source
-    from ifcn_tf.data.sources.shapes import shapes_source
-    from ifcn_tf.data.sources.voc import voc_source
+    from ifcn_tf.annotations.coco import coco_source
+    from ifcn_tf.annotations.sbd import sbd_source
+    from ifcn_tf.annotations.shapes import shapes_source
+    from ifcn_tf.annotations.voc import voc_source
 
     if SOURCE.value == "coco":
         annotations = ANNOTATIONS.value or root / "annotations" / f"instances_{split}.json"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
 from pipelines import _cli, _images, _network
 
 if TYPE_CHECKING:

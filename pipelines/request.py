@@ -10,7 +10,7 @@ from typing import cast
 
 from absl import flags
 
-from ifcn_tf.image_files import MAX_PIXELS
+from ifcn_tf.images.files import MAX_PIXELS
 from ifcn_tf.serving.client import ProtocolName, connect
 from ifcn_tf.serving.transport import RequestConfig
 from pipelines import _cli, _images

@@ -32,5 +32,5 @@ def test_a_path_and_its_pixels_are_the_same(predictor):
     from_path = predictor.propose(str(SAMPLE / "coffee.jpg"))
     from_pixels = predictor.propose(predictor.read(SAMPLE / "coffee.jpg"))
     assert from_path.rles == from_pixels.rles
-    with pytest.raises(ifcn_tf.files.UserError, match=r"must be uint8 \[H, W, 3\]"):
+    with pytest.raises(ifcn_tf.common.files.UserError, match=r"must be uint8 \[H, W, 3\]"):
         predictor.propose(np.zeros((4, 4)))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.config import SIX_SCALES, ModelConfig, ProposerConfig
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import SIX_SCALES, ModelConfig, ProposerConfig
 from ifcn_tf.geometry import position_bins, resized_hw, window_extent
 
 

@@ -88,7 +88,7 @@ def test_commands_import_each_other_never():
 
 
 def test_light_clients_load_no_tensorflow():
-    modules = "ifcn_tf.batch, ifcn_tf.serving, ifcn_tf.serving.rest, pipelines.request, sys"
+    modules = "ifcn_tf.results.folder, ifcn_tf.serving, ifcn_tf.serving.rest, pipelines.request, sys"
     program = f"import {modules}; print({{'tensorflow', 'keras', 'grpc'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

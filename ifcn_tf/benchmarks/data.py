@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.annotations.coco import coco_source
+from ifcn_tf.annotations.coco_writer import write_coco
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.benchmarks.timing import peak_bytes
-from ifcn_tf.data.coco_json import write_coco
-from ifcn_tf.data.example import Example, Instance
+from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.sources.coco import coco_source
 from ifcn_tf.data.targets import Objects, View, training_targets
-from ifcn_tf.images import decode
-from ifcn_tf.train_config import DataConfig
+from ifcn_tf.images.tensors import decode
 
 _SEED = 0
 

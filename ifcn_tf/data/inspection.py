@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.common.files import atomic_write
+from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import image_of, objects_of, view_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
-from ifcn_tf.files import atomic_write
-from ifcn_tf.images import IMAGENET_MEAN_BGR
-from ifcn_tf.train_config import DataConfig
-from ifcn_tf.visualize_targets import draw_targets
+from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
+from ifcn_tf.pictures.targets import draw_targets
 
 
 @dataclasses.dataclass

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
 from ifcn_tf.geometry import STRIDE, resized_hw
-from ifcn_tf.images import IMAGENET_MEAN_BGR, decode, preprocess
-from ifcn_tf.train_config import DataConfig
+from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR, decode, preprocess
 
 Tensors = dict[str, tf.Tensor]
 

@@ -18,8 +18,8 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.data.example import Example, tight_box_yxyx
-from ifcn_tf.files import UserError, read_json, write_json
+from ifcn_tf.annotations.example import Example, tight_box_yxyx
+from ifcn_tf.common.files import UserError, read_json, write_json
 
 #: Written into dataset.json; raised whenever an older reader would misread the records.
 FORMAT_VERSION = 1

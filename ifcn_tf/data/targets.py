@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ifcn_tf.config.training import DataConfig
 from ifcn_tf.geometry import STRIDE
-from ifcn_tf.train_config import DataConfig
 
 
 class Objects(NamedTuple):

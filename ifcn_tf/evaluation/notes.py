@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ifcn_tf.common.ids import examples
 from ifcn_tf.evaluation.truth import Truth
-from ifcn_tf.ids import examples
-from ifcn_tf.results import Results
+from ifcn_tf.results.reader import Results
 
 
 def notes_on(results: Results, truth: Truth, limits: Sequence[int], duplicates: int) -> list[str]:

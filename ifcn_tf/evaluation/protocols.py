@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from ifcn_tf.common.files import UserError
+from ifcn_tf.common.ids import examples
 from ifcn_tf.evaluation.truth import Truth
-from ifcn_tf.files import UserError
-from ifcn_tf.ids import examples
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,19 +9,19 @@ from typing import Any
 
 from rich.console import Console
 
-from ifcn_tf.config import EvaluationConfig
-from ifcn_tf.evaluate import evaluate
+from ifcn_tf.common.files import UserError, write_json
+from ifcn_tf.config.proposing import EvaluationConfig
 from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image_rows
+from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.evaluated import Evaluation
 from ifcn_tf.evaluation.matching import Matcher
-from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
+from ifcn_tf.evaluation.plots import import_pyplot, write_plots
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, Published, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
-from ifcn_tf.files import UserError, write_json
-from ifcn_tf.plots import import_pyplot, write_plots
-from ifcn_tf.results import read_results
+from ifcn_tf.pictures.found_and_missed import find_photographs, write_pictures
+from ifcn_tf.results.reader import read_results
 
 #: Columns of tables where the output is no terminal: names of methods are not cut.
 _CONSOLE_WIDTH = 160

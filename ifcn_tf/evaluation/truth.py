@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.evaluation.entries import NO_BOX, box_xywh, compressed_counts
+from ifcn_tf.common.files import UserError, read_json
+from ifcn_tf.common.ids import ImageId, canonical_id, examples, id_of_file, repeated, sort_key
 from ifcn_tf.evaluation.matching import SIZES
-from ifcn_tf.files import UserError, read_json
-from ifcn_tf.ids import ImageId, canonical_id, examples, id_of_file, repeated, sort_key
-from ifcn_tf.masks import Rle, are_whole
+from ifcn_tf.masks.paste import Rle, are_whole
+from ifcn_tf.results.checks import NO_BOX, box_xywh, compressed_counts
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ifcn_tf.data.sources.common import VOC_CATEGORIES, VOID, ImageLeftOutError
-from ifcn_tf.data.sources.sbd import open_mat
-from ifcn_tf.data.sources.voc import open_png
+from ifcn_tf.annotations.label_images import VOC_CATEGORIES, VOID, ImageLeftOutError
+from ifcn_tf.annotations.sbd import open_mat
+from ifcn_tf.annotations.voc import open_png
+from ifcn_tf.common.files import UserError, read_text
+from ifcn_tf.common.ids import examples, id_of_text, repeated, sort_key
 from ifcn_tf.evaluation.truth import Truth, TruthImage
-from ifcn_tf.files import UserError, read_text
-from ifcn_tf.ids import examples, id_of_text, repeated, sort_key
 
 
 def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> Truth:

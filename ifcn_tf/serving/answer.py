@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ifcn_tf import masks
-from ifcn_tf.files import BadImageError, UserError
+from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.masks import paste as masks
 from ifcn_tf.proposals import Proposals
 
 Tensors = Mapping[str, np.ndarray]

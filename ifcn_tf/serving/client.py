@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.files import BadImageError, UserError
-from ifcn_tf.image_files import MAX_PIXELS, checked_pixels, decode, open_image
+from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.config.settings import require
+from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, decode, open_image
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
 from ifcn_tf.serving.transport import RefusedError, RequestConfig, Transport, with_retries
-from ifcn_tf.settings import require
 
 ProtocolName = Literal["rest", "grpc"]
 
@@ -117,7 +117,7 @@ def _transport(server: str, protocol: ProtocolName, config: RequestConfig) -> Tr
             from ifcn_tf.serving.rest import RestTransport
 
             return RestTransport(server, config)
-        from ifcn_tf.serving_grpc import GrpcTransport
+        from ifcn_tf.serving.grpc import GrpcTransport
 
         return GrpcTransport(server, config)
     except ImportError as error:

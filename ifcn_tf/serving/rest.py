@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import requests
 
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
 from ifcn_tf.serving.transport import (
     INPUT,
     SIGNATURE,

@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from ifcn_tf.files import UserError
-from ifcn_tf.settings import Settings, require
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.settings import Settings, require
 
 #: Signature and input that requests go to, as `pipelines.export` writes them.
 SIGNATURE, INPUT = "serving_default", "image_bytes"

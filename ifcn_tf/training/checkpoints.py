@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ifcn_tf.files import UserError, write_json
+from ifcn_tf.common.files import UserError, write_json
 from ifcn_tf.training.optimizer import MomentumSGD
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import keras
 
+from ifcn_tf.common.files import read_json
+from ifcn_tf.config.presets import RunConfig
+from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records
-from ifcn_tf.files import read_json
 from ifcn_tf.geometry import resized_hw
-from ifcn_tf.model.instance_fcn import build_instance_fcn
-from ifcn_tf.presets import RunConfig
-from ifcn_tf.train_config import DataConfig
+from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.training.trainer import freeze_blocks
 
 _GIB = 2**30

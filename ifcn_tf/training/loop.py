@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ifcn_tf.files import read_json, write_json
+from ifcn_tf.common.files import read_json, write_json
 from ifcn_tf.training.checkpoints import save_weights
 from ifcn_tf.training.monitoring import Monitor
 from ifcn_tf.training.observers import Observer, Stopped

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ifcn_tf.files import UserError, atomic_write, unwritable
-from ifcn_tf.train_config import TrainConfig
+from ifcn_tf.common.files import UserError, atomic_write, unwritable
+from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.training.trainer import StepReport
 
 

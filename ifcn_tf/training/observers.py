@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.files import read_json
+from ifcn_tf.common.files import read_json
 from ifcn_tf.training.checkpoints import save_weights
 from ifcn_tf.training.monitoring import Monitor, naming_tensorboard
 from ifcn_tf.training.trainer import Trainer

@@ -13,19 +13,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.config.presets import RunConfig
+from ifcn_tf.data.photographs import find_subject, photographs, require_objects
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
 from ifcn_tf.predictor import Predictor
-from ifcn_tf.presets import RunConfig
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
-from ifcn_tf.training.photographs import find_subject, photographs, require_objects
-from ifcn_tf.training.pictures import draw
-from ifcn_tf.training.setup import first_weights, open_workdir, run_record
+from ifcn_tf.training.panel import draw
 from ifcn_tf.training.strategy import workers_present
 from ifcn_tf.training.trainer import Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
+from ifcn_tf.training.workdir import first_weights, open_workdir, run_record
 
 
 @dataclasses.dataclass(frozen=True)

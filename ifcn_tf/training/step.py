@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ifcn_tf.model.losses import window_losses, window_statistics
-from ifcn_tf.train_config import LossConfig
+from ifcn_tf.config.training import LossConfig
+from ifcn_tf.models.instance_fcn.loss import window_losses, window_statistics
 from ifcn_tf.training.optimizer import MomentumSGD
 
 Tensors = dict[str, tf.Tensor]

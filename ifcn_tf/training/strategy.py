@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import tensorflow as tf
 
-from ifcn_tf.files import UserError
+from ifcn_tf.common.files import UserError
 
 StrategyName = Literal["auto", "one_device", "mirrored", "multi_worker"]
 

@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.records import naming_damage
-from ifcn_tf.files import UserError
-from ifcn_tf.model.instance_fcn import build_instance_fcn
-from ifcn_tf.presets import RunConfig
+from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.training.checkpoints import Checkpoints
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep

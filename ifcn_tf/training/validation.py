@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from ifcn_tf.data.photographs import Photograph
 from ifcn_tf.evaluation.matching import Case, match_with_pycocotools
 from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.table import ObjectTable
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.training.photographs import Photograph
 
 #: Numbers of proposals, the papers' N.
 LIMITS = (10, 100, 1000)

@@ -1,0 +1,62 @@
+"""Writes any source as a COCO json, so that one tool evaluates them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+from ifcn_tf.annotations.example import Example, Instance, rle_of, tight_box_yxyx
+from ifcn_tf.common.files import atomic_write
+from ifcn_tf.common.ids import id_of_text
+
+
+def write_coco(examples: Iterable[Example], categories: dict[int, str], output: Path) -> None:
+    """Writes a COCO json with compressed run lengths, whole or not at all.
+
+    Annotations are written as they come; only the short entries of the images wait for the end. An image's id is
+    `ids.id_of_text` of its `source_id`. Annotation ids start at 1.
+
+    Args:
+        examples: consumed one by one.
+        categories: names by id.
+        output: the json file.
+    """
+    images: list[dict[str, Any]] = []
+    with atomic_write(output) as file:
+        file.write('{"annotations": [')
+        number = 0
+        for example in examples:
+            images.append(_image(example))
+            for instance in example.objects:
+                number += 1
+                _write_item(file, {"id": number, **_annotation(example, instance)}, first=number == 1)
+        file.write('],\n"images": [')
+        for i, image in enumerate(images):
+            _write_item(file, image, first=i == 0)
+        file.write('],\n"categories": ')
+        json.dump([{"id": number, "name": name} for number, name in categories.items()], file)
+        file.write("}\n")
+
+
+def _write_item(file: IO[str], item: dict[str, Any], first: bool) -> None:
+    file.write("\n" if first else ",\n")
+    file.write(json.dumps(item))
+
+
+def _image(example: Example) -> dict[str, Any]:
+    height, width = example.size_hw
+    return {"id": id_of_text(example.source_id), "file_name": example.file_name, "height": height, "width": width}
+
+
+def _annotation(example: Example, instance: Instance) -> dict[str, Any]:
+    top, left, bottom, right = tight_box_yxyx(instance.counts, example.size_hw)
+    return {
+        "image_id": id_of_text(example.source_id),
+        "category_id": instance.category_id,
+        "segmentation": rle_of(instance.counts, example.size_hw),
+        "area": instance.area,
+        "bbox": [left, top, right - left, bottom - top],
+        "iscrowd": int(instance.is_crowd),
+    }

@@ -1,0 +1,149 @@
+"""Settings of the network, the proposer and the evaluation: frozen dataclasses, every field with its unit.
+
+A configuration is checked on creation, passed as an argument and never kept as a global. Values marked [P] are the
+paper's (Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016); the others are this project's choice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from ifcn_tf.config.settings import Settings, require, require_amount
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+#: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
+SIX_SCALES = (119, 178, 267, 400, 600, 900)
+#: No image is resized to a longer side [px].
+LONGEST_SIDE = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(Settings):
+    """Architecture of the network; together with the weights it determines every output."""
+
+    k: int = 5
+    """Relative positions a side, so k * k score maps [count] [P]: 3, 5 or 7."""
+    window_cells: int = 21
+    """Side of the sliding window and of its mask, the paper's m [cells of 8 px] [P]."""
+    trunk_channels: tuple[int, ...] = (64, 128, 256, 512, 512)
+    """Output channels of the five VGG-16 blocks [count]; only these defaults fit the ImageNet weights."""
+    branch_channels: int = 512
+    """Channels of the hidden layer of each branch [count] [P]."""
+
+    def __post_init__(self) -> None:
+        require(self.k in (3, 5, 7), f"k must be 3, 5 or 7, not {self.k}.")
+        require(
+            self.window_cells > 0 and self.window_cells % 2 == 1,
+            f"window_cells must be odd and positive, not {self.window_cells}.",
+        )
+        require(self.window_cells >= self.k, f"window_cells must be k = {self.k} or more, not {self.window_cells}.")
+        require(
+            len(self.trunk_channels) == 5 and min(self.trunk_channels) > 0,
+            f"trunk_channels needs five positive numbers, not {self.trunk_channels}.",
+        )
+        require(self.branch_channels > 0, f"branch_channels must be positive, not {self.branch_channels}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProposerConfig(Settings):
+    """Settings of the step from an image to its proposals (section 3.3, "Inference")."""
+
+    shorter_sides: tuple[int, ...] = SIX_SCALES
+    """Shorter side of the image at each scale of the pyramid [px] [P]."""
+    longer_side_limit: int = 2700
+    """No resized image is longer than this [px]; keeps panoramas (over 3 : 1 at 900 px) within memory."""
+    blend_cells: int = 0
+    """So far from a border between relative positions the score maps of both sides are averaged; the paper copies from
+    one map [cells]."""
+    mask_threshold: float = 0.4
+    """A cell or pixel belongs to the mask from this probability on [0..1]."""
+    nms_iou: float = 0.8
+    """Of two proposals whose boxes overlap by more than this IoU the better one stays [0..1] [P]."""
+    confidence_weight: float = 0.0
+    """What the mask's mean probability counts for the score, beside objectness; the paper ranks by objectness alone
+    [logits of objectness per logit of probability]."""
+    overlap_penalty: float = 0.0
+    """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
+    num_proposals: int = 1000
+    """Proposals kept an image, the paper's N [count] [P]."""
+    pre_nms: int = 12000
+    """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
+    min_area: float = 0.0
+    """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
+    empty masks always are."""
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.shorter_sides) and all(8 <= side <= LONGEST_SIDE for side in self.shorter_sides),
+            f"shorter_sides needs at least one scale, each of 8 to {LONGEST_SIDE} px, not {self.shorter_sides}.",
+        )
+        require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
+        require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
+        require(self.blend_cells >= 0, f"blend_cells must not be negative, not {self.blend_cells}.")
+        for name in ("confidence_weight", "overlap_penalty"):
+            require_amount(name, getattr(self, name))
+        for name in ("num_proposals", "pre_nms"):
+            count = getattr(self, name)
+            require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
+        require(
+            8 <= self.longer_side_limit <= LONGEST_SIDE,
+            f"longer_side_limit must lie in 8..{LONGEST_SIDE} px, not {self.longer_side_limit}.",
+        )
+        require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
+
+    @property
+    def num_ranked(self) -> int:
+        """Proposals that suppression leaves to be ranked, so that the first few do not depend on `num_proposals`."""
+        return max(self.num_proposals, 1000)
+
+
+def require_narrow_blend(blend_cells: int, k: int, window_cells: int) -> None:
+    """Raises UserError unless blending reaches at most the two nearest of the k relative positions of a window."""
+    most = (window_cells // k - 1) // 2
+    require(blend_cells <= most, f"blend_cells must be {most} or less with k = {k}, not {blend_cells}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ShownConfig(Settings):
+    """Which proposals of an image pictures and annotation formats show: the best ones that hardly overlap."""
+
+    count: int = 20
+    """At most so many [count]."""
+    min_score: float = 0.5
+    """Only of this score or more [0..1]."""
+    max_overlap: float = 0.2
+    """Two of them share at most this part of the smaller one [0..1]."""
+
+    def __post_init__(self) -> None:
+        require(self.count > 0, f"count (--distinct) must be positive, not {self.count}.")
+        require(0 <= self.min_score <= 1, f"min_score must lie in 0..1, not {self.min_score}.")
+        require(0 <= self.max_overlap <= 1, f"max_overlap must lie in 0..1, not {self.max_overlap}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig(Settings):
+    """Settings of the evaluation of proposals."""
+
+    num_proposals: tuple[int, ...] = (10, 100, 1000)
+    """Proposals an image at which recall is measured, the papers' N [count] [P]."""
+    resamples: int = 1000
+    """Resamples of the bootstrap over images [count]."""
+    confidence: float = 0.95
+    """Part of the resamples that an interval holds [0..1]."""
+    seed: int = 0
+    """Of the bootstrap, 0 or more."""
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.num_proposals) and all(limit > 0 for limit in self.num_proposals),
+            f"num_proposals needs at least one number, each positive, not {self.num_proposals}.",
+        )
+        require(
+            list(self.num_proposals) == sorted(set(self.num_proposals)),
+            f"num_proposals must rise, not {self.num_proposals}.",
+        )
+        require(self.resamples > 0, f"resamples must be positive, not {self.resamples}.")
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        require(0 < self.confidence < 1, f"confidence must lie between 0 and 1, not {self.confidence}.")

@@ -1,0 +1,59 @@
+"""What the settings of `config.py` and `train_config.py` share: checks, and the way to and from JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Self
+
+from ifcn_tf.common.files import UserError
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises UserError with the message unless the condition holds."""
+    if not condition:
+        raise UserError(message)
+
+
+def require_amount(name: str, value: float) -> None:
+    """Raises UserError unless the value of the setting `name` is 0 or more and finite."""
+    require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
+
+
+_TYPE_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a word",
+    tuple: "a list, such as [1, 2],",
+}
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    """A value of the type that a setting's default has; raises UserError on another type."""
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        return tuple(_typed(name, item, default[0]) for item in value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    require(type(value) is type(default), f"{name} must be {_TYPE_NAMES[type(default)]}, not {value!r}.")
+    return value
+
+
+class Settings:
+    """JSON round trip for frozen dataclasses of plain fields."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON types."""
+        fields = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Builds the configuration from `to_dict`'s output; raises UserError on an unknown name or a wrong type."""
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(defaults))
+        require(
+            not unknown,
+            f"{', '.join(unknown)}: {cls.__name__} has no such setting; it has {', '.join(sorted(defaults))}.",
+        )
+        return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})

@@ -1,0 +1,165 @@
+"""Settings of training: what the network is shown, its loss and its updates; as in `config.py`."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import math
+from typing import Literal, get_args
+
+from ifcn_tf.config.proposing import SIX_SCALES, Precision
+from ifcn_tf.config.settings import Settings, require, require_amount
+from ifcn_tf.geometry import STRIDE
+
+Normalization = Literal["mean", "literal"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig(Settings):
+    """How a photograph becomes a training example; lengths are in pixels of the resized image.
+
+    The paper takes over DeepMask's definition of positive and negative windows (Pinheiro et al., 2015, section 3.3).
+    """
+
+    shorter_sides: tuple[int, ...] = SIX_SCALES
+    """Shorter side of the image, one of these at random [px] [P]."""
+    fitting_scales: float = 0.0
+    """Share of examples whose scale is drawn among those at which an object has a positive window [0..1]; the paper
+    draws among all."""
+    scale_jitter: float = 1.0
+    """The scale drawn is multiplied by a random factor up to this, or divided [ratio]."""
+    longer_side_limit: int = 2700
+    """No resized image is longer than this [px]; the proposer's limit."""
+    cut_side: int = 0
+    """Side of the square around an object that is shown of the resized image; 0 shows all of it [px]."""
+    colour_jitter: float = 0.0
+    """Brightness, contrast and saturation change by random factors up to 1 -+ this [0..1]."""
+    flip_probability: float = 0.5
+    """Share of examples that are mirrored left to right [0..1]."""
+    window_cells: int = 21
+    """Side of the sliding window and of its mask [cells of 8 px] [P]."""
+    object_side: float = 128.0
+    """Longer side of the object that a window is made for [px]."""
+    side_tolerance: float = 2**0.25
+    """Positive: the object's longer side is object_side within this factor [ratio]."""
+    centre_tolerance: float = 16.0
+    """Positive: the centres of window and object differ by at most this on each axis [px]."""
+    negative_side_factor: float = 2.0
+    """Negative: the longer side of every object near differs from object_side by at least this factor [ratio]."""
+    negative_distance: float = 32.0
+    """Negative: every object of a similar size is farther than this on some axis [px]."""
+    num_windows: int = 256
+    """Windows sampled an image, half of them positive at most [count] [P]."""
+    negatives_floor: int = 16
+    """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
+    mask_coverage: float = 0.4
+    """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.shorter_sides) and all(side >= 8 for side in self.shorter_sides),
+            f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
+        )
+        require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
+        require(0 <= self.fitting_scales <= 1, f"fitting_scales must lie in 0..1, not {self.fitting_scales}.")
+        require(
+            1 <= self.scale_jitter < math.inf, f"scale_jitter must be 1 or more and finite, not {self.scale_jitter}."
+        )
+        require(
+            self.cut_side == 0 or self.cut_side >= self.window_cells * STRIDE,
+            f"cut_side must be 0, or hold a window ({self.window_cells * STRIDE} px), not {self.cut_side}.",
+        )
+        require(0 <= self.colour_jitter < 1, f"colour_jitter must lie in 0..1, below 1, not {self.colour_jitter}.")
+        require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
+        require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
+        require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
+        require(
+            1 <= self.side_tolerance <= self.negative_side_factor,
+            f"side_tolerance must be in 1..negative_side_factor, not {self.side_tolerance}.",
+        )
+        require(
+            0 <= self.centre_tolerance <= self.negative_distance,
+            f"centre_tolerance must be in 0..negative_distance, not {self.centre_tolerance}.",
+        )
+        require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
+        require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
+        require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig(Settings):
+    """The loss of equation (1) (section 3.2) and what the paper leaves open about it."""
+
+    mask_weight: float = 2.0
+    """Weight of the mask term against the objectness term; equation (1) as written has 1."""
+    normalization: Normalization = "mean"
+    """`mean`: each term is the mean over what it sums, windows or pixels. `literal`: both sums of equation (1) are
+    divided by the number of sampled windows, so that the mask term counts a window's pixels one by one."""
+
+    def __post_init__(self) -> None:
+        require_amount("mask_weight", self.mask_weight)
+        require(
+            self.normalization in get_args(Normalization),
+            f"normalization must be one of {', '.join(get_args(Normalization))}, not {self.normalization}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig(Settings):
+    """How the network is trained (section 3.3, "Training") and how often the run is looked at."""
+
+    steps: int = 40_000
+    """Updates of the weights [count] [P]."""
+    images_per_step: int = 8
+    """Images whose gradients are averaged for one update, on however many replicas [count] [P]."""
+    learning_rates: tuple[float, ...] = (0.001, 0.0001)
+    """Learning rate of each stretch of the run [P]."""
+    boundaries: tuple[int, ...] = (32_000,)
+    """Steps at which the next learning rate begins: step 32,000, counted from 0, is the first of the second [P]."""
+    momentum: float = 0.9
+    """Share of the last update that goes on [0..1] [P]."""
+    weight_decay: float = 0.0005
+    """Coupled L2 on kernels: this times the kernel is added to its gradient, and so enters the momentum [P]."""
+    frozen_blocks: int = 2
+    """The first so many of the trunk's five blocks keep their weights [count]."""
+    precision: Precision = "auto"
+    """Arithmetic of the convolutions; losses, weights and updates are float32 in any case."""
+    seed: int = 0
+    """Seed of everything random in the run [0..2^63 - 1]."""
+    log_every: int = 20
+    """Steps between two entries of the scalars [count]; each is the mean since the last."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints [count]."""
+    keep_checkpoints: int = 3
+    """The last so many checkpoints are kept [count]."""
+    validate_every: int = 2000
+    """Steps between two measurements of AR on the validation data [count]."""
+    validation_images: int = 100
+    """The first so many validation images are measured [count]."""
+    pictures_every: int = 1000
+    """Steps between two pictures [count]."""
+
+    def __post_init__(self) -> None:
+        positive = ("images_per_step", "log_every", "checkpoint_every", "keep_checkpoints", "validate_every")
+        for name in (*positive, "validation_images", "pictures_every"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}.")
+        require(self.steps >= 0, f"steps must not be negative, not {self.steps}.")
+        require(
+            len(self.learning_rates) == len(self.boundaries) + 1 and list(self.boundaries) == sorted(self.boundaries),
+            f"learning_rates needs one more number than the rising boundaries, not {self.learning_rates} for "
+            f"{self.boundaries}.",
+        )
+        require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
+        for rate in self.learning_rates:
+            require_amount("learning_rates", rate)
+        require_amount("weight_decay", self.weight_decay)
+        require(
+            self.precision in get_args(Precision),
+            f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
+        )
+        require(0 <= self.seed < 2**63, f"seed must lie in 0..2^63 - 1, not {self.seed}.")
+        require(0 <= self.frozen_blocks <= 5, f"frozen_blocks must lie in 0..5, not {self.frozen_blocks}.")
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the update number `step`, counted from 0."""
+        return self.learning_rates[bisect.bisect_right(self.boundaries, step)]

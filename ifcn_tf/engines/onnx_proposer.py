@@ -1,0 +1,184 @@
+"""The proposer in NumPy: `proposer.Proposer` step by step, around the maps that any runtime computes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from ifcn_tf.config.proposing import ProposerConfig, require_narrow_blend
+from ifcn_tf.engines.onnx_images import preprocess
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, resized_hw, window_extent
+from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
+
+Arrays = dict[str, np.ndarray]
+#: The network alone: preprocessed image float32 [1, H, W, 3] -> logits, float32: score maps [1, h, w, k * k] and
+#: objectness [1, h, w].
+Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+class _Scale(NamedTuple):
+    """One image of the pyramid."""
+
+    score_maps: np.ndarray  # float32 [h, w, k * k]
+    objectness: np.ndarray  # float32 [h, w]
+    pixel_hw: np.ndarray  # float32 [2], pixels of the original image per pixel of this one
+
+
+@dataclasses.dataclass(frozen=True)
+class NumpyProposer:
+    """Proposes the objects of an image with InstanceFCN's maps (section 3.3, "Inference").
+
+    Attributes:
+        network: from a preprocessed image to its maps.
+        config: scales, thresholds and counts.
+        k: relative positions a side.
+        window_cells: side of a window and of its mask [cells].
+
+    Raises:
+        UserError: relative positions are too narrow for the settings' blend_cells.
+    """
+
+    network: Network
+    config: ProposerConfig
+    k: int
+    window_cells: int = WINDOW_CELLS
+
+    def __post_init__(self) -> None:
+        require_narrow_blend(self.config.blend_cells, self.k, self.window_cells)
+
+    def __call__(self, image: np.ndarray) -> Arrays:
+        """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns, as arrays."""
+        return self._select(self.best_windows(image), image.shape[:2])
+
+    def best_windows(self, image: np.ndarray) -> Arrays:
+        """The windows of highest objectness over all scales, as `Proposer.best_windows` returns them."""
+        scales = [self._maps(image, side) for side in self.config.shorter_sides]
+        logits = np.concatenate([scale.objectness.ravel() for scale in scales])
+        best = np.argsort(-logits, kind="stable")[: self.config.pre_nms]
+        offset, candidates = 0, []
+        for scale in scales:
+            chosen = best[(best >= offset) & (best < offset + scale.objectness.size)] - offset
+            candidates.append(self._windows(scale, chosen))
+            offset += scale.objectness.size
+        return {name: np.concatenate([scale[name] for scale in candidates]) for name in candidates[0]}
+
+    def _maps(self, image: np.ndarray, shorter_side: int) -> _Scale:
+        size = np.array(image.shape[:2])
+        height, width = resized_hw(image.shape[0], image.shape[1], shorter_side, self.config.longer_side_limit)
+        score_maps, objectness = self.network(preprocess(image, height, width)[None])
+        return _Scale(score_maps[0], objectness[0], (size / (height, width)).astype(np.float32))
+
+    def _windows(self, scale: _Scale, chosen: np.ndarray) -> Arrays:
+        """Logits, masks and places of the windows of a scale that are numbered `chosen`, row by row."""
+        windows = np.stack(np.unravel_index(chosen, scale.objectness.shape), 1)
+        corners = window_extent(windows, self.window_cells)
+        return {
+            "logits": scale.objectness.ravel()[chosen],
+            "mask_logits": assemble(scale.score_maps, windows, self.k, self.window_cells, self.config.blend_cells),
+            "windows_yxyx": np.concatenate([c.astype(np.float32) * scale.pixel_hw for c in corners], 1),
+        }
+
+    def _select(self, candidates: Arrays, size_hw: tuple[int, ...]) -> Arrays:
+        """Drops empty and small masks, then suppresses duplicates."""
+        inside = candidates["mask_logits"] >= np.float32(logit(self.config.mask_threshold))
+        windows = candidates["windows_yxyx"]
+        boxes = np.clip(tight_boxes(inside, windows), 0, np.tile(np.array(size_hw, np.float32), 2))
+        cells = inside.sum((1, 2), dtype=np.float32)
+        area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.window_cells**2)
+        usable = np.flatnonzero((cells > 0) & (area >= self.config.min_area))
+        suppressing = non_max_suppression(
+            boxes[usable], candidates["logits"][usable], self.config.num_ranked, self.config.nms_iou
+        )
+        proposals = {**candidates, "boxes_yxyx": boxes}
+        return self._ranked({name: values[usable[suppressing]] for name, values in proposals.items()})
+
+    def _ranked(self, kept: Arrays) -> Arrays:
+        """The proposals with their scores, best first."""
+        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
+        order = np.argsort(-logits, kind="stable")[: self.config.num_proposals]
+        return {name: values[order] for name, values in {**kept, "scores": special.expit(logits)}.items()}
+
+
+def rescore(logits: np.ndarray, mask_logits: np.ndarray, boxes_yxyx: np.ndarray, config: ProposerConfig) -> np.ndarray:
+    """`ranking.rescore`: float32 [n], [n, m, m], [n, 4], best first -> float32 [n]."""
+    if config.confidence_weight:
+        inside = mask_logits >= np.float32(logit(config.mask_threshold))
+        mean = (special.expit(mask_logits) * inside).sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1)
+        mean = np.clip(mean, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+        logits = logits + config.confidence_weight * special.logit(mean)
+    if config.overlap_penalty:
+        overlaps = [_ious(box, boxes_yxyx[:i]).max(initial=0) for i, box in enumerate(boxes_yxyx)]
+        logits = logits - config.overlap_penalty * np.array(overlaps, np.float32)
+    return logits.astype(np.float32)
+
+
+def assemble(
+    score_maps: np.ndarray, windows: np.ndarray, k: int, cells: int = WINDOW_CELLS, blend_cells: int = 0
+) -> np.ndarray:
+    """`model.assembler.assemble_blended` for one image.
+
+    Args:
+        score_maps: float32 [h, w, k * k], logits.
+        windows: int [N, 2], centre cells (y, x) on the map.
+        k, cells, blend_cells: as there.
+
+    Returns:
+        float32 [N, cells, cells]; cells outside the map hold OUTSIDE_LOGIT.
+    """
+    margin = cells // 2
+    padded = np.pad(score_maps, ((margin, margin), (margin, margin), (0, 0)), constant_values=OUTSIDE_LOGIT)
+    rows, columns = (windows[:, axis, None] + np.arange(cells) for axis in (0, 1))
+    sides = blended_bins(k, cells, blend_cells)
+    parts = [
+        padded[rows[:, :, None], columns[:, None, :], row_bins[:, None] * k + column_bins]
+        * (row_shares[:, None] * column_shares)
+        for row_bins, row_shares in sides
+        for column_bins, column_shares in sides
+    ]
+    return np.sum(parts, 0)
+
+
+def tight_boxes(inside: np.ndarray, windows_yxyx: np.ndarray) -> np.ndarray:
+    """`proposer.tight_boxes`: bool [N, m, m] and float32 [N, 4] -> float32 [N, 4]."""
+    resolution = inside.shape[1]
+    first, end = [], []
+    for other_axis in (2, 1):
+        occupied = np.any(inside, other_axis)
+        first.append(np.argmax(occupied, 1))
+        end.append(resolution - np.argmax(np.flip(occupied, 1), 1))
+    fractions = (np.stack(first + end, 1) / resolution).astype(np.float32)
+    top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
+    return np.tile(top_left, 2) + np.tile(bottom_right - top_left, 2) * fractions
+
+
+def non_max_suppression(boxes_yxyx: np.ndarray, scores: np.ndarray, count: int, iou: float) -> np.ndarray:
+    """What `tf.image.non_max_suppression` gives: of boxes that overlap by more than `iou` the better one stays.
+
+    Args:
+        boxes_yxyx: float32 [n, 4].
+        scores: float32 [n]; of equal ones the first is better.
+        count: at most so many boxes are kept.
+        iou: intersection over union [0..1].
+
+    Returns:
+        int [at most count], indices of the kept boxes, best first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes, kept = boxes_yxyx[order], list[int]()
+    while len(order) and len(kept) < count:
+        kept.append(order[0])
+        stays = _ious(boxes[0], boxes[1:]) <= np.float32(iou)
+        order, boxes = order[1:][stays], boxes[1:][stays]
+    return np.array(kept, np.int64)
+
+
+def _ious(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of a box [4] with others [n, 4]; 0 where one has no area."""
+    sides = np.maximum(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0)
+    intersection = sides[:, 0] * sides[:, 1]
+    area, areas = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(1)
+    return np.where((area > 0) & (areas > 0), intersection / np.maximum(area + areas - intersection, 1e-30), 0)

@@ -1,0 +1,115 @@
+"""Average recall of object proposals, as the papers measure it: of any method, from COCO results.
+
+truth = read_coco("instances_val2017.json")
+evaluation = evaluate(read_results("proposals.json", truth.sizes, truth.ids_of_names), truth, "mine")
+evaluation.kinds["mask"].measures["all"][1].ar  # AR@100 [%]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
+from ifcn_tf.evaluation.evaluated import Evaluation, KindEvaluation
+from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
+from ifcn_tf.evaluation.measures import category_recalls, curve, measure
+from ifcn_tf.evaluation.notes import notes_on
+from ifcn_tf.evaluation.table import ObjectTable
+from ifcn_tf.evaluation.truth import Truth, TruthImage
+from ifcn_tf.results.reader import ImageResults, Results
+
+#: Images matched at a time.
+_CHUNK = 50
+
+
+def evaluate(
+    results: Results,
+    truth: Truth,
+    name: str,
+    config: EvaluationConfig | None = None,
+    matcher: Matcher = match_with_pycocotools,
+) -> Evaluation:
+    """Measures what proposals recall.
+
+    Args:
+        results: the proposals; those of images that are known but not evaluated are left out.
+        truth: the images and their objects, at least one.
+        name: of the method, for tables and plots.
+        config: numbers of proposals and the bootstrap.
+        matcher: pycocotools, or a faster one that gives the same numbers.
+    """
+    config = config or EvaluationConfig()
+    truth.require_objects()
+    kinds = ("mask", "box") if results.has_masks else ("box",)
+    tables: dict[str, list[ObjectTable]] = {kind: [] for kind in kinds}
+    duplicates = 0
+    for chunk in _chunks(truth, results, config.num_proposals[-1], name):
+        duplicates += sum(found.duplicates for _, _, found in chunk)
+        for kind in kinds:
+            tables[kind] += match_chunk(chunk, kind, config.num_proposals, matcher)
+    evaluated = {kind: _evaluate_kind(ObjectTable.concatenate(tables[kind]), truth, config) for kind in kinds}
+    counts = results.counts()
+    total = sum(counts[image.image_id] for image in truth.images)
+    return Evaluation(name, evaluated, total, notes_on(results, truth, config.num_proposals, duplicates))
+
+
+#: Image number, image and its results.
+_Item = tuple[int, TruthImage, ImageResults]
+
+
+def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[list[_Item]]:
+    """The images that have objects, a few at a time, each with its best proposals."""
+    with_objects = [(i, image) for i, image in enumerate(truth.images) if len(image.rles)]
+    for start in track(
+        range(0, len(with_objects), _CHUNK), description=f"matching {name}", console=Console(stderr=True)
+    ):
+        batch = with_objects[start : start + _CHUNK]
+        yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
+
+
+def match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], matcher: Matcher) -> list[ObjectTable]:
+    """One table for each image of a chunk; `kind` is "mask" or "box"."""
+    cases = [
+        Case(image.rles, image.areas, image.crowd, found.rles)
+        if kind == "mask"
+        else Case(image.boxes_xywh, image.areas, image.crowd, found.boxes_xywh)
+        for _, image, found in chunk
+    ]
+    return [
+        ObjectTable.of_image(number, case.areas, case.crowd, match, limits)
+        for (number, _, _), case, match in zip(chunk, cases, matcher(cases), strict=True)
+    ]
+
+
+def _evaluate_kind(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindEvaluation:
+    num_images = len(truth.images)
+    draws = resample(num_images, config.resamples, config.seed)
+
+    def intervals(size: str) -> dict[int, tuple[float, float]]:
+        objects = table.objects(size, num_images)
+        hits = {limit: table.hits(size, limit, num_images) for limit in config.num_proposals}
+        return {n: interval(resampled_recalls(draws, h, objects), config.confidence) for n, h in hits.items()}
+
+    return KindEvaluation(
+        table,
+        {size: measure(table, size, config.num_proposals, intervals(size)) for size in SIZES},
+        {size: curve(table, size, config.num_proposals[-1]) for size in SIZES},
+        category_recalls(table, _categories(truth), config.num_proposals),
+    )
+
+
+def _categories(truth: Truth) -> np.ndarray:
+    """Category of every object, in the table's order."""
+    return np.array(
+        [
+            name
+            for image in truth.images
+            for name, crowd in zip(image.categories, image.crowd, strict=False)
+            if not crowd
+        ]
+    )

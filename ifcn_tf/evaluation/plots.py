@@ -1,0 +1,139 @@
+"""Curves of average recall, as the papers draw them; every figure as PNG and SVG."""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.evaluation.evaluated import Evaluation
+from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
+from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
+
+_TITLES = {
+    "all": "all objects",
+    "small": "small (area ≤ 32² px)",
+    "medium": "medium",
+    "large": "large (area ≥ 96² px)",
+}
+_PANEL_INCHES = (4.2, 3.4)
+#: Okabe and Ito's colours, told apart by colour-blind readers too.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequence[Published] = ()) -> list[Path]:
+    """Writes {mask,box}_recall_iou.{png,svg} (figures 6 and 7) and {mask,box}_ar_proposals.{png,svg} (DeepMask, 4).
+
+    Each also as ..._by_size with a row, or panel, for small, medium and large objects.
+
+    Args:
+        folder: where to write.
+        evaluations: one line each; those without masks have no line in the figures of masks.
+        published: average recall of masks, drawn beside ours as points at 10, 100 and 1000 proposals.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    pyplot = import_pyplot()
+    written = []
+    for kind in ("mask", "box"):
+        drawn = [evaluation for evaluation in evaluations if kind in evaluation.kinds]
+        if not drawn:
+            continue
+        by_size = [size for size in SIZES if size != "all"]
+        figures = {
+            "recall_iou": _recall_iou(pyplot, drawn, kind, ["all"]),
+            "recall_iou_by_size": _recall_iou(pyplot, drawn, kind, by_size),
+            "ar_proposals": _ar_proposals(pyplot, drawn, kind, ["all"], published if kind == "mask" else ()),
+            "ar_proposals_by_size": _ar_proposals(pyplot, drawn, kind, by_size, ()),
+        }
+        for name, figure in figures.items():
+            written += _write(folder / f"{kind}_{name}", figure)
+            pyplot.close(figure)
+    return written
+
+
+def import_pyplot() -> Any:
+    """Matplotlib's pyplot, drawing into files; raises UserError when it is not installed."""
+    try:
+        importlib.import_module("matplotlib").use("agg")
+        return importlib.import_module("matplotlib.pyplot")
+    except ImportError as error:
+        raise UserError("the plots need matplotlib: pip install 'ifcn-tf[plots]'.") from error
+
+
+def _recall_iou(pyplot: Any, evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str]) -> Any:
+    """Recall against IoU: a row for each size class, a panel for each number of proposals."""
+    limits = [measure.limit for measure in evaluations[0].kinds[kind].measures["all"]]
+    figure, axes = _panels(pyplot, len(sizes), len(limits))
+    for row, size in zip(axes, sizes, strict=True):
+        for i, (axis, limit) in enumerate(zip(row, limits, strict=True)):
+            for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
+                measure = evaluation.kinds[kind].measures[size][i]
+                label = f"{evaluation.name}  (AR {_number(measure.ar)})"
+                axis.plot(THRESHOLDS, np.array(measure.recalls) / 100, "o-", ms=3, color=colour, label=label)
+            _finish(axis, f"{limit} proposals, {_TITLES[size]}", f"IoU of {_NOUNS[kind]}", "recall")
+            axis.set_xlim(0.5, 1)
+    return figure
+
+
+def _ar_proposals(
+    pyplot: Any, evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str], published: Sequence[Published]
+) -> Any:
+    """Average recall against the number of proposals: a panel for each size class."""
+    figure, axes = _panels(pyplot, 1, len(sizes))
+    for axis, size in zip(axes[0], sizes, strict=True):
+        for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
+            curve = evaluation.kinds[kind].curves[size]
+            label = f"{evaluation.name}  (AUC {_number(curve.auc)})"
+            axis.plot(curve.limits, np.array(curve.recalls) / 100, color=colour, label=label)
+        for i, row in enumerate(published):
+            grey = str(0.75 - 0.65 * i / max(len(published) - 1, 1))
+            label = f"{row.method}, published"
+            axis.plot(PUBLISHED_LIMITS, np.array(row.recalls) / 100, f"{'sD^vo'[i % 5]}:", color=grey, label=label)
+        axis.set_xscale("log")
+        _finish(axis, _TITLES[size], "proposals an image", f"average recall of {_NOUNS[kind]}")
+    return figure
+
+
+_NOUNS = {"mask": "masks", "box": "boxes"}
+
+
+def _panels(pyplot: Any, rows: int, columns: int) -> tuple[Any, Any]:
+    width, height = _PANEL_INCHES
+    size = (max(width * columns, 6), max(height * rows, 4 if columns == 1 else height))
+    return pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+
+
+def _finish(axis: Any, title: str, x_label: str, y_label: str) -> None:
+    axis.set(title=title, xlabel=x_label, ylabel=y_label, ylim=(0, 1))
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7, framealpha=0.8)
+
+
+def _colours(evaluations: Sequence[Evaluation]) -> list[str]:
+    return [_COLOURS[i % len(_COLOURS)] for i in range(len(evaluations))]
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1f}"
+
+
+def _write(stem: Path, figure: Any) -> list[Path]:
+    paths = [stem.with_suffix(f".{suffix}") for suffix in ("png", "svg")]
+    for path in paths:
+        content = io.BytesIO()
+        figure.savefig(
+            content, format=path.suffix[1:], dpi=150, metadata={"Date": None} if path.suffix == ".svg" else {}
+        )
+        with atomic_write(path, "wb") as file:
+            file.write(content.getvalue())
+    return paths

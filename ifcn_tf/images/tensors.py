@@ -1,0 +1,65 @@
+"""From image files to the network's input; resizing and value range are the same in training and at inference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ifcn_tf.images.files import IMAGENET_MEAN_BGR, MAX_PIXELS, damaged, open_image, upright
+
+
+def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Resizes an image bilinearly (averaging where it shrinks) and brings it into VGG-16's value range.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        height, width: wanted size [px], integers.
+
+    Returns:
+        float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
+    """
+    # tf.reverse, because a slice of step -1 takes longer than the resizing.
+    resized = tf.image.resize(tf.reverse(image, [2]), tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
+    return resized - tf.constant(IMAGENET_MEAN_BGR)
+
+
+def normalize(image: tf.Tensor) -> tf.Tensor:
+    """Brings images into VGG-16's value range as they are, without resizing: uint8 [..., 3], RGB -> float32, BGR."""
+    return tf.cast(tf.reverse(image, [-1]), tf.float32) - tf.constant(IMAGENET_MEAN_BGR)
+
+
+def decode(encoded: tf.Tensor) -> tf.Tensor:
+    """Decodes a JPEG, PNG, BMP or GIF (first frame), a string, as it is stored: uint8 [H, W, 3], RGB.
+
+    JPEGs by the accurate transform, which gives Pillow's pixels; TensorFlow's default is up to 20 levels off.
+    """
+    return tf.cond(
+        tf.io.is_jpeg(encoded),
+        lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
+    )
+
+
+def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a JPEG, PNG, BMP or (first frame of a) GIF, upright as its EXIF orientation says.
+
+    Gray, palette, CMYK and 16-bit images become 8-bit RGB; an alpha channel is dropped.
+
+    Args:
+        path: the file.
+        max_pixels: larger images are refused, before they are decoded.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        BadImageError: the file cannot be read, is no such image, is damaged or too large.
+    """
+    file = open_image(path, max_pixels)
+    try:
+        image = decode(tf.constant(file.encoded)).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise damaged(path) from error
+    return upright(image, file.orientation)

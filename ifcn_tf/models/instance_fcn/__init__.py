@@ -1,0 +1,1 @@
+"""InstanceFCN: the paper's network."""

@@ -1,0 +1,32 @@
+"""Which arithmetic the convolutions use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import Precision
+
+
+def dtype_policy(precision: Precision) -> str:
+    """Keras dtype policy for a precision; with "auto" bfloat16 where this machine computes it fast.
+
+    Weights are float32 under either policy.
+    """
+    if precision == "auto":
+        precision = "bfloat16" if _has_fast_bfloat16() else "float32"
+    if precision not in ("float32", "bfloat16"):
+        raise UserError(f"precision must be auto, float32 or bfloat16, not {precision}.")
+    return "mixed_bfloat16" if precision == "bfloat16" else "float32"
+
+
+def _has_fast_bfloat16() -> bool:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:  # NVIDIA's Ampere (compute capability 8.0) brought bfloat16 tensor cores.
+        details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
+        return all(device.get("compute_capability", (0, 0)) >= (8, 0) for device in details)
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
+    return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -1,0 +1,176 @@
+"""From a decoded image to ranked proposals in one TensorFlow graph (section 3.3, "Inference")."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
+from ifcn_tf.images.tensors import preprocess
+from ifcn_tf.masks.paste import logit
+from ifcn_tf.proposing.ranking import rescore
+
+Tensors = dict[str, tf.Tensor]
+
+
+#: An image of any size.
+IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, "image")
+
+
+class WindowModel(Protocol):
+    """A model that maps an image and windows to objectness and mask logits, such as `InferenceModel`.
+
+    It is asked in two steps, so that masks are only made for the windows whose objectness deserves it.
+    """
+
+    def features(self, image: tf.Tensor) -> Any:
+        """What the windows of an image share: float32 [1, H, W, 3], preprocessed -> any structure of tensors."""
+
+    def objectness(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+        """Features and windows int32 [N, 2] -> logits, float32 [N]."""
+
+    def masks(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+        """Features and windows int32 [N, 2] -> logits, float32 [N, m, m]."""
+
+
+class _Scale(NamedTuple):
+    """One image of the pyramid."""
+
+    features: Any
+    windows: tf.Tensor  # int32 [n, 2], every window of the image
+    logits: tf.Tensor  # float32 [n], their objectness
+    pixel_hw: tf.Tensor  # float32 [2], pixels of the original image per pixel of this one
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposer:
+    """Proposes the objects of an image with any model that scores windows.
+
+    Attributes:
+        model: a `WindowModel`.
+        config: scales, thresholds and counts.
+        stride: pixels between neighbouring windows in the resized image.
+        window_cells: side of a window in multiples of `stride`; the resolution m of its mask is the model's own.
+    """
+
+    model: WindowModel
+    config: ProposerConfig
+    stride: int = STRIDE
+    window_cells: int = WINDOW_CELLS
+
+    def compile(self) -> tf.types.experimental.ConcreteFunction:
+        """The proposer as one graph, traced once for images of any size."""
+        return tf.function(self.__call__).get_concrete_function(IMAGE)
+
+    def __call__(self, image: tf.Tensor) -> Tensors:
+        """Proposes the objects of one image.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            A dict of float32 tensors, n <= num_proposals, best first:
+                scores: [n], objectness in 0..1, with the changes of `ranking.rescore`.
+                boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
+                windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
+                mask_logits: [n, m, m].
+        """
+        return self._select(self.best_windows(image), tf.shape(image))
+
+    def best_windows(self, image: tf.Tensor) -> Tensors:
+        """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms.
+        """
+        scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
+        logits = tf.concat([scale.logits for scale in scales], 0)
+        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
+        return self._assemble(scales, best)
+
+    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
+        size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
+        height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
+        features = self.model.features(preprocess(image, height, width)[None])
+        windows = dense_windows(height, width, self.stride)
+        pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
+        return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
+
+    def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
+        """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
+        offset, candidates = 0, []
+        for scale in scales:
+            count = tf.size(scale.logits)
+            chosen = tf.boolean_mask(best, (best >= offset) & (best < offset + count)) - offset
+            windows = tf.gather(scale.windows, chosen)
+            corners = window_extent(windows, self.window_cells, self.stride)
+            candidates.append(
+                {
+                    "logits": tf.gather(scale.logits, chosen),
+                    "mask_logits": self.model.masks(scale.features, windows),
+                    "windows_yxyx": tf.concat([tf.cast(c, tf.float32) * scale.pixel_hw for c in corners], 1),
+                }
+            )
+            offset += count
+        return {name: tf.concat([scale[name] for scale in candidates], 0) for name in candidates[0]}
+
+    def _select(self, candidates: Tensors, image_shape: tf.Tensor) -> Tensors:
+        """Drops empty and small masks, then suppresses duplicates."""
+        inside = candidates["mask_logits"] >= logit(self.config.mask_threshold)
+        windows = candidates["windows_yxyx"]
+        boxes = tight_boxes(inside, windows)
+        height, width = tf.unstack(tf.cast(image_shape[:2], tf.float32))
+        boxes = tf.clip_by_value(boxes, 0.0, tf.stack([height, width, height, width]))
+        cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
+        window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
+        area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
+        usable = (cells > 0) & (area >= self.config.min_area)
+        logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
+        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_ranked, self.config.nms_iou)
+        proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
+        return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
+
+    def _ranked(self, kept: Tensors) -> Tensors:
+        """The proposals with their scores, best first."""
+        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
+        order = tf.argsort(logits, direction="DESCENDING", stable=True)[: self.config.num_proposals]
+        return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
+
+
+def dense_windows(height: tf.Tensor, width: tf.Tensor, stride: int = STRIDE) -> tf.Tensor:
+    """Every window of a resized image, one a cell, row by row.
+
+    Returns:
+        int32 [ceil(height / stride) * ceil(width / stride), 2], centre cells (y, x).
+    """
+    rows, columns = tf.meshgrid(tf.range(-(-height // stride)), tf.range(-(-width // stride)), indexing="ij")
+    return tf.cast(tf.reshape(tf.stack([rows, columns], -1), [-1, 2]), tf.int32)
+
+
+def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
+    """Boxes around the cells of binary masks.
+
+    Args:
+        inside: bool [N, m, m].
+        windows_yxyx: float32 [N, 4], where each mask lies.
+
+    Returns:
+        float32 [N, 4] in the unit of `windows_yxyx`; a box of an empty mask is meaningless.
+    """
+    resolution = tf.shape(inside)[1]
+    first, end = [], []
+    for other_axis in (2, 1):
+        occupied = tf.reduce_any(inside, other_axis)
+        first.append(tf.reduce_min(tf.where(occupied, tf.range(resolution), resolution), 1))
+        end.append(tf.reduce_max(tf.where(occupied, tf.range(1, resolution + 1), 0), 1))
+    fractions = tf.cast(tf.stack(first + end, 1) / resolution, tf.float32)
+    top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
+    side = bottom_right - top_left
+    return tf.tile(top_left, [1, 2]) + tf.tile(side, [1, 2]) * fractions

@@ -1,0 +1,137 @@
+"""Reading COCO results, of any method and size: checked on the way in, kept on disk, handed out image by image."""
+
+from __future__ import annotations
+
+import array
+import dataclasses
+import glob
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.common.ids import ImageId
+from ifcn_tf.masks.paste import Rle
+from ifcn_tf.results.checks import Entry, EntryReader
+
+_BOX = struct.Struct("4d")
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageResults:
+    """The results of one image, best first; equal scores in an order that the results alone determine.
+
+    Attributes:
+        rles: n masks; none where the file holds boxes only.
+        boxes_xywh: float64 [n, 4], the file's `bbox` or the mask's tight box [px].
+        scores: float64 [n].
+        duplicates: results left out because they repeat another one, mask, box and score.
+    """
+
+    rles: list[Rle]
+    boxes_xywh: np.ndarray
+    scores: np.ndarray
+    duplicates: int = 0
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def best(self, count: int) -> ImageResults:
+        """The first `count` results."""
+        return ImageResults(self.rles[:count], self.boxes_xywh[:count], self.scores[:count], self.duplicates)
+
+
+class Results:
+    """Results of many images, in a temporary file without a name; memory holds about 40 bytes of each.
+
+    Attributes:
+        has_masks: False when the results are boxes only.
+    """
+
+    def __init__(self, sizes: Mapping[ImageId, tuple[int, int]]) -> None:
+        self.has_masks = True
+        self._sizes = sizes
+        self._index = {image_id: number for number, image_id in enumerate(sizes)}
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+        self._image, self._score, self._end = array.array("i"), array.array("d"), array.array("q", [0])
+        self._rows: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self._score)
+
+    def add(self, entry: Entry) -> None:
+        """Keeps one result."""
+        record = _BOX.pack(*entry.box_xywh) + entry.counts
+        self._file.write(record)
+        self._image.append(self._index[entry.image_id])
+        self._score.append(entry.score)
+        self._end.append(self._end[-1] + len(record))
+        self._rows = None
+
+    def counts(self) -> dict[ImageId, int]:
+        """Number of results of each image that the truth knows."""
+        counts = np.bincount(np.asarray(self._image, np.int64), minlength=len(self._sizes))
+        return dict(zip(self._sizes, counts.tolist(), strict=True))
+
+    def of(self, image_id: ImageId) -> ImageResults:
+        """The results of one image, best first, without duplicates."""
+        order, bounds = self._rows = self._rows or self._sort()
+        number = self._index[image_id]
+        rows = order[bounds[number] : bounds[number + 1]].tolist()
+        entries = [(-self._score[row], self._record(row)) for row in rows]
+        distinct = sorted(set(entries))
+        height, width = self._sizes[image_id]
+        texts = [record[_BOX.size :].decode() for _, record in distinct]
+        rles = [Rle(size=[height, width], counts=text) for text in texts] if self.has_masks else []
+        boxes = np.array([_BOX.unpack_from(record) for _, record in distinct]).reshape(-1, 4)
+        missing = np.flatnonzero(np.isnan(boxes[:, 0]))
+        if len(missing):
+            boxes[missing] = coco_mask.toBbox([rles[i] for i in missing])
+        scores = np.array([-negative for negative, _ in distinct])
+        return ImageResults(rles, boxes, scores, len(entries) - len(distinct))
+
+    def _sort(self) -> tuple[np.ndarray, np.ndarray]:
+        self._file.flush()
+        image = np.asarray(self._image)
+        order = np.argsort(image, kind="stable")
+        return order, np.searchsorted(image[order], np.arange(len(self._sizes) + 1))
+
+    def _record(self, row: int) -> bytes:
+        return os.pread(self._file.fileno(), self._end[row + 1] - self._end[row], self._end[row])
+
+
+def read_results(
+    pattern: str, sizes: Mapping[ImageId, tuple[int, int]], ids_of_names: Mapping[ImageId, ImageId] | None = None
+) -> Results:
+    """Reads COCO results: masks (run lengths, compressed or not, or polygons), boxes, or both.
+
+    Args:
+        pattern: a JSON file, or a glob pattern of parts; each may be gzipped.
+        sizes: (height, width) [px] of every image that the truth knows, by id.
+        ids_of_names: ids of images by the names of their files, `Truth.ids_of_names`: results may use either.
+
+    Returns:
+        The results, by the truth's ids. Memory grows by about 40 bytes a result, whatever the length of its mask.
+
+    Raises:
+        UserError: no such file, or a result that `EntryReader.read` refuses.
+    """
+    results, reader = Results(sizes), EntryReader(pattern, sizes, ids_of_names or {})
+    for entry in reader.read(find_files(pattern)):
+        results.add(entry)
+    results.has_masks = reader.has_masks is not False
+    return results
+
+
+def find_files(pattern: str) -> list[Path]:
+    """Files of a path or glob pattern, sorted; raises UserError when there is none."""
+    paths = [Path(pattern)] if Path(pattern).is_file() else sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207 - patterns may be absolute
+    files = [path for path in paths if path.is_file()]
+    if not files:
+        raise UserError(f"no results file at {pattern}: give a JSON file or a quoted pattern of several.")
+    return files

@@ -1,0 +1,129 @@
+"""Figures and pictures of what the trainer sees, and the commands that make them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from pycocotools.coco import COCO
+
+from ifcn_tf.annotations.example import Example, Instance, counts_of
+from ifcn_tf.annotations.shapes import shapes_source
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.inspection import parts, survey
+from ifcn_tf.data.prepare import Report, coco_writer, records_writer
+from ifcn_tf.data.records import Records
+from ifcn_tf.pictures.targets import NEGATIVE, POSITIVE, draw_targets
+from tests.pipelines.test_commands import command
+
+CONFIG = DataConfig(shorter_sides=(100, 200))
+
+
+def instance(top, left, height, width, is_crowd=False):
+    mask = np.zeros((100, 100), bool)
+    mask[top : top + height, left : left + width] = True
+    return Instance(counts_of(mask), 1, is_crowd, float(mask.sum()))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three images of 100 x 100 px, seen at the scales 1 and 2."""
+    picture = np.full((100, 100, 3), (200, 120, 40), np.uint8)
+    encoded = tf.io.encode_png(picture).numpy()
+    objects = [
+        (instance(20, 20, 64, 30), instance(0, 0, 30, 10), instance(0, 90, 90, 10)),  # fits at 2; too small; between
+        (instance(40, 40, 64, 40, is_crowd=True), instance(40, 40, 60, 40)),  # a crowd, and an object hidden by it
+        (),
+    ]
+    examples = [Example(str(i), f"{i}.png", encoded, (100, 100), some) for i, some in enumerate(objects)]
+    folder = tmp_path_factory.mktemp("data") / "boxes"
+    records_writer(shapes_source(1, 0), folder, 1)(examples, Report())
+    return folder
+
+
+def test_survey_by_hand(data):
+    found = survey([data], CONFIG)
+    assert (found.images, found.objects) == (3, 5)
+    # At scale 2 the first object's centre is (104, 70): 8 i + 4 in 88 .. 120 and in 54 .. 86, four each.
+    assert found.positives.tolist() == [0, 16]
+    assert found.images_with_positives.tolist() == [0, 1]
+    assert found.images_without_positives == 2
+    hidden = "its windows belong to nearer objects or lie in a crowd"
+    assert found.never_positive == Counter(
+        {"too small at every scale": 1, "between two scales": 1, "crowd": 1, hidden: 1}
+    )
+    lines = list(found.lines(CONFIG))
+    assert lines[0] == "3 images, 5 objects"
+    assert "  scale  200 px:    5.3 positives an image, 67% of images without" in lines
+
+
+def test_objects_too_large(data):
+    found = survey([data], dataclasses.replace(CONFIG, object_side=4.0))
+    assert found.never_positive["too large at every scale"] == 4
+
+
+def test_picture(data):
+    drawn = parts(Records.open([data]), 0, 200, CONFIG)
+    assert drawn.image_id == "0" and drawn.image.shape == (200, 200, 3)
+    np.testing.assert_array_equal(drawn.image[0, 0], (200, 120, 40))
+    assert len(drawn.windows) == 1
+    # The object lies at [40, 168) x [40, 100) px: 16 rows of cells, 7 columns and the half of an eighth.
+    assert drawn.masks.shape == (1, 21, 21) and drawn.masks.sum() == 16 * 8
+    picture = draw_targets(*drawn[1:])
+    assert picture.size == (200 + 8 + 168, 2 * 168 + 8)
+    assert picture.getpixel((67, 107)) == POSITIVE  # cell (13, 8), centre (108, 68)
+    assert picture.getpixel((4, 4)) == NEGATIVE
+
+
+def test_picture_without_positives(data):
+    drawn = parts(Records.open([data]), 2, 100, CONFIG)
+    assert draw_targets(*drawn[1:]).size[0] == 100
+
+
+def test_a_damaged_record_is_named(data, tmp_path):
+    folder = shutil.copytree(data, tmp_path / "damaged")
+    (shard,) = folder.glob("*.tfrecord")
+    content = bytearray(shard.read_bytes())
+    content[40] ^= 1  # in the first record
+    shard.write_bytes(content)
+    message = rf"^the prepared data cannot be read: .*damaged; prepare the data again:.*{shard}.*\.$"
+    with pytest.raises(UserError, match=message):
+        survey([folder], CONFIG)
+    with pytest.raises(UserError, match=message):
+        parts(Records.open([folder]), 0, 100, CONFIG)
+
+
+def test_commands(tmp_path):
+    """Prepare, then inspect; a wrong path ends with one sentence."""
+    records, pictures = tmp_path / "records", tmp_path / "pictures"
+    done = command(
+        "prepare_data", "--source=shapes", "--count=2", "--workers=1", "--num_shards=1", f"--output={records}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 images with" in done.stdout
+    assert json.loads((records / "dataset.json").read_text())["examples"] == 2
+    done = command("inspect_data", f"--data={records}", f"--output={pictures}", "--pictures=1")
+    assert done.returncode == 0, done.stderr
+    assert "positives an image" in done.stdout
+    assert len(list(pictures.glob("000000_*.png"))) == 6
+    done = command("prepare_data", "--source=voc", f"--root={tmp_path}", f"--output={tmp_path / 'voc'}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot read") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "voc").exists()
+
+
+def test_images_are_copied_beside_a_coco_json(tmp_path):
+    source = shapes_source(2, 0)
+    examples = [job().example for job in source.jobs]
+    coco_writer(source, tmp_path / "shapes.json", tmp_path / "images")(examples, Report())
+    truth = COCO(tmp_path / "shapes.json")
+    assert set(truth.imgs) == {0, 1}
+    for image in truth.imgs.values():
+        assert Image.open(tmp_path / "images" / image["file_name"]).size == (image["width"], image["height"])

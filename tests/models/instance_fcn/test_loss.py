@@ -1,0 +1,99 @@
+"""The loss on windows worked out by hand, and what it leaves out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ifcn_tf.config.training import LossConfig
+from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT
+from ifcn_tf.models.instance_fcn.loss import cells_on_map, window_losses, window_statistics
+
+#: Cross-entropy of a logit of +-log 3 (probability .75 or .25) when it is right, and when it is wrong.
+RIGHT, WRONG = -math.log(0.75), -math.log(0.25)
+LOGIT = math.log(3)
+
+
+def losses(windows, labels, weights, objectness, mask_logits, masks, image_hw=(400, 400), config=LossConfig()):  # noqa: B008
+    count = len(windows)
+    outputs = {
+        "objectness_logits": tf.constant([objectness], tf.float32),
+        "mask_logits": tf.constant(np.reshape(mask_logits, (1, count, 21, 21)), tf.float32),
+    }
+    inputs = {"image": tf.zeros((1, *image_hw, 3)), "windows": tf.constant([windows], tf.int32)}
+    targets = {
+        "labels": tf.constant([labels], tf.float32),
+        "weights": tf.constant([weights], tf.float32),
+        "masks": tf.constant(np.reshape(masks, (1, count, 21, 21)), tf.float32),
+    }
+    return {name: float(value) for name, value in window_losses(outputs, inputs, targets, config).items()}
+
+
+def grids(*values):
+    return np.stack([np.full((21, 21), value) for value in values])
+
+
+def test_positive_negative_and_padding():
+    # Positive: objectness right, mask logits +log 3 against a target of 1 in 10 of 21 rows: 210 right, 231 wrong.
+    # Negative: objectness wrong; its mask, wildly wrong, has no target. Padding: wrong everywhere, counts nowhere.
+    masks = grids(0, 0, 0)
+    masks[0, :10] = 1
+    found = losses([(25, 25), (20, 20), (0, 0)], [1, 0, 0], [1, 1, 0], [LOGIT, LOGIT, 50], grids(LOGIT, 99, 99), masks)
+    objectness, mask = (RIGHT + WRONG) / 2, (210 * RIGHT + 231 * WRONG) / 441
+    assert found["objectness_loss"] == pytest.approx(objectness, rel=1e-5)
+    assert found["mask_loss"] == pytest.approx(mask, rel=1e-5)
+    assert found["loss"] == pytest.approx(objectness + 2 * mask, rel=1e-5)
+
+
+def test_cells_outside_the_map_do_not_count():
+    # An image of 170 x 100 px has a map of 22 x 13 cells. The window at (3, 2) covers rows -7..13, columns -8..12, so
+    # 14 x 13 = 182 cells lie on the map. Their logits are right; those outside are OUTSIDE_LOGIT where the target is 1.
+    logits, masks = grids(OUTSIDE_LOGIT), grids(1)
+    logits[0, 7:, 8:] = LOGIT
+    found = losses([(3, 2)], [1], [1], [LOGIT], logits, masks, image_hw=(170, 100))
+    assert found["mask_loss"] == pytest.approx(RIGHT, rel=1e-5)
+    assert int(np.sum(cells_on_map(tf.constant([[3, 2]]), 22, 13, 21))) == 182
+
+
+def test_an_overhanging_window_weighs_by_its_cells():
+    # One whole window (441 cells, right) and the one above (182 cells, wrong): the mean is over 623 pixels.
+    logits = grids(LOGIT, LOGIT)
+    found = losses([(11, 11), (39, 42)], [1, 1], [1, 1], [0, 0], logits, grids(1, 0), image_hw=(368, 400))
+    # Map 46 x 50: the second window covers rows 29..49 (17 on the map) and columns 32..52 (18 on the map).
+    cells = 17 * 18
+    assert found["mask_loss"] == pytest.approx((441 * RIGHT + cells * WRONG) / (441 + cells), rel=1e-5)
+
+
+def test_no_positive_and_no_window_at_all():
+    negative = losses([(5, 5)], [0], [1], [-LOGIT], grids(3), grids(0))
+    assert negative["objectness_loss"] == pytest.approx(RIGHT, rel=1e-5)
+    assert negative["mask_loss"] == 0
+    nothing = losses([(0, 0)], [0], [0], [9], grids(3), grids(0))
+    assert nothing == {"loss": 0, "objectness_loss": 0, "mask_loss": 0}
+
+
+def test_literal_normalisation_divides_both_sums_by_the_windows():
+    config = LossConfig(mask_weight=1, normalization="literal")
+    found = losses([(25, 25), (20, 20)], [1, 0], [1, 1], [LOGIT, -LOGIT], grids(LOGIT, 0), grids(1, 0), config=config)
+    assert found["objectness_loss"] == pytest.approx(RIGHT, rel=1e-5)
+    assert found["mask_loss"] == pytest.approx(441 * RIGHT / 2, rel=1e-5)
+    assert found["loss"] == pytest.approx(RIGHT + 441 * RIGHT / 2, rel=1e-5)
+
+
+def test_statistics_of_windows():
+    masks = grids(0, 0, 0)
+    masks[0, :14], masks[1, :7] = 1, 1
+    logits = grids(-1, -1, 1)
+    logits[0, :7], logits[1, :7] = 1, 1  # IoU 7 / 14 and 1
+    outputs = {"objectness_logits": tf.constant([[LOGIT, LOGIT, -LOGIT]]), "mask_logits": tf.constant(logits[None])}
+    targets = {
+        "labels": tf.constant([[1.0, 1, 0]]),
+        "weights": tf.constant([[1.0, 1, 1]]),
+        "masks": tf.constant(masks[None], tf.float32),
+    }
+    found = {name: float(value) for name, value in window_statistics(outputs, targets).items()}
+    expected = {"positives": 2, "negatives": 1, "positive_score": 0.75, "negative_score": 0.25, "mask_iou": 0.75}
+    assert found == pytest.approx(expected, rel=1e-5)

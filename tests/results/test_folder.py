@@ -1,0 +1,289 @@
+"""Many images into one folder: what is written, what happens to bad files, interruptions and full disks."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from pycocotools import mask as coco_mask
+
+from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
+from ifcn_tf.images.tensors import read_image
+from ifcn_tf.pictures.proposals import draw_proposals, palette
+from ifcn_tf.proposals import Proposals
+from ifcn_tf.results import formats as output
+from ifcn_tf.results.folder import find_images, propose_images, summary
+
+
+def square(size_hw, top, left, side):
+    mask = np.zeros(size_hw, bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def as_proposals(masks, scores):
+    rles = [coco_mask.encode(np.asfortranarray(mask, np.uint8)) for mask in masks]
+    rles = [{"size": list(rle["size"]), "counts": rle["counts"].decode()} for rle in rles]
+    return Proposals(masks[0].shape, np.array(scores, np.float32), rles)
+
+
+class Squares:
+    """Stands in for a predictor: proposes three squares, and counts its calls."""
+
+    def __init__(self):
+        self.settings, self.calls = {"weights": "abc", "proposer": ProposerConfig().to_dict()}, 0
+
+    def propose_file(self, path):
+        image = read_image(path)
+        return image, self.propose(image)
+
+    def propose(self, image):
+        self.calls += 1
+        size = image.shape[:2]
+        masks = [square(size, 5, 5, 10), square(size, 6, 6, 10), square(size, 5, 25, 8)]
+        return as_proposals(masks, [0.9, 0.8, 0.7])
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for stem in ("000000000139", "dog", "zebra"):
+        Image.new("RGB", (50, 40), (90, 120, 60)).save(folder / f"{stem}.jpg")
+    return folder
+
+
+def run(photos, out, proposer=None, **options):
+    return propose_images(proposer or Squares(), find_images(str(photos)), out, **options)
+
+
+def test_coco_results_that_pycocotools_reads(photos, tmp_path):
+    assert run(photos, tmp_path / "out") == []
+    results = json.loads((tmp_path / "out" / "proposals.json").read_text())
+    assert [r["image_id"] for r in results] == [139] * 3 + ["dog"] * 3 + ["zebra"] * 3
+    first = results[0]
+    assert first["bbox"] == [5, 5, 10, 10]
+    assert first["category_id"] == 1
+    assert first["score"] == pytest.approx(0.9)
+    assert coco_mask.area(first["segmentation"]) == 100
+    with Image.open(tmp_path / "out" / "overlays" / "dog.png") as picture:
+        assert picture.size == (50, 40)
+        colours = np.asarray(picture)
+    assert (colours[38, 48] == colours[0, 0]).all()  # untouched outside of the masks
+    assert (colours[7, 27] != colours[0, 0]).any()  # inside the third square
+
+
+def test_further_formats(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["binary_masks", "labelme", "csv"])
+    masks = sorted((tmp_path / "out" / "binary_masks" / "dog").glob("*.png"))
+    assert [mask.name for mask in masks] == ["000.png", "001.png"]  # the second square hides behind the first
+    np.testing.assert_array_equal(np.asarray(Image.open(masks[1])) > 0, square((40, 50), 5, 25, 8))
+    labels = json.loads((tmp_path / "out" / "labelme" / "dog.json").read_text())
+    assert (labels["imageHeight"], labels["imageWidth"], labels["imageData"]) == (40, 50, None)
+    assert Path(tmp_path / "out" / "labelme" / labels["imagePath"]).exists()
+    corners = np.array(labels["shapes"][0]["points"])
+    assert corners.min(0).tolist() == [5, 5]
+    assert corners.max(0).tolist() == [15, 15]
+    with (tmp_path / "out" / "csv" / "dog.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["score"]) for row in rows] == pytest.approx([0.9, 0.7])
+    decoded = coco_mask.decode({"size": json.loads(rows[0]["size_hw"]), "counts": rows[0]["rle_counts"]})
+    np.testing.assert_array_equal(decoded, square((40, 50), 5, 5, 10))
+
+
+def test_bad_files_are_left_out_and_listed(photos, tmp_path):
+    (photos / "broken.jpg").write_text("no image")
+    (photos / "notes.txt").write_text("not looked at")
+    failures = run(photos, tmp_path / "out")
+    assert [failure.path.name for failure in failures] == ["broken.jpg"]
+    assert "broken.jpg is not a readable" in summary(tmp_path / "out", 4, failures)
+    results = json.loads((tmp_path / "out" / "proposals.json").read_text())
+    assert {r["image_id"] for r in results} == {139, "dog", "zebra"}
+
+
+def test_resume_does_only_what_is_missing(photos, tmp_path):
+    class Interrupted(Squares):
+        def propose(self, image):
+            if self.calls == 2:
+                raise KeyboardInterrupt
+            return super().propose(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, tmp_path / "out", Interrupted())
+    assert not (tmp_path / "out" / "proposals.json").exists()
+    rest = Squares()
+    assert run(photos, tmp_path / "out", rest, resume=True) == []
+    assert rest.calls == 1
+    later = (tmp_path / "out" / "parts" / "dog.json").stat().st_mtime + 1
+    os.utime(next(photos.glob("dog.*")), (later, later))  # another photograph took its place
+    replaced = Squares()
+    run(photos, tmp_path / "out", replaced, resume=True)
+    assert replaced.calls == 1
+    run(photos, tmp_path / "whole")
+    for name in ("proposals.json", "run.json"):
+        assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    other = Squares()
+    other.settings["weights"] = "xyz"
+    with pytest.raises(UserError, match=r"was made with other settings \(weights\)"):
+        run(photos, tmp_path / "out", other, resume=True)
+
+
+def test_an_image_without_proposals_is_done_too(photos, tmp_path):
+    class Nothing(Squares):
+        def propose(self, image):
+            self.calls += 1
+            return Proposals(image.shape[:2], np.zeros(0, np.float32), [])
+
+    run(photos, tmp_path / "out", Nothing(), formats=["labelme", "csv", "binary_masks"])
+    assert json.loads((tmp_path / "out" / "proposals.json").read_text()) == []
+    again = Nothing()
+    run(photos, tmp_path / "out", again, formats=["labelme", "csv", "binary_masks"], resume=True)
+    assert again.calls == 0
+
+
+def test_what_can_be_named(photos, monkeypatch):
+    assert [p.name for p in find_images(str(photos / "dog.jpg"))] == ["dog.jpg"]
+    assert [p.name for p in find_images(str(photos / "[dz]*.jpg"))] == ["dog.jpg", "zebra.jpg"]
+    assert len(find_images(str(photos.parent / "**" / "*.jpg"))) == 3
+    for missing in (photos / "cat.jpg", photos / "*.png", photos.parent / "nowhere"):
+        with pytest.raises(UserError, match="no images at"):
+            find_images(str(missing))
+    (photos / "139.png").write_bytes(b"")
+    with pytest.raises(UserError, match="would both be image 139"):
+        find_images(str(photos))
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)  # a test that runs as root can read any folder
+    with pytest.raises(UserError, match=r"cannot read .*photos: Permission denied"):
+        find_images(str(photos))
+
+
+def test_full_disk_leaves_no_half_file(photos, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    run(photos, tmp_path / "out")
+    before = (tmp_path / "out" / "proposals.json").read_text()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"cannot write .*run\.json: No space left on device; free some space"):
+        run(photos, tmp_path / "out", resume=True)
+    assert (tmp_path / "out" / "proposals.json").read_text() == before
+    with pytest.raises(UserError, match="No space left"):
+        output.merge_parts(tmp_path / "out", find_images(str(photos)))
+    assert (tmp_path / "out" / "proposals.json").read_text() == before
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+def test_atomic_write_is_all_or_nothing(tmp_path):
+    target = tmp_path / "new" / "file.txt"
+    with pytest.raises(RuntimeError), atomic_write(target) as file:
+        file.write("half")
+        raise RuntimeError
+    assert list(target.parent.iterdir()) == []
+    with atomic_write(target) as file:
+        file.write("whole")
+    assert target.read_text() == "whole"
+    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
+    (tmp_path / "in_the_way").write_text("")
+    with pytest.raises(UserError, match="cannot write"), atomic_write(tmp_path / "in_the_way" / "x"):
+        pass
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_distinct_proposals_by_hand():
+    # B shares 81 of its 100 pixels with A, C shares 15 of 100: 81 % and 15 % of the smaller one.
+    size = (40, 60)
+    proposals = as_proposals(
+        [square(size, 0, 0, 10), square(size, 1, 1, 10), square(size, 5, 7, 10), square(size, 20, 30, 20)],
+        [0.9, 0.8, 0.7, 0.6],
+    )
+    assert proposals.distinct().scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
+    assert proposals.distinct(ShownConfig(count=2)).scores.tolist() == pytest.approx([0.9, 0.7])
+    assert proposals.distinct(ShownConfig(max_overlap=0.1)).scores.tolist() == pytest.approx([0.9, 0.6])
+    assert proposals.distinct(ShownConfig(min_score=0.65)).scores.tolist() == pytest.approx([0.9, 0.7])
+    small_inside_large = as_proposals([square(size, 0, 0, 40), square(size, 10, 10, 5)], [0.9, 0.8])
+    assert len(small_inside_large.distinct()) == 1
+
+
+def test_proposals_as_arrays():
+    proposals = as_proposals([square((20, 30), 2, 3, 4), square((20, 30), 5, 6, 7)], [0.5, 0.4])
+    assert proposals.boxes_xywh().tolist() == [[3, 2, 4, 4], [6, 5, 7, 7]]
+    assert proposals.boxes_yxyx().tolist() == [[2, 3, 6, 7], [5, 6, 12, 13]]
+    assert proposals.areas().tolist() == [16, 49]
+    assert proposals[1:].masks().sum() == 49
+    assert len(proposals[:0].boxes_yxyx()) == 0
+    assert [len(one) for one in proposals] == [1, 1]
+    for chosen in (1, [1], np.array([False, True]), [False, True], slice(1, None)):
+        assert proposals[chosen].scores.tolist() == pytest.approx([0.4])
+        assert proposals[chosen].areas().tolist() == [49]
+
+
+def test_outlines_by_hand():
+    # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
+    mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
+    ring, apart = sorted(output.outlines(mask))
+    assert (np.min(ring), np.max(ring)) == (1, 7)
+    assert {3.0, 5.0} <= {value for point in ring for value in point}
+    assert (np.min(apart), np.max(apart)) == (8, 10)
+
+
+def test_outlines_enclose_the_mask_and_no_hole():
+    y, x = np.mgrid[:80, :90] + 0.5
+    radius = np.hypot(y - 40, x - 45)
+    mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
+    (polygon,) = output.outlines(mask)
+    filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
+    ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
+    enclosed = np.asarray(filled)[5::10, 5::10]
+    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.97
+
+
+def test_resumed_runs_do_not_mix(photos, tmp_path):
+    class Interrupted(Squares):
+        def propose(self, image):
+            raise KeyboardInterrupt
+
+    run(photos, tmp_path / "out")
+    changed = Interrupted()
+    changed.settings["weights"] = "xyz"
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, tmp_path / "out", changed)
+    again = Squares()
+    again.settings["weights"] = "xyz"
+    run(photos, tmp_path / "out", again, resume=True)
+    assert again.calls == 3  # what the first run left under other settings does not count
+    elsewhere = tmp_path / "elsewhere"
+    photos.rename(elsewhere)
+    with pytest.raises(UserError, match=r"was made with other settings \(images\)"):
+        run(elsewhere, tmp_path / "out", again, resume=True)
+    (tmp_path / "out" / "run.json").unlink()
+    with pytest.raises(UserError, match=r"cannot read .*run\.json"):
+        run(elsewhere, tmp_path / "out", resume=True)
+
+
+def test_a_second_run_leaves_no_masks_of_the_first(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["binary_masks"])
+    run(photos, tmp_path / "out", formats=["binary_masks"], shown=ShownConfig(count=1))
+    assert [mask.name for mask in (tmp_path / "out" / "binary_masks" / "dog").glob("*.png")] == ["000.png"]
+
+
+def test_overlay_fills_outlines_and_labels():
+    image = np.full((60, 80, 3), 100, np.uint8)
+    picture = np.asarray(draw_proposals(image, as_proposals([square((60, 80), 5, 5, 50)], [0.9]))).astype(int)
+    colour = palette(1)[0]
+    np.testing.assert_allclose(picture[5, 30], colour, atol=1)  # the outline
+    np.testing.assert_allclose(picture[10, 10], 100 + 0.45 * (colour - 100), atol=1)  # the fill
+    np.testing.assert_allclose(picture[58, 70], 100)
+    assert (picture[20:40, 15:45].max(2) == 255).sum() > 20  # white letters in the middle
+    assert (picture[20:40, 15:45].sum(2) == 60).any()  # on their dark tag

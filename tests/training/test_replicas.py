@@ -1,0 +1,124 @@
+"""However many replicas share a step, its update is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.training.strategy import make_strategy
+from tests.support.narrow_run import NARROW, narrow_config, run
+
+STEPS = 3
+
+
+def start(
+    workdir: Path, strategy: str, environment: dict[str, str] | None = None, steps: int = STEPS
+) -> subprocess.Popen:
+    arguments = [sys.executable, "-m", "tests.support.narrow_run", str(workdir), str(steps), strategy, "4", "2"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
+    return subprocess.Popen(
+        arguments, cwd=Path(__file__).parents[2], env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("one_device")
+    run(workdir, narrow_config(STEPS, images_per_step=4))
+    return workdir
+
+
+def assert_moved(weights: Path) -> None:
+    """Biases begin at 0; those of the trained layers have left it."""
+    model = build_instance_fcn(NARROW, "float32")
+    model.load_weights(weights)
+    trained = [layer for layer in model.layers if layer.weights and not layer.name.startswith(("block1_", "block2_"))]
+    assert trained and all(np.abs(layer.bias).max() > 1e-6 for layer in trained)
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Equal weights, up to the order of float32 sums, that have moved away from where they began."""
+    with h5py.File(one / "last" / "model.weights.h5") as a, h5py.File(other / "last" / "model.weights.h5") as b:
+        names: list[str] = []
+        a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        assert names
+        for name in names:
+            np.testing.assert_allclose(a[name][()], b[name][()], rtol=1e-4, atol=1e-6, err_msg=name)
+    assert_moved(one / "last" / "model.weights.h5")
+    last = [json.loads((folder / "last" / "metrics.json").read_text()) for folder in (one, other)]
+    assert last[0]["step"] == last[1]["step"] == STEPS
+    assert last[0]["gradient_norm"] == pytest.approx(last[1]["gradient_norm"], rel=1e-4)
+
+
+def test_two_replicas(one_device, tmp_path):
+    assert start(tmp_path, "mirrored").wait(100) == 0
+    assert_same_run(one_device, tmp_path)
+
+
+def start_two_workers(workdir: Path, steps: int = STEPS) -> list[subprocess.Popen]:
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0)), second.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{s.getsockname()[1]}" for s in (first, second)]
+    tasks = [{"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}} for i in range(2)]
+    return [start(workdir, "multi_worker", {"TF_CONFIG": json.dumps(task)}, steps) for task in tasks]
+
+
+def wait_for_steps(workdir: Path, workers: list[subprocess.Popen]) -> None:
+    while not (workdir / "metrics.jsonl").exists() and all(worker.poll() is None for worker in workers):
+        time.sleep(0.05)
+
+
+def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(tmp_path):
+    workers = start_two_workers(tmp_path, 100_000)
+    wait_for_steps(tmp_path, workers)
+    workers[1].terminate()
+    assert [worker.wait(60) for worker in workers] == [128 + signal.SIGTERM] * 2
+    made = json.loads((tmp_path / "last" / "metrics.json").read_text())["step"]
+    assert (tmp_path / "checkpoints" / f"step-{made}.index").exists()
+
+
+def test_a_worker_that_is_gone_is_told_in_one_sentence(tmp_path):
+    workers = start_two_workers(tmp_path, 100_000)
+    wait_for_steps(tmp_path, workers)
+    workers[1].kill()
+    assert workers[0].wait(60) == 1
+    assert "another worker of this run has ended" in workers[0].stderr.read()
+
+
+def test_a_chief_alone(one_device, tmp_path):
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{port.getsockname()[1]}"]
+    task = {"cluster": {"chief": hosts}, "task": {"type": "chief", "index": 0}}
+    assert start(tmp_path, "multi_worker", {"TF_CONFIG": json.dumps(task)}).wait(100) == 0
+    assert_same_run(one_device, tmp_path)
+
+
+def test_two_workers(one_device, tmp_path):
+    workers = start_two_workers(tmp_path)
+    assert [worker.wait(100) for worker in workers] == [0, 0]
+    assert_same_run(one_device, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tf_config",
+    [None, "{", '{"cluster": {"worker": ["localhost:1"]}}', '{"cluster": {"worker": []}}', '{"cluster": {}}'],
+)
+def test_multi_worker_needs_tf_config(tf_config, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if tf_config:
+        monkeypatch.setenv("TF_CONFIG", tf_config)
+    with pytest.raises(UserError, match="TF_CONFIG"):
+        make_strategy("multi_worker")
