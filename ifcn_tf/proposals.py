@@ -10,7 +10,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.proposing import ShownConfig
-from ifcn_tf.masks.paste import Rle, areas, decode, paste
+from ifcn_tf.masks.paste import paste
+from ifcn_tf.masks.rle import Rle, areas, decode
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from absl import flags
 
-from ifcn_tf.config.proposing import Precision
+from ifcn_tf.config.network import Precision
 from ifcn_tf.images import files as image_files
 from pipelines import _cli
 

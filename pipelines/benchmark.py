@@ -14,7 +14,7 @@ from typing import Any, cast
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import Precision
+from ifcn_tf.config.network import Precision
 from pipelines import _cli
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"

@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare

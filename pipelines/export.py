@@ -29,7 +29,7 @@ def main() -> None:
     _require_matching_flags(path)
     print(f"exporting {_network.WEIGHTS.value or 'the bundled weights'} into {path}", flush=True)
     _cli.import_tensorflow()
-    from ifcn_tf.predictor import load_network
+    from ifcn_tf.proposing.network import load_network
 
     if FORMAT.value == "onnx":
         from ifcn_tf.engines.onnx_export import export_onnx

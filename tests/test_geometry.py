@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import SIX_SCALES, ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import SIX_SCALES, ProposerConfig
 from ifcn_tf.geometry import position_bins, resized_hw, window_extent
 
 

@@ -24,7 +24,7 @@ from ifcn_tf.annotations.example import Example, Instance, Job, Loaded, Problem,
 from ifcn_tf.annotations.label_images import MIN_AREA, ImageLeftOutError, read_image, read_names
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import canonical_id
-from ifcn_tf.masks.paste import OutsideError, are_whole, from_polygons
+from ifcn_tf.masks.rle import OutsideError, are_whole, from_polygons
 
 #: Vertices may lie this far outside the image [px]: annotation tools round.
 _OVERHANG = 1.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.masks.paste import Rle
+from ifcn_tf.masks.rle import Rle
 
 
 @dataclasses.dataclass(frozen=True)

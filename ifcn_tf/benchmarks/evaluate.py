@@ -15,11 +15,11 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.benchmarks.timing import peak_bytes
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.truth import Truth, TruthImage
-from ifcn_tf.masks.paste import Rle
+from ifcn_tf.masks.rle import Rle
 from ifcn_tf.results.reader import read_results
 
 _SIZE_HW = (480, 640)

@@ -16,12 +16,14 @@ import tensorflow as tf
 from PIL import Image
 
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
-from ifcn_tf.config.proposing import Precision
+from ifcn_tf.config.network import Precision
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images.tensors import preprocess, read_image
-from ifcn_tf.models.instance_fcn.inference import InferenceModel, with_constant_weights
-from ifcn_tf.predictor import Predictor, load_network
+from ifcn_tf.models.constant_weights import with_constant_weights
+from ifcn_tf.models.instance_fcn.inference import InferenceModel
+from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.proposing.network import load_network
 from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
 
 SIZE_HW = (480, 640)

@@ -19,9 +19,9 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ifcn_tf.benchmarks.session import Arrays, Session
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
-from ifcn_tf.config.proposing import Precision
+from ifcn_tf.config.network import Precision
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.predictor import load_network, network_proposer
+from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.warm_up import REQUESTS
 

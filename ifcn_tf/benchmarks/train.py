@@ -13,15 +13,16 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib
-from ifcn_tf.config.proposing import SIX_SCALES, ModelConfig, Precision
+from ifcn_tf.config.network import ModelConfig, Precision
+from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.training import DataConfig, LossConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.trunks.vgg16 import freeze_blocks
 from ifcn_tf.models.weights import load_backbone
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
-from ifcn_tf.training.trainer import freeze_blocks
 
 #: Works on a training example.
 Action = Callable[[Any], None]

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,3 +87,25 @@ def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2)
     with atomic_write(path) as file:
         json.dump(value, file, indent=indent)
         file.write("\n")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that takes the name `path` when the block ends without an exception.
+
+    Raises:
+        UserError: something is there already, or the disk refuses.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists already; remove it or choose another folder.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import SIX_SCALES, ModelConfig, ProposerConfig, require_narrow_blend
+from ifcn_tf.config.network import ModelConfig, require_narrow_blend
+from ifcn_tf.config.proposing import SIX_SCALES, ProposerConfig
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 
 _SECTIONS: dict[str, Any] = {

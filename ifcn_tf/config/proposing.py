@@ -7,43 +7,13 @@ paper's (Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016)
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
 from ifcn_tf.config.settings import Settings, require, require_amount
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 #: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
 SIX_SCALES = (119, 178, 267, 400, 600, 900)
 #: No image is resized to a longer side [px].
 LONGEST_SIDE = 100_000
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig(Settings):
-    """Architecture of the network; together with the weights it determines every output."""
-
-    k: int = 5
-    """Relative positions a side, so k * k score maps [count] [P]: 3, 5 or 7."""
-    window_cells: int = 21
-    """Side of the sliding window and of its mask, the paper's m [cells of 8 px] [P]."""
-    trunk_channels: tuple[int, ...] = (64, 128, 256, 512, 512)
-    """Output channels of the five VGG-16 blocks [count]; only these defaults fit the ImageNet weights."""
-    branch_channels: int = 512
-    """Channels of the hidden layer of each branch [count] [P]."""
-
-    def __post_init__(self) -> None:
-        require(self.k in (3, 5, 7), f"k must be 3, 5 or 7, not {self.k}.")
-        require(
-            self.window_cells > 0 and self.window_cells % 2 == 1,
-            f"window_cells must be odd and positive, not {self.window_cells}.",
-        )
-        require(self.window_cells >= self.k, f"window_cells must be k = {self.k} or more, not {self.window_cells}.")
-        require(
-            len(self.trunk_channels) == 5 and min(self.trunk_channels) > 0,
-            f"trunk_channels needs five positive numbers, not {self.trunk_channels}.",
-        )
-        require(self.branch_channels > 0, f"branch_channels must be positive, not {self.branch_channels}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +69,6 @@ class ProposerConfig(Settings):
         return max(self.num_proposals, 1000)
 
 
-def require_narrow_blend(blend_cells: int, k: int, window_cells: int) -> None:
-    """Raises UserError unless blending reaches at most the two nearest of the k relative positions of a window."""
-    most = (window_cells // k - 1) // 2
-    require(blend_cells <= most, f"blend_cells must be {most} or less with k = {k}, not {blend_cells}.")
-
-
 @dataclasses.dataclass(frozen=True)
 class ShownConfig(Settings):
     """Which proposals of an image pictures and annotation formats show: the best ones that hardly overlap."""
@@ -120,30 +84,3 @@ class ShownConfig(Settings):
         require(self.count > 0, f"count (--distinct) must be positive, not {self.count}.")
         require(0 <= self.min_score <= 1, f"min_score must lie in 0..1, not {self.min_score}.")
         require(0 <= self.max_overlap <= 1, f"max_overlap must lie in 0..1, not {self.max_overlap}.")
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluationConfig(Settings):
-    """Settings of the evaluation of proposals."""
-
-    num_proposals: tuple[int, ...] = (10, 100, 1000)
-    """Proposals an image at which recall is measured, the papers' N [count] [P]."""
-    resamples: int = 1000
-    """Resamples of the bootstrap over images [count]."""
-    confidence: float = 0.95
-    """Part of the resamples that an interval holds [0..1]."""
-    seed: int = 0
-    """Of the bootstrap, 0 or more."""
-
-    def __post_init__(self) -> None:
-        require(
-            bool(self.num_proposals) and all(limit > 0 for limit in self.num_proposals),
-            f"num_proposals needs at least one number, each positive, not {self.num_proposals}.",
-        )
-        require(
-            list(self.num_proposals) == sorted(set(self.num_proposals)),
-            f"num_proposals must rise, not {self.num_proposals}.",
-        )
-        require(self.resamples > 0, f"resamples must be positive, not {self.resamples}.")
-        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
-        require(0 < self.confidence < 1, f"confidence must lie between 0 and 1, not {self.confidence}.")

@@ -7,7 +7,8 @@ import dataclasses
 import math
 from typing import Literal, get_args
 
-from ifcn_tf.config.proposing import SIX_SCALES, Precision
+from ifcn_tf.config.network import Precision
+from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.settings import Settings, require, require_amount
 from ifcn_tf.geometry import STRIDE
 

@@ -15,7 +15,7 @@ from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.images.tensors import decode
-from ifcn_tf.masks.paste import Rle
+from ifcn_tf.masks.rle import Rle
 
 Tensors = dict[str, tf.Tensor]
 #: Examples among which `find_subject` chooses.

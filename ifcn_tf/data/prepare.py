@@ -13,9 +13,9 @@ from rich.text import Text
 
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.example import Example, Loaded, Problem, Source
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import UserError, atomic_write, new_folder
 from ifcn_tf.common.pool import run_jobs
-from ifcn_tf.data.records import Writer, new_folder
+from ifcn_tf.data.records import Writer
 
 #: Places of each kind of problem that a report quotes.
 _QUOTED = 5

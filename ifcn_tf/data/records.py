@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
-import tempfile
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -81,6 +80,16 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     return tf.io.parse_single_example(serialized, features)
 
 
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Around TensorFlow's writing: makes its errors those of the operating system, which `new_folder` words."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        raise OSError(errno.ENOSPC if full else errno.EIO, error.message) from error
+
+
 class Writer:
     """Spreads examples over shards; only the index is kept in memory, 32 bytes an image."""
 
@@ -95,41 +104,21 @@ class Writer:
         """Appends one example to the next shard in turn."""
         serialized = serialize(example)
         shard = len(self.index) % len(self.shards)
-        self.shards[shard].write(serialized)
+        with _disk_errors():
+            self.shards[shard].write(serialized)
         offset = self.ends[shard] + _HEAD
         self.index.append((shard, offset, len(serialized), int(_fingerprint(tf.constant(serialized)))))
         self.ends[shard] = offset + len(serialized) + _TAIL
 
     def close(self, description: dict[str, Any]) -> None:
         """Ends the shards and writes index.npy and dataset.json."""
-        for shard in self.shards:
-            shard.close()
+        with _disk_errors():
+            for shard in self.shards:
+                shard.close()
         np.save(self.folder / "index.npy", np.reshape(np.array(self.index, np.int64), (-1, 4)))
         shards = [{"file": file, "bytes": size} for file, size in zip(self.files, self.ends, strict=True)]
         head = {"format_version": FORMAT_VERSION, "examples": len(self.index)}
         write_json(self.folder / "dataset.json", {**head, **description, "shards": shards})
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the name `path` when the block ends without an exception.
-
-    Raises:
-        UserError: something is there already, or the disk refuses.
-    """
-    if path.exists():
-        raise UserError(f"{path} exists already; remove it or choose another folder.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            temporary.replace(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"cannot write {path}: {error}.") from error
 
 
 def _fingerprint(serialized: tf.Tensor) -> tf.Tensor:

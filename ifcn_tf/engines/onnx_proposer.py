@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from ifcn_tf.config.proposing import ProposerConfig, require_narrow_blend
+from ifcn_tf.config.network import require_narrow_blend
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_images import preprocess
 from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, resized_hw, window_extent
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit

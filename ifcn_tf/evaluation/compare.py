@@ -11,9 +11,9 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError, read_json
 from ifcn_tf.common.ids import ImageId, canonical_id, examples
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
-from ifcn_tf.evaluation.evaluated import Evaluation
+from ifcn_tf.evaluation.evaluate import Evaluation
 from ifcn_tf.evaluation.matching import SIZES
 from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.truth import Truth

@@ -7,18 +7,18 @@ evaluation.kinds["mask"].measures["all"][1].ar  # AR@100 [%]
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.common.ids import examples
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
-from ifcn_tf.evaluation.evaluated import Evaluation, KindEvaluation
 from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
-from ifcn_tf.evaluation.measures import category_recalls, curve, measure
-from ifcn_tf.evaluation.notes import notes_on
+from ifcn_tf.evaluation.measures import Curve, Measure, category_recalls, curve, measure
 from ifcn_tf.evaluation.table import ObjectTable
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.results.reader import ImageResults, Results
@@ -113,3 +113,56 @@ def _categories(truth: Truth) -> np.ndarray:
             if not crowd
         ]
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class KindEvaluation:
+    """The recall of masks, or of boxes.
+
+    Attributes:
+        table: every object with the rank at which it is recalled.
+        measures: for each of SIZES, one at each number of proposals.
+        curves: for each of SIZES.
+        categories: average recall [%] at each number of proposals, by category; empty if the truth has none.
+    """
+
+    table: ObjectTable
+    measures: dict[str, list[Measure]]
+    curves: dict[str, Curve]
+    categories: dict[str, list[float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What one method's proposals recall.
+
+    Attributes:
+        name: of the method.
+        kinds: "mask" (absent if the results are boxes only) and "box".
+        num_proposals: of all images evaluated, before any limit.
+        notes: what a reader should know, in sentences.
+    """
+
+    name: str
+    kinds: dict[str, KindEvaluation]
+    num_proposals: int
+    notes: list[str]
+
+
+def notes_on(results: Results, truth: Truth, limits: Sequence[int], duplicates: int) -> list[str]:
+    """Sentences about missing images, too few proposals and duplicates; none if there is nothing to say."""
+    counts = results.counts()
+    evaluated = {image.image_id: counts[image.image_id] for image in truth.images}
+    notes = []
+    if outside := len(results) - sum(evaluated.values()):
+        notes.append(f"{outside} proposals are of images that are not evaluated, and were left out")
+    if missing := [image_id for image_id, count in evaluated.items() if not count]:
+        notes.append(f"{len(missing)} of {len(evaluated)} images have no proposal at all ({examples(missing)})")
+    for limit in limits:
+        if few := [count for count in evaluated.values() if count < limit]:
+            notes.append(
+                f"{len(few)} of {len(evaluated)} images have fewer than {limit} proposals (fewest: {min(few)})"
+            )
+    if duplicates:
+        notes.append(f"{duplicates} proposals repeat another one, mask, box and score, and were left out")
+    return notes

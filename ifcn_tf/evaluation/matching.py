@@ -20,7 +20,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.masks.paste import Rle
+from ifcn_tf.masks.rle import Rle
 
 #: COCO's ten IoU thresholds, and 1, which only Hosang's integral uses.
 THRESHOLDS = np.append(np.linspace(0.5, 0.95, 10), 1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifcn_tf.common.files import UserError, atomic_write
-from ifcn_tf.evaluation.evaluated import Evaluation
+from ifcn_tf.evaluation.evaluate import Evaluation
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
 

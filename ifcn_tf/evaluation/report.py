@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.evaluation.compare import Difference, image_rows
-from ifcn_tf.evaluation.evaluated import Evaluation, KindEvaluation
+from ifcn_tf.evaluation.evaluate import Evaluation, KindEvaluation
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.measures import Measure
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published

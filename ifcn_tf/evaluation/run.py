@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from ifcn_tf.common.files import UserError, write_json
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image_rows
-from ifcn_tf.evaluation.evaluate import evaluate
-from ifcn_tf.evaluation.evaluated import Evaluation
+from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.plots import import_pyplot, write_plots
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, Published, apply_protocol

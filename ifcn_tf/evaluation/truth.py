@@ -14,8 +14,8 @@ from pycocotools import mask as coco_mask
 from ifcn_tf.common.files import UserError, read_json
 from ifcn_tf.common.ids import ImageId, canonical_id, examples, id_of_file, repeated, sort_key
 from ifcn_tf.evaluation.matching import SIZES
-from ifcn_tf.masks.paste import Rle, are_whole
-from ifcn_tf.results.checks import NO_BOX, box_xywh, compressed_counts
+from ifcn_tf.masks.coco_forms import NO_BOX, box_xywh, compressed_counts
+from ifcn_tf.masks.rle import Rle, are_whole
 
 
 @dataclasses.dataclass(frozen=True)

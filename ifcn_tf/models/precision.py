@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import Precision
+from ifcn_tf.config.network import Precision
 
 
 def dtype_policy(precision: Precision) -> str:

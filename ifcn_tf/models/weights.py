@@ -12,7 +12,8 @@ import h5py
 import keras
 
 from ifcn_tf.common.files import UserError, atomic_write, read_json
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings
 
 _Settings = TypeVar("_Settings", bound=Settings)

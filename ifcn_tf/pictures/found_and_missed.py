@@ -20,7 +20,7 @@ from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.common.ids import examples
 from ifcn_tf.evaluation.truth import Truth, TruthImage
 from ifcn_tf.images import files as image_files
-from ifcn_tf.masks.paste import decode
+from ifcn_tf.masks.rle import decode
 from ifcn_tf.pictures.proposals import palette
 from ifcn_tf.results.reader import Results
 

@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import ImageId
-from ifcn_tf.masks.paste import Rle
+from ifcn_tf.masks.rle import Rle
 from ifcn_tf.results.checks import Entry, EntryReader
 
 _BOX = struct.Struct("4d")

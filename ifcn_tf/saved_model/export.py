@@ -14,7 +14,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError, unwritable, write_json
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
-from ifcn_tf.predictor import settings_of
+from ifcn_tf.proposing.network import settings_of
 from ifcn_tf.saved_model.load import SETTINGS, versions
 from ifcn_tf.saved_model.signatures import ServingConfig, ServingModule
 from ifcn_tf.saved_model.warm_up import write_requests

@@ -11,7 +11,7 @@ import tensorflow as tf
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS, normalize
-from ifcn_tf.predictor import network_proposer
+from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, Tensors
 from ifcn_tf.saved_model.conditions import provided
 from ifcn_tf.saved_model.full_masks import pack_batch, refusal

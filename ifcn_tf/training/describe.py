@@ -14,7 +14,7 @@ from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.training.trainer import freeze_blocks
+from ifcn_tf.models.trunks.vgg16 import freeze_blocks
 
 _GIB = 2**30
 

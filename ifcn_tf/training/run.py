@@ -19,13 +19,14 @@ from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.training.first_weights import first_weights
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
 from ifcn_tf.training.panel import draw
 from ifcn_tf.training.strategy import workers_present
 from ifcn_tf.training.trainer import Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
-from ifcn_tf.training.workdir import first_weights, open_workdir, run_record
+from ifcn_tf.training.workdir import open_workdir, run_record
 
 
 @dataclasses.dataclass(frozen=True)

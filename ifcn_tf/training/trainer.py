@@ -16,6 +16,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.records import naming_damage
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.trunks.vgg16 import freeze_blocks
 from ifcn_tf.training.checkpoints import Checkpoints
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
@@ -166,13 +167,6 @@ class Trainer:
         # Elements stay on the host until a replica uses them: image ids are strings, which no GPU holds.
         options = tf.distribute.InputOptions(experimental_fetch_to_device=False)
         return self._strategy.distribute_datasets_from_function(of_worker, options)
-
-
-def freeze_blocks(model: keras.Model, blocks: int) -> None:
-    """Keeps the weights of the trunk's first blocks: conv1_x and conv2_x when `blocks` is 2."""
-    frozen = tuple(f"block{block}_" for block in range(1, blocks + 1))
-    for layer in model.layers:
-        layer.trainable = not layer.name.startswith(frozen)
 
 
 def _images_per_replica(images_per_step: int, replicas: int) -> int:

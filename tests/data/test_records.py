@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance, counts_of
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import UserError, new_folder
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import objects_of, training_examples
-from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, new_folder, parse, serialize
+from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, parse, serialize
 from tests.support.prepared import prepare_shapes
 
 

@@ -15,7 +15,8 @@ from pycocotools import mask as coco_mask
 from scipy import ndimage
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines import onnx_images as numpy_images
 from ifcn_tf.engines import onnx_proposer as numpy_proposer
 from ifcn_tf.engines.onnx_export import export_onnx
@@ -25,8 +26,9 @@ from ifcn_tf.images import tensors as images
 from ifcn_tf.models.instance_fcn.assembler import assemble, assemble_blended
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.predictor import Predictor, load_network
+from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposing import proposer
+from ifcn_tf.proposing.network import load_network
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=60, pre_nms=150, nms_iou=0.9, min_area=30.0)

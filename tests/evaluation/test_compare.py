@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.compare import compare, compare_files, image_rows
 from ifcn_tf.evaluation.matching import SIZES
 from tests.support.evaluation_data import evaluated, random_case, write

@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.matching import MATCHERS, THRESHOLDS
 from ifcn_tf.evaluation.truth import Truth, read_coco

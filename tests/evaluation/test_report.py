@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import match_with_pycocotools

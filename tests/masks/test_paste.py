@@ -6,7 +6,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.masks.paste import areas, crop, decode, logits, paste
+from ifcn_tf.masks.paste import crop, logits, paste
+from ifcn_tf.masks.rle import areas, decode
 
 
 def paste_naively(logits, window_yxyx, size_hw, threshold):

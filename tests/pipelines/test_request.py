@@ -14,7 +14,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from ifcn_tf.common.files import BadImageError, UserError
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig, ShownConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.results.folder import find_images, propose_images

@@ -9,9 +9,11 @@ import tensorflow as tf
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import position_bins, resized_hw
-from ifcn_tf.masks.paste import decode, paste
+from ifcn_tf.masks.paste import paste
+from ifcn_tf.masks.rle import decode
 from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT, assemble
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn

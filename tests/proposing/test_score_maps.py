@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config.proposing import ModelConfig
+from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.images.tensors import preprocess
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.pictures.proposals import draw_score_maps, heat

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.masks.paste import are_whole
+from ifcn_tf.masks.rle import are_whole
 from ifcn_tf.results import stream
 from ifcn_tf.results.reader import read_results
 from tests.support.evaluation_data import entry, load, rectangle, rle, truth_content, write

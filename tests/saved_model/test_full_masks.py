@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ifcn_tf.masks.paste import decode, paste
+from ifcn_tf.masks.paste import paste
+from ifcn_tf.masks.rle import decode
 from ifcn_tf.saved_model import full_masks
 from ifcn_tf.saved_model.full_masks import pack_batch
 from ifcn_tf.saved_model.signatures import ServingConfig, ServingModule

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.config.proposing import EvaluationConfig
+from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.results.reader import Results, read_results

@@ -12,7 +12,8 @@ from PIL import Image
 
 from ifcn_tf.annotations.shapes import draw_scene
 from ifcn_tf.benchmarks.session import Session
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.signatures import ServingConfig

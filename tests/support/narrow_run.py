@@ -10,8 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.config.proposing import ModelConfig
 from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.strategy import make_strategy

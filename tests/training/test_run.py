@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 from ifcn_tf.data.photographs import photographs
 from ifcn_tf.data.pipeline import training_examples
@@ -21,6 +22,7 @@ from ifcn_tf.models.instance_fcn.network import build_instance_fcn
 from ifcn_tf.models.weights import read_proposer_config
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.describe import describe, memory_bytes
+from ifcn_tf.training.first_weights import take_fitting_weights
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Profile
 from ifcn_tf.training.optimizer import MomentumSGD
@@ -28,7 +30,6 @@ from ifcn_tf.training.run import Ending, Places, train_on_data
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import make_strategy
 from ifcn_tf.training.validation import average_recalls
-from ifcn_tf.training.workdir import take_fitting_weights
 from tests.support.narrow_run import NARROW, narrow_config, trainer_of
 
 

@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import ModelConfig
+from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.training import LossConfig
 from ifcn_tf.images.tensors import preprocess
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.trunks.vgg16 import freeze_blocks
 from ifcn_tf.models.weights import load_backbone
 from ifcn_tf.training.optimizer import MomentumSGD
-from ifcn_tf.training.trainer import Trainer, freeze_blocks
+from ifcn_tf.training.trainer import Trainer
 from tests.support.generated_examples import generated_examples
 from tests.support.narrow_run import narrow_config, trainer_of
 

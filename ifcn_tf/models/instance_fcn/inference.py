@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
-from typing import Any
-
 import keras
-import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config.proposing import require_narrow_blend
+from ifcn_tf.config.network import require_narrow_blend
+from ifcn_tf.models.constant_weights import with_constant_weights
 from ifcn_tf.models.instance_fcn.assembler import assemble_blended
 
 Tensors = dict[str, tf.Tensor]
@@ -50,40 +46,3 @@ class InferenceModel:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
         maps = features["score_maps"]
         return assemble_blended(maps, windows[None], self._k, self.window_cells, self._blend_cells)[0]
-
-
-def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
-    """Binds a model to a copy of its present weights, in the precision in which each layer computes.
-
-    With variables TensorFlow casts and re-orders all weights on every call; constants it prepares once. The model keeps
-    its float32 variables.
-
-    Args:
-        model: a built functional model.
-
-    Returns:
-        A function with the inputs and outputs of `model`, for inference, to be called inside a `tf.function`.
-    """
-    # A real copy: an eager read may share the variable's memory, and would then see later changes.
-    copies = {
-        id(variable): tf.constant(np.array(variable), layer.compute_dtype)
-        for layer in model.layers
-        for variable in layer.weights
-    }
-    kernels = {key: value.numpy() for key, value in copies.items() if value.shape.rank > 1}
-    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.shape.rank == 1}
-    of_graph: weakref.WeakKeyDictionary[tf.Graph, dict[int, tf.Tensor]] = weakref.WeakKeyDictionary()
-
-    def weights(variables: list[keras.Variable]) -> list[tf.Tensor]:
-        # Kernels become constants of the graph, one for all calls in it. Biases are variables: constant folding
-        # rewrites a constant bias such that it is no longer fused with its convolution, a third of the speed lost.
-        graph = tf.compat.v1.get_default_graph()
-        if graph not in of_graph:
-            of_graph[graph] = {key: tf.constant(value) for key, value in kernels.items()}
-        return [of_graph[graph][id(v)] if id(v) in kernels else tf.convert_to_tensor(biases[id(v)]) for v in variables]
-
-    def call(inputs: Any) -> Any:
-        trainable, frozen = weights(model.trainable_variables), weights(model.non_trainable_variables)
-        return model.stateless_call(trainable, frozen, inputs, training=False)[0]
-
-    return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from ifcn_tf.config.proposing import ModelConfig, Precision
+from ifcn_tf.config.network import ModelConfig, Precision
 from ifcn_tf.models.instance_fcn.assembler import Assembler
 from ifcn_tf.models.instance_fcn.heads import objectness_head, score_map_head
 from ifcn_tf.models.precision import dtype_policy

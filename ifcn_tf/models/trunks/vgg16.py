@@ -43,3 +43,10 @@ def vgg16_trunk(image: keras.KerasTensor, channels: tuple[int, ...], dtype: str)
         elif block == 4:
             x = keras.layers.MaxPooling2D(3, 1, padding="same", dtype=dtype, name="block4_pool")(x)
     return x
+
+
+def freeze_blocks(model: keras.Model, blocks: int) -> None:
+    """Keeps the weights of the trunk's first blocks: conv1_x and conv2_x when `blocks` is 2."""
+    frozen = tuple(f"block{block}_" for block in range(1, blocks + 1))
+    for layer in model.layers:
+        layer.trainable = not layer.name.startswith(frozen)

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import ModelConfig, ProposerConfig
+from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.instance_fcn.network import build_instance_fcn

@@ -1,0 +1,48 @@
+"""Weights as constants of a graph, for inference."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
+    """Binds a model to a copy of its present weights, in the precision in which each layer computes.
+
+    With variables TensorFlow casts and re-orders all weights on every call; constants it prepares once. The model keeps
+    its float32 variables.
+
+    Args:
+        model: a built functional model.
+
+    Returns:
+        A function with the inputs and outputs of `model`, for inference, to be called inside a `tf.function`.
+    """
+    # A real copy: an eager read may share the variable's memory, and would then see later changes.
+    copies = {
+        id(variable): tf.constant(np.array(variable), layer.compute_dtype)
+        for layer in model.layers
+        for variable in layer.weights
+    }
+    kernels = {key: value.numpy() for key, value in copies.items() if value.shape.rank > 1}
+    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.shape.rank == 1}
+    of_graph: weakref.WeakKeyDictionary[tf.Graph, dict[int, tf.Tensor]] = weakref.WeakKeyDictionary()
+
+    def weights(variables: list[keras.Variable]) -> list[tf.Tensor]:
+        # Kernels become constants of the graph, one for all calls in it. Biases are variables: constant folding
+        # rewrites a constant bias such that it is no longer fused with its convolution, a third of the speed lost.
+        graph = tf.compat.v1.get_default_graph()
+        if graph not in of_graph:
+            of_graph[graph] = {key: tf.constant(value) for key, value in kernels.items()}
+        return [of_graph[graph][id(v)] if id(v) in kernels else tf.convert_to_tensor(biases[id(v)]) for v in variables]
+
+    def call(inputs: Any) -> Any:
+        trainable, frozen = weights(model.trainable_variables), weights(model.non_trainable_variables)
+        return model.stateless_call(trainable, frozen, inputs, training=False)[0]
+
+    return call
