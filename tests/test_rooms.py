@@ -1,44 +1,49 @@
 """Who may import whom: the table of WORKSPACE.md, read from the imports themselves."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "ifcn_tf"
 SOURCES = sorted(path for folder in ("ifcn_tf", "pipelines") for path in (ROOT / folder).rglob("*.py"))
+MODULES = [path for path in SOURCES if path.is_relative_to(LIBRARY)]
+
+
+class Room(NamedTuple):
+    imports: set[str]
+    tensorflow: str
 
 
 def table():
-    """The rows of the map, top to bottom: its names of modules and folders, and whether TensorFlow is used."""
-    lines = re.findall(r"^\| (`.*) \| .* \| (no|yes|for gRPC) \|$", (ROOT / "WORKSPACE.md").read_text(), re.MULTILINE)
-    return [(re.findall(r"`(.+?)`", names), tensorflow) for names, tensorflow in lines]
+    """The rows of the map by the name of the room."""
+    rows = re.findall(r"^\| `(\S+)` \| .* \| (.*) \| (.*) \|$", (ROOT / "WORKSPACE.md").read_text(), re.MULTILINE)
+    return {name: Room(set(re.findall(r"`(.+?)`", imports)), tensorflow) for name, imports, tensorflow in rows}
 
 
 TABLE = table()
 
 
-def row_of(path):
-    """Number of the one row that names a module, or the folder that it is in."""
-    name = path.relative_to(ROOT / "ifcn_tf").as_posix()
-    rows = [row for row, (entries, _) in enumerate(TABLE) if any(_holds(entry, name) for entry in entries)]
-    assert len(rows) == 1, f"{name} is in the rows {rows} of the map"
-    return rows[0]
+def room_of(path):
+    """The folder that a module is in, else the module itself."""
+    name = path.relative_to(LIBRARY)
+    return name.name if len(name.parts) == 1 else f"{name.parent.as_posix()}/"
 
 
-def _holds(entry, name):
-    return (
-        name.startswith(entry) if entry.endswith("/") else name in (entry, f"{entry.removesuffix('.py')}/__init__.py")
-    )
+def loads_tensorflow(path):
+    return TABLE[room_of(path)].tensorflow == "all" or f"`{path.name}`" in TABLE[room_of(path)].tensorflow
 
 
-def modules_of(path):
-    """The files of this library that a module imports."""
-    for name in imports(path):
+def modules_of(path, on_load=False):
+    """The files of this library that a module imports, or those that it needs to be loaded."""
+    for name in imports(path, on_load):
         parts = name.split(".")
         for end in range(len(parts), 1, -1) if parts[0] == "ifcn_tf" else ():
             base = ROOT.joinpath(*parts[:end])
@@ -47,37 +52,64 @@ def modules_of(path):
                 break
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, on_load=False):
+    module = ast.parse(path.read_text())
+    for node in nodes_on_load(module) if on_load else ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-LIBRARY = [path for path in SOURCES if path.is_relative_to(ROOT / "ifcn_tf")]
+def nodes_on_load(node):
+    """Everything but what stands in functions, and what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef) or (
+            isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+        ):
+            continue
+        yield child
+        yield from nodes_on_load(child)
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_keep_to_the_map(path):
-    if path.name == "__init__.py" and not list(imports(path)):
-        return
-    names, row = set(imports(path)), row_of(path)
+    names, room = set(imports(path)), room_of(path)
     assert not {name for name in names if name.startswith(("absl", "pipelines"))}
-    lower = {str(module.relative_to(ROOT)) for module in modules_of(path) if row_of(module) > row}
-    assert not lower
-    if TABLE[row][1] == "no":
-        assert not {name for name in names if name.split(".")[0] in ("tensorflow", "keras")}
+    assert {room_of(module) for module in modules_of(path)} <= {room, *TABLE[room].imports}
+    if not loads_tensorflow(path):
+        assert not {name for name in names if name.split(".")[0] in ("tensorflow", "keras", "tensorflow_serving")}
 
 
-def test_every_entry_of_the_map_exists():
-    entries = [entry for names, _ in TABLE for entry in names]
-    assert len(TABLE) > 20
-    assert [entry for entry in entries if not (ROOT / "ifcn_tf" / entry).exists()] == []
+def test_what_a_light_module_needs_is_light():
+    heavy = [
+        (str(path.relative_to(ROOT)), str(module.relative_to(ROOT)))
+        for path in MODULES
+        for module in modules_of(path, on_load=True)
+        if not loads_tensorflow(path) and loads_tensorflow(module)
+    ]
+    assert not heavy
 
 
-def test_rows_without_tensorflow_stand_above_the_others():
-    assert [tensorflow != "no" for _, tensorflow in TABLE] == sorted(tensorflow != "no" for _, tensorflow in TABLE)
+def test_every_room_has_a_row_and_every_row_a_room():
+    assert set(TABLE) == {room_of(path) for path in MODULES}
+
+
+def test_no_room_names_another_in_vain():
+    needed = {room: set() for room in TABLE}
+    for path in MODULES:
+        needed[room_of(path)] |= {room_of(module) for module in modules_of(path)} - {room_of(path)}
+    assert {room: row.imports for room, row in TABLE.items()} == needed
+
+
+def test_rooms_import_in_one_direction():
+    order = graphlib.TopologicalSorter({room: row.imports for room, row in TABLE.items()})
+    assert len(list(order.static_order())) == len(TABLE)
+
+
+def test_networks_know_neither_data_nor_training():
+    for room in (room for room in TABLE if room.startswith("models/")):
+        assert not TABLE[room].imports & {"data/", "training/", "annotations/", "results/"}
 
 
 def test_commands_import_each_other_never():
@@ -108,3 +140,8 @@ def test_requirements_name_everything_that_is_imported():
         "tensorflow_serving": "tensorflow-serving-api",
     }
     assert {package_of.get(name, name) for name in top - ours} <= packages
+
+
+def test_the_wheel_has_every_package():
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert set(packages) == {".".join(p.parent.relative_to(ROOT).parts) for p in SOURCES if p.name == "__init__.py"}

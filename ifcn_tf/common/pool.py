@@ -1,19 +1,21 @@
-"""Loads images on all cores. Imports no TensorFlow, so that a worker starts in a moment and stays small."""
+"""Runs jobs on all cores, in order. Imports no TensorFlow, so that a worker starts in a moment and stays small."""
 
 from __future__ import annotations
 
 import itertools
 import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
-from ifcn_tf.annotations.example import Job, Loaded
 from ifcn_tf.common.files import UserError
 
+Result = TypeVar("Result")
 
-def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
+
+def run_jobs(jobs: Iterable[Callable[[], Result]], workers: int) -> Iterator[Result]:
     """Runs jobs in other processes, a few ahead of the consumer, and yields their results in order.
 
     Raises:
@@ -27,16 +29,16 @@ def run_jobs(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
         ) from error
 
 
-def _in_order(jobs: Iterable[Job], workers: int) -> Iterator[Loaded]:
+def _in_order(jobs: Iterable[Callable[[], Result]], workers: int) -> Iterator[Result]:
     # Started afresh rather than forked: a fork of a process that runs TensorFlow may hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         submitted = (pool.submit(_call, job) for job in jobs)
-        pending: deque[Future[Loaded]] = deque(itertools.islice(submitted, 4 * workers))
+        pending: deque[Future[Result]] = deque(itertools.islice(submitted, 4 * workers))
         while pending:
-            loaded = pending.popleft().result()
+            result = pending.popleft().result()
             pending.extend(itertools.islice(submitted, 1))
-            yield loaded
+            yield result
 
 
-def _call(job: Job) -> Loaded:
+def _call(job: Callable[[], Result]) -> Result:
     return job()

@@ -14,12 +14,12 @@ from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image_rows
 from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.matching import Matcher
+from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
 from ifcn_tf.evaluation.plots import import_pyplot, write_plots
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, Published, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
-from ifcn_tf.pictures.found_and_missed import find_photographs, write_pictures
 from ifcn_tf.results.reader import read_results
 
 #: Columns of tables where the output is no terminal: names of methods are not cut.

@@ -20,10 +20,11 @@ from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import match_with_pycocotools
+from ifcn_tf.evaluation.pictures import write_pictures
 from ifcn_tf.evaluation.protocols import PUBLISHED
 from ifcn_tf.evaluation.report import recall_table, scalars, write_scalars
 from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
-from ifcn_tf.pictures.found_and_missed import draw, write_pictures
+from ifcn_tf.pictures.found_and_missed import draw
 from tests.support.evaluation_data import (
     annotation,
     entry,
