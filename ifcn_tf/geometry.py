@@ -2,25 +2,73 @@
 
 * Row before column everywhere (`yx`, `hw`, `boxes_yxyx`), unless a file format says otherwise (COCO's `bbox_xywh`).
 * Pixel (0, 0) covers [0, 1) x [0, 1); its centre is (0.5, 0.5). Boxes are half-open: [top, bottom) x [left, right).
-* Cell (i, j) of a stride-8 map covers pixels [8 i, 8 i + 8) x [8 j, 8 j + 8) of the resized image.
-* A window (y, x) is named by its centre cell. It covers cells y - 10 .. y + 10 and x - 10 .. x + 10, that is the pixels
-  [8 (y - 10), 8 (y + 11)) x [8 (x - 10), 8 (x + 11)) of the resized image: 168 px a side.
+* Cell (i, j) of a map of stride s covers pixels [s i, s i + s) x [s j, s j + s) of the resized image.
+* A window (y, x) is named by its centre cell; a `WindowGrid` says what it covers. The paper's (stride 8, 21 cells)
+  covers cells y - 10 .. y + 10 and x - 10 .. x + 10, that is the pixels [8 (y - 10), 8 (y + 11)) x
+  [8 (x - 10), 8 (x + 11)) of the resized image: 168 px a side.
 
 Functions that take integers use nothing but operators, so Python numbers, NumPy arrays and tensors all work.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
-#: Pixels of the resized image between neighbouring cells of the feature map (section 3.3).
-STRIDE = 8
-#: Side of the sliding window in cells, the paper's m (section 3.3).
-WINDOW_CELLS = 21
 #: Logit of a window's cell that lies outside the map: such a cell has no prediction and counts as background.
 OUTSIDE_LOGIT = -1e4
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowGrid:
+    """The windows of a method, one at each cell of its map, and the grid on which their masks are predicted.
+
+    The defaults are the paper's (section 3.3): m = 21 both for the window and for its mask.
+
+    Attributes:
+        stride: pixels of the resized image between neighbouring cells.
+        window_cells: side of a window [cells]. Of an even number the centre is the cell after the middle.
+        mask_cells: side of a window's mask [cells of the mask]; a whole number of them covers a stride.
+
+    Raises:
+        ValueError: the mask's cells do not lie evenly in the window and in the stride.
+    """
+
+    stride: int = 8
+    window_cells: int = 21
+    mask_cells: int = 21
+
+    def __post_init__(self) -> None:
+        if self.window_px % self.mask_cells or self.stride % self.mask_cell_px:
+            raise ValueError(f"{self.mask_cells} cells of a mask do not divide a window of {self.window_px} px evenly.")
+
+    @property
+    def window_px(self) -> int:
+        """Side of a window [px of the resized image]."""
+        return self.window_cells * self.stride
+
+    @property
+    def mask_cell_px(self) -> int:
+        """Side of a cell of a window's mask [px of the resized image]."""
+        return self.window_px // self.mask_cells
+
+    def map_hw(self, height: Any, width: Any) -> tuple[Any, Any]:
+        """Size of the map of an image [cells]: as many cells as are needed to cover it."""
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def extent(self, windows: Any) -> tuple[Any, Any]:
+        """Pixels that windows cover in the resized image; they may overhang it on every side.
+
+        Args:
+            windows: integers [..., 2], centre cells (y, x).
+
+        Returns:
+            (top_left, bottom_right), each [..., 2] in pixels (y, x), half-open.
+        """
+        top_left = (windows - self.window_cells // 2) * self.stride
+        return top_left, top_left + self.window_px
 
 
 def _minimum(a: Any, b: Any) -> Any:
@@ -55,22 +103,7 @@ def resized_hw(height: Any, width: Any, shorter_side: int, longer_side_limit: in
     return scaled(height), scaled(width)
 
 
-def window_extent(windows: Any, cells: int = WINDOW_CELLS, stride: int = STRIDE) -> tuple[Any, Any]:
-    """Pixels that windows cover in the resized image; they may overhang it on every side.
-
-    Args:
-        windows: integers [..., 2], centre cells (y, x).
-        cells: side of a window [cells]. Of an even number the centre is the cell after the middle.
-        stride: pixels between cells.
-
-    Returns:
-        (top_left, bottom_right), each [..., 2] in pixels (y, x), half-open.
-    """
-    top_left = (windows - cells // 2) * stride
-    return top_left, top_left + cells * stride
-
-
-def position_bins(k: int, cells: int = WINDOW_CELLS) -> np.ndarray:
+def position_bins(k: int, cells: int) -> np.ndarray:
     """Relative position of each cell along one axis of a window: bin(i) = floor(i * k / m) (section 3.1).
 
     Returns:
@@ -82,7 +115,7 @@ def position_bins(k: int, cells: int = WINDOW_CELLS) -> np.ndarray:
 def blended_bins(k: int, cells: int, radius: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Relative positions with soft borders: what the bins of the cells up to `radius` away are, and how often.
 
-    For a radius that spans two bins at most: 2 radius + 1 <= cells // k (`config.require_narrow_blend`).
+    For a radius that spans two bins at most: 2 radius + 1 <= cells // k (`InstanceFCNConfig.require_fitting`).
 
     Returns:
         One or two pairs (bins int [cells], shares float32 [cells]); the shares of a cell sum to 1. Cells farther than

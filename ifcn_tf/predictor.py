@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,6 +13,7 @@ from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.files import MAX_PIXELS, checked_pixels
 from ifcn_tf.images.tensors import read_image
+from ifcn_tf.models.method import Method
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
 from ifcn_tf.proposing.proposer import Proposer
@@ -24,7 +24,7 @@ class Predictor:
     """Proposes the objects of photographs; `load` makes one.
 
     Args:
-        proposer: around InstanceFCN, or any other model that scores windows; or an exported one.
+        proposer: around any model that scores windows, or an exported one.
         settings: what determines the proposals, as JSON types.
         max_pixels: larger image files are refused.
     """
@@ -36,9 +36,9 @@ class Predictor:
         self._graph = proposer.compile()
 
     @classmethod
-    def of_network(cls, model: keras.Model, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
-        """Around a copy of the present weights of `build_instance_fcn`'s model."""
-        return cls(network_proposer(model, config), settings_of(model, config), max_pixels)
+    def of_network(cls, network: Method, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
+        """Around a copy of the present weights of a network."""
+        return cls(network_proposer(network, config), settings_of(network, config), max_pixels)
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
@@ -82,10 +82,10 @@ def load(
 
     Args:
         weights: a `*.weights.h5` file; the architecture and the settings that suit it are read from the `config.json`
-            beside it, where there is one. By default the bundled weights.
-        backbone_weights: instead of `weights`: "imagenet" or the path of VGG-16 weights for the trunk. The branches are
-            then untrained, and masks are meaningless.
-        k: relative positions a side; by default what `config.json` says, else 5.
+            beside it. By default the bundled weights.
+        backbone_weights: instead of `weights`: "imagenet" or a file of the trunk's ImageNet weights; all other layers
+            are then untrained, and masks are meaningless.
+        k: relative positions a side, with `backbone_weights`; otherwise `config.json` says it.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
         **settings: fields of `ProposerConfig`, such as num_proposals=100.

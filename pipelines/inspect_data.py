@@ -24,13 +24,13 @@ PICTURES = flags.DEFINE_integer("pictures", 8, "Images to draw, each at every sc
 def main() -> None:
     """Flags -> figures and pictures."""
     print(f"inspecting {', '.join(DATA.value)}; pictures into {OUTPUT.value}", flush=True)
-    config = _run_settings.run_config().data
+    config = _run_settings.run_config()
     _cli.import_tensorflow()
     from ifcn_tf.data.inspection import save_pictures, survey
 
     folders = [Path(folder) for folder in DATA.value]
-    print("\n".join(survey(folders, config).lines(config)))
-    save_pictures(folders, PICTURES.value, config, Path(OUTPUT.value))
+    print("\n".join(survey(folders, config.data, config.model.grid).lines(config.data)))
+    save_pictures(folders, PICTURES.value, config.data, config.model.grid, Path(OUTPUT.value))
 
 
 if __name__ == "__main__":

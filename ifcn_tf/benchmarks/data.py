@@ -20,6 +20,7 @@ from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.benchmarks.timing import peak_bytes
+from ifcn_tf.config.network import network_config
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
@@ -28,6 +29,7 @@ from ifcn_tf.data.targets import Objects, View, training_targets
 from ifcn_tf.images.tensors import decode
 
 _SEED = 0
+_NETWORK = network_config({})
 
 
 def run(data: Sequence[Path], num_images: int = 300) -> Iterator[dict[str, Any]]:
@@ -49,7 +51,7 @@ def run(data: Sequence[Path], num_images: int = 300) -> Iterator[dict[str, Any]]
 
 
 def _measure_examples(data: Sequence[Path], config: DataConfig, count: int) -> dict[str, Any]:
-    examples = iter(training_examples(data, config, _SEED))
+    examples = iter(training_examples(data, config, _NETWORK, _SEED))
     next(examples)  # tracing
     start = time.perf_counter()
     for _ in itertools.islice(examples, count):
@@ -69,7 +71,7 @@ def _measure_steps(records: Records, config: DataConfig, count: int) -> dict[str
     _, decoding = _timed(decode, ((record["image/encoded"],) for record in parsed))
     _, images = _timed(image_of, zip(parsed, views, strict=True))
     _, targets = _timed(
-        lambda o, v, seed: training_targets(o, v, config, seed), zip(objects, views, seeds, strict=True)
+        lambda o, v, seed: training_targets(o, v, config, _NETWORK.grid, seed), zip(objects, views, seeds, strict=True)
     )
     steps = {"read": read + parsing, "decode": decoding, "resize": images - decoding, "targets": targets}
     return {"what": "steps, ms an image", "images": count} | {name: round(1e3 * s, 2) for name, s in steps.items()}

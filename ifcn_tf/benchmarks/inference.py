@@ -18,13 +18,13 @@ from PIL import Image
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
 from ifcn_tf.config.network import Precision
 from ifcn_tf.geometry import resized_hw
-from ifcn_tf.images.tensors import preprocess, read_image
-from ifcn_tf.models.constant_weights import with_constant_weights
-from ifcn_tf.models.instance_fcn.inference import InferenceModel
+from ifcn_tf.images.tensors import read_image, resize
+from ifcn_tf.models.method import Method, output_shapes
+from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import load_network
-from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
+from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors, WindowModel
 
 SIZE_HW = (480, 640)
 _TEN_SIZES = (
@@ -46,14 +46,14 @@ def run(photograph: Path, weights: str | None, precision: Precision, rounds: int
     Yields:
         Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
     """
-    model, config = load_network(weights, precision=precision)
+    network, config = load_network(weights, precision=precision)
     image = _resized(read_image(photograph), SIZE_HW)
-    predictor = Predictor.of_network(model, config)
+    predictor = Predictor.of_network(network, config)
     with tempfile.TemporaryDirectory() as folder:
         encoded = Path(folder) / "photograph.jpg"
         Image.fromarray(image).save(encoded, quality=92)
         yield from _memory(predictor, encoded, image)
-        yield from _times(predictor, model, encoded, image, rounds)
+        yield from _times(predictor, network, encoded, image, rounds)
 
 
 def _memory(predictor: Predictor, encoded: Path, image: np.ndarray) -> Iterator[Row]:
@@ -79,10 +79,10 @@ def _seconds(predictor: Predictor, image: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
-def _times(predictor: Predictor, model: keras.Model, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
+def _times(predictor: Predictor, network: Method, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
     config = predictor.config
     sizes = [resized_hw(*SIZE_HW, side, config.longer_side_limit) for side in config.shorter_sides]
-    seconds = in_turn(_steps(predictor, model, encoded, image, sizes), rounds)
+    seconds = in_turn(_steps(predictor, network, encoded, image, sizes), rounds)
     yield {
         "step": "whole",
         "ms": median_ms(seconds["whole"]),
@@ -93,29 +93,29 @@ def _times(predictor: Predictor, model: keras.Model, encoded: Path, image: np.nd
     yield from ({"step": name, "ms": median_ms(values)} for name, values in seconds.items() if name != "whole")
     heads = [both - alone for both, alone in zip(seconds["network"], seconds["trunk"], strict=True)]
     yield {"step": "heads (network less trunk)", "ms": median_ms(heads)}
-    gflop = sum(_flop(model, "block5_conv3", *size) for size in sizes) / 1e9
+    gflop = sum(_flop(network.trunk_model, *size) for size in sizes) / 1e9
     yield {"trunk_gflop": round(gflop), "trunk_gflop_per_s": round(gflop / median_ms(seconds["trunk"]) * 1000)}
 
 
 def _steps(
-    predictor: Predictor, model: keras.Model, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
+    predictor: Predictor, network: Method, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
 ) -> dict[str, Callable[[], Any]]:
     """The whole, and its parts one by one, each on the results of the part before."""
-    resize = tf.function(lambda pixels: [preprocess(pixels, *size)[None] for size in sizes])
-    inputs = resize(image)
-    trunk = _on_all_scales(model, ["block5_conv3"], inputs)
-    network = _on_all_scales(model, ["score_maps", "objectness_map"], inputs)
-    known = _KnownMaps(model, network(), predictor.config.blend_cells)
-    proposer = Proposer(known, predictor.config)
+    resize_all = tf.function(lambda pixels: [resize(pixels, *size)[None] for size in sizes])
+    inputs = resize_all(image)
+    trunk, bare = (_on_all_scales(part, inputs) for part in (network.trunk_model, network.map_model))
+    windows = network.window_model(predictor.config)
+    known = _KnownMaps(windows, [windows.features(pixels) for pixels in inputs])
+    proposer = Proposer(known, predictor.config, network.config.grid)
     assemble = tf.function(proposer.best_windows).get_concrete_function(IMAGE)
     after_network = proposer.compile()
     found = {name: value.numpy() for name, value in after_network(tf.constant(image)).items()}
     return {
         "whole": lambda: predictor.propose(encoded),
-        "network": network,
+        "network": bare,
         "trunk": trunk,
         "decode": lambda: predictor.read(encoded),
-        "resize": lambda: resize(image),
+        "resize": lambda: resize_all(image),
         "assemble": lambda: assemble(tf.constant(image)),
         "assemble, boxes, NMS": lambda: after_network(tf.constant(image)),
         "paste and RLE": lambda: Proposals.from_windows(
@@ -124,35 +124,30 @@ def _steps(
     }
 
 
-def _on_all_scales(model: keras.Model, layers: list[str], inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:
-    """The network up to some layers, weights as constants, on all inputs in one graph."""
-    part = keras.Model(model.input["image"], [model.get_layer(name).output for name in layers])
+def _on_all_scales(part: keras.Model, inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:
+    """A part of the network, weights as constants, on all inputs in one graph."""
     constant = with_constant_weights(part)
     graph = tf.function(lambda *images: [constant(image) for image in images])
     concrete = graph.get_concrete_function(*[tf.TensorSpec([1, None, None, 3])] * len(inputs))
     return lambda: concrete(*inputs)
 
 
-class _KnownMaps(InferenceModel):
+class _KnownMaps:
     """A model that knows the maps of each scale already, in the order in which it is asked."""
 
-    def __init__(self, model: keras.Model, maps: list[Any], blend_cells: int) -> None:
-        super().__init__(model, blend_cells)
+    def __init__(self, windows: WindowModel, maps: list[Tensors]) -> None:
+        self.objectness, self.masks = windows.objectness, windows.masks
         self._maps = itertools.cycle(maps)
 
     def features(self, image: tf.Tensor) -> Tensors:
-        score_maps, objectness_map = (tf.cast(maps, tf.float32) for maps in next(self._maps))
-        return {"score_maps": score_maps, "objectness_map": objectness_map}
+        return next(self._maps)
 
 
-def _flop(model: keras.Model, last_layer: str, height: int, width: int) -> int:
-    """Multiplications and additions of the convolutions up to a layer."""
-    total, layers = 0, [layer for layer in model.layers if layer.weights]
-    names = [layer.name for layer in layers]
-    for layer in layers[: names.index(last_layer) + 1]:
-        stride = 2 ** min(int(layer.name[5]) - 1, 3)
-        total += 2 * math.prod(layer.kernel.shape) * -(-height // stride) * -(-width // stride)
-    return total
+def _flop(model: keras.Model, height: int, width: int) -> int:
+    """Multiplications and additions of a model's convolutions on one image [px]."""
+    shapes = output_shapes(model, height, width)
+    layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    return sum(2 * math.prod(layer.kernel.shape) * math.prod(shapes[layer.name][1:3]) for layer in layers)
 
 
 def _resized(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -46,14 +46,14 @@ def run(photograph: Path, weights: str | None, precision: Precision, rounds: int
     Yields:
         Rows of JSON types: start and first answer, bytes in to arrays out beside the proposer, sizes [bytes], memory.
     """
-    model, config = load_network(weights, precision=precision)
+    network, config = load_network(weights, precision=precision)
     image = read_image(photograph)
     encoded = _encoded(image, SIZE_HW)
     with tempfile.TemporaryDirectory() as folder:
-        version = export(model, config, Path(folder))
+        version = export(network, config, Path(folder))
         yield from _start(version, encoded)
         session, reloaded = Session(version), tf.saved_model.load(str(version))
-        graph = network_proposer(model, config).compile()
+        graph = network_proposer(network, config).compile()
         yield _times(graph, reloaded, session, encoded, rounds)
         yield _sizes(session(image_bytes=[encoded]))
         # In a process of its own, which holds nothing else.

@@ -13,19 +13,18 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib
-from ifcn_tf.config.network import ModelConfig, Precision
+from ifcn_tf.config.network import Precision, network_config
 from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.training import DataConfig, LossConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.models.trunks.vgg16 import freeze_blocks
-from ifcn_tf.models.weights import load_backbone
+from ifcn_tf.models.method import Method, build_network
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 
 #: Works on a training example.
 Action = Callable[[Any], None]
+_CONFIG = network_config({})
 _OVERFIT_STEPS, _OVERFIT_RATE = 100, 0.001
 _SPEC = (
     {"image": tf.TensorSpec([None, None, 3]), "windows": tf.TensorSpec([256, 2], tf.int32)},
@@ -36,7 +35,7 @@ _SPEC = (
 def run(
     precision: Precision = "auto", rounds: int = 10, backbone_weights: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Measures the default network, conv1_x and conv2_x frozen, with one image a step.
+    """Measures the default network, two groups of its trunk frozen, with one image a step.
 
     Args:
         precision: of the convolutions.
@@ -48,16 +47,14 @@ def run(
         the peak memory of the process after that; images a second at each scale; how far a fixed batch of two
         generated scenes is learnt by heart.
     """
-    model = build_instance_fcn(ModelConfig(), precision)
-    freeze_blocks(model, 2)
-    optimizer = MomentumSGD([variable.value for variable in model.trainable_variables], 0.9, 0.0005)
-    step = TrainStep(model, optimizer, LossConfig(), 1, _SPEC)
-    update, bare = _update(step), _bare_pass(model)
+    network = _network(precision)
+    step = TrainStep(network, _optimizer(network, 0.0005), LossConfig(), 1, _SPEC)
+    update, bare = _update(step), _bare_pass(network.map_model)
     element = _element(600, 800)
     seconds = in_turn({"update": lambda: update(element), "bare": lambda: bare(element)}, rounds)
     yield {
         "what": "update on one image of 600 x 800 px",
-        "precision": model.get_layer("score_maps").compute_dtype,
+        "precision": network.precision,
         "update_ms": median_ms(seconds["update"]),
         "forward_backward_ms": median_ms(seconds["bare"]),
         "ratio": median_ratio(seconds["update"], seconds["bare"]),
@@ -87,17 +84,27 @@ def _update(step: TrainStep) -> Action:
     return action
 
 
-def _bare_pass(model: keras.Model) -> Action:
-    """Forward and backward of the network up to its two maps, with the cheapest loss."""
-    maps = [model.get_layer(name).output for name in ("objectness_map", "score_maps")]
-    network = keras.Model(model.input["image"], maps)
-    variables = [variable.value for variable in network.trainable_variables]
+def _network(precision: Precision) -> Method:
+    """The default network, two groups of its trunk frozen."""
+    network = build_network(_CONFIG, precision)
+    network.freeze(2)
+    return network
+
+
+def _optimizer(network: Method, decay: float) -> MomentumSGD:
+    return MomentumSGD([variable.value for variable in network.model.trainable_variables], 0.9, decay)
+
+
+def _bare_pass(map_model: keras.Model) -> Action:
+    """Forward and backward of the network up to its maps, with the cheapest loss."""
+    variables = [variable.value for variable in map_model.trainable_variables]
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3])])
     def gradients(image: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            loss = sum(tf.reduce_mean(tf.cast(output, tf.float32)) for output in network(image[None], training=True))
+            maps = map_model(image[None], training=True).values()
+            loss = sum(tf.reduce_mean(tf.cast(values, tf.float32)) for values in maps)
         return tape.gradient(loss, variables)
 
     def action(element: Any) -> None:
@@ -109,12 +116,12 @@ def _bare_pass(model: keras.Model) -> Action:
 def _element(height: int, width: int) -> Any:
     """A training example of noise with 128 positive and 128 negative windows."""
     random = np.random.default_rng(0)
-    windows = np.stack([random.integers(0, -(-side // 8), 256) for side in (height, width)], 1)
+    windows = np.stack([random.integers(0, side, 256) for side in _CONFIG.grid.map_hw(height, width)], 1)
     labels = (np.arange(256) < 128).astype(np.float32)
     masks = random.integers(0, 2, (256, 21, 21)) * labels[:, None, None]
     return (
         {
-            "image": tf.constant(random.normal(scale=50, size=(height, width, 3)), tf.float32),
+            "image": tf.constant(random.uniform(0, 255, (height, width, 3)), tf.float32),
             "windows": tf.constant(windows, tf.int32),
         },
         {"labels": tf.constant(labels), "weights": tf.ones(256), "masks": tf.constant(masks, tf.float32)},
@@ -123,12 +130,10 @@ def _element(height: int, width: int) -> Any:
 
 def _overfit(precision: Precision, backbone_weights: str) -> dict[str, Any]:
     """Trains on the same two generated scenes again and again."""
-    model = build_instance_fcn(ModelConfig(), precision)
-    load_backbone(model, backbone_weights)
-    freeze_blocks(model, 2)
-    optimizer = MomentumSGD([variable.value for variable in model.trainable_variables], 0.9, 0.0)
+    network = _network(precision)
+    network.trunk.load_imagenet(network.model, backbone_weights)
     elements = _two_scenes()
-    step = TrainStep(model, optimizer, LossConfig(), len(elements), _SPEC)
+    step = TrainStep(network, _optimizer(network, 0.0), LossConfig(), len(elements), _SPEC)
     for _ in range(_OVERFIT_STEPS):
         records = [step.accumulate(element)[0] for element in elements]
         step.update(_OVERFIT_RATE)
@@ -145,6 +150,6 @@ def _two_scenes() -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "scenes"
         prepare(source, records_writer(source, data, 1), 1, tolerate)
-        examples = training_examples([data], config, seed=0)
+        examples = training_examples([data], config, _CONFIG, seed=0)
         chosen = examples.filter(lambda _, targets: tf.reduce_sum(targets["labels"]) > 8).take(2)
         return [(inputs, {name: targets[name] for name in _SPEC[1]}) for inputs, targets in chosen]

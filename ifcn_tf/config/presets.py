@@ -6,21 +6,25 @@ import contextlib
 import dataclasses
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import ModelConfig, require_narrow_blend
+from ifcn_tf.config.network import InstanceFCNConfig, NetworkConfig, network_config
 from ifcn_tf.config.proposing import SIX_SCALES, ProposerConfig
+from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 
-_SECTIONS: dict[str, Any] = {
-    "model": ModelConfig,
-    "data": DataConfig,
-    "loss": LossConfig,
-    "train": TrainConfig,
-    "proposer": ProposerConfig,
+#: What makes each section of its plain JSON types.
+_SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "model": network_config,
+    "data": DataConfig.from_dict,
+    "loss": LossConfig.from_dict,
+    "train": TrainConfig.from_dict,
+    "proposer": ProposerConfig.from_dict,
 }
+#: The setting that says whose the other settings of the network are.
+_METHOD = "model.method"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +34,21 @@ class RunConfig:
     How to propose does not change the weights, but says which of them are the best, and is kept beside them.
     """
 
-    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    model: NetworkConfig = dataclasses.field(default_factory=InstanceFCNConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     proposer: ProposerConfig = dataclasses.field(default_factory=ProposerConfig)
 
     def __post_init__(self) -> None:
-        if self.model.window_cells != self.data.window_cells:
-            raise UserError("model.window_cells and data.window_cells must be equal: they are the same window.")
+        window_px, cut_side = self.model.grid.window_px, self.data.cut_side
+        with _named("data"):
+            require(
+                cut_side == 0 or cut_side >= window_px,
+                f"cut_side must be 0, or hold a window ({window_px} px), not {cut_side}.",
+            )
         with _named("proposer"):
-            require_narrow_blend(self.proposer.blend_cells, self.model.k, self.model.window_cells)
+            self.model.require_fitting(self.proposer)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the sections as plain JSON types."""
@@ -54,7 +62,7 @@ class RunConfig:
 
 def _section(name: str, values: dict[str, Any]) -> Any:
     with _named(name):
-        return _SECTIONS[name].from_dict(values)
+        return _SECTIONS[name](values)
 
 
 @contextlib.contextmanager
@@ -104,14 +112,20 @@ def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     Raises:
         UserError: a setting of another form, an unknown key (the nearest one is named) or a value of the wrong type.
     """
-    values = config.to_dict()
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise UserError(f"--set {setting}: write KEY=VALUE, for example train.steps=100.")
+    values, changes = config.to_dict(), dict(_key_value(setting) for setting in settings)
+    if _METHOD in changes:
+        values["model"] = _section("model", {"method": changes[_METHOD]}).to_dict()
+    for key, text in changes.items():
         section, field = _find(key, values)
         values[section][field] = _parse(text)
     return RunConfig.from_dict(values)
+
+
+def _key_value(setting: str) -> tuple[str, str]:
+    key, equals, text = setting.partition("=")
+    if not equals:
+        raise UserError(f"--set {setting}: write KEY=VALUE, for example train.steps=100.")
+    return key, text
 
 
 def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:

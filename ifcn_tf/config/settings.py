@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Any, Self
 
 from ifcn_tf.common.files import UserError
@@ -18,6 +20,14 @@ def require(condition: bool, message: str) -> None:
 def require_amount(name: str, value: float) -> None:
     """Raises UserError unless the value of the setting `name` is 0 or more and finite."""
     require(0 <= value < math.inf, f"{name} must be 0 or more and finite, not {value}.")
+
+
+def require_known(name: str, value: Any, known: Iterable[str]) -> None:
+    """Raises UserError, with the nearest one, unless the value of the setting `name` is one of those known."""
+    if value not in known:
+        nearest = difflib.get_close_matches(str(value), known, 1)
+        hint = f"the nearest is {nearest[0]}" if nearest else f"there are {', '.join(known)}"
+        raise UserError(f"{name} {value!r} is not known: {hint}.")
 
 
 _TYPE_NAMES = {

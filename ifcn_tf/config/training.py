@@ -1,4 +1,4 @@
-"""Settings of training: what the network is shown, its loss and its updates; as in `config.py`."""
+"""Settings of training: what the network is shown, its loss and its updates; as in `network.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Literal, get_args
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.settings import Settings, require, require_amount
-from ifcn_tf.geometry import STRIDE
 
 Normalization = Literal["mean", "literal"]
 
@@ -37,8 +36,6 @@ class DataConfig(Settings):
     """Brightness, contrast and saturation change by random factors up to 1 -+ this [0..1]."""
     flip_probability: float = 0.5
     """Share of examples that are mirrored left to right [0..1]."""
-    window_cells: int = 21
-    """Side of the sliding window and of its mask [cells of 8 px] [P]."""
     object_side: float = 128.0
     """Longer side of the object that a window is made for [px]."""
     side_tolerance: float = 2**0.25
@@ -66,13 +63,9 @@ class DataConfig(Settings):
         require(
             1 <= self.scale_jitter < math.inf, f"scale_jitter must be 1 or more and finite, not {self.scale_jitter}."
         )
-        require(
-            self.cut_side == 0 or self.cut_side >= self.window_cells * STRIDE,
-            f"cut_side must be 0, or hold a window ({self.window_cells * STRIDE} px), not {self.cut_side}.",
-        )
+        require(self.cut_side >= 0, f"cut_side must not be negative, not {self.cut_side}.")
         require(0 <= self.colour_jitter < 1, f"colour_jitter must lie in 0..1, below 1, not {self.colour_jitter}.")
         require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
-        require(self.window_cells % 2 == 1, f"window_cells must be odd, not {self.window_cells}.")
         require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
         require(
             1 <= self.side_tolerance <= self.negative_side_factor,
@@ -122,7 +115,7 @@ class TrainConfig(Settings):
     weight_decay: float = 0.0005
     """Coupled L2 on kernels: this times the kernel is added to its gradient, and so enters the momentum [P]."""
     frozen_blocks: int = 2
-    """The first so many of the trunk's five blocks keep their weights [count]."""
+    """The first so many groups of the trunk's layers keep their weights, of VGG-16 its five blocks [count]."""
     precision: Precision = "auto"
     """Arithmetic of the convolutions; losses, weights and updates are float32 in any case."""
     seed: int = 0
@@ -159,7 +152,7 @@ class TrainConfig(Settings):
             f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
         )
         require(0 <= self.seed < 2**63, f"seed must lie in 0..2^63 - 1, not {self.seed}.")
-        require(0 <= self.frozen_blocks <= 5, f"frozen_blocks must lie in 0..5, not {self.frozen_blocks}.")
+        require(self.frozen_blocks >= 0, f"frozen_blocks must not be negative, not {self.frozen_blocks}.")
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update number `step`, counted from 0."""

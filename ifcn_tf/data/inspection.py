@@ -16,7 +16,7 @@ from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import image_of, objects_of, view_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
-from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
+from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.pictures.targets import draw_targets
 
 
@@ -66,12 +66,12 @@ class _Figures(NamedTuple):
 
 
 @naming_damage()
-def survey(data: Sequence[Path], config: DataConfig) -> Survey:
+def survey(data: Sequence[Path], config: DataConfig, grid: WindowGrid) -> Survey:
     """Counts positives of every example at every scale; decodes no image. Raises UserError at a damaged record."""
     records = Records.open(data)
 
     def figures(number: tf.Tensor) -> _Figures:
-        return _figures(objects_of(parse(records.read(number))), config)
+        return _figures(objects_of(parse(records.read(number))), config, grid)
 
     found = tf.data.Dataset.range(len(records)).map(figures, num_parallel_calls=tf.data.AUTOTUNE)
     scales = len(config.shorter_sides)
@@ -86,11 +86,11 @@ def survey(data: Sequence[Path], config: DataConfig) -> Survey:
     return result
 
 
-def _figures(objects: Objects, config: DataConfig) -> _Figures:
+def _figures(objects: Objects, config: DataConfig, grid: WindowGrid) -> _Figures:
     positives, sides, owned = [], [], tf.zeros_like(objects.is_crowd, tf.int64)
     for side in config.shorter_sides:
         view = view_of(objects.size_hw, tf.constant(side), tf.constant(False), config)
-        classes = classify_windows(objects, view, config)
+        classes = classify_windows(objects, view, config, grid)
         boxes = boxes_in_view(objects, view)
         owners = tf.boolean_mask(classes.owner, classes.positive)
         owned += tf.math.unsorted_segment_sum(tf.ones_like(owners), owners, tf.size(owned))
@@ -131,23 +131,22 @@ class Parts(NamedTuple):
 
 
 @naming_damage()
-def parts(records: Records, number: int, shorter_side: int, config: DataConfig) -> Parts:
+def parts(records: Records, number: int, shorter_side: int, config: DataConfig, grid: WindowGrid) -> Parts:
     """Everything that the trainer makes of a record at a scale. Raises UserError at a damaged record."""
     numbers = tf.data.Dataset.from_tensors(tf.constant(number, tf.int64))
     record = parse(numbers.map(records.read).get_single_element())
     objects = objects_of(record)
     view = view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config)
-    classes = classify_windows(objects, view, config)
+    classes = classify_windows(objects, view, config, grid)
     windows = _one_of_each(classes.positive.numpy(), classes.owner.numpy())
     owners = tf.gather_nd(classes.owner, windows)
-    bgr = image_of(record, view).numpy() + IMAGENET_MEAN_BGR
     return Parts(
         record["image/source_id"].numpy().decode(),
-        np.clip(bgr[..., ::-1].round(), 0, 255).astype(np.uint8),
+        image_of(record, view).numpy().round().astype(np.uint8),
         classes.positive.numpy(),
         classes.negative.numpy(),
         windows,
-        mask_targets(objects, view, tf.constant(windows), owners, config).numpy(),
+        mask_targets(objects, view, tf.constant(windows), owners, config, grid).numpy(),
     )
 
 
@@ -158,11 +157,11 @@ def _one_of_each(positive: np.ndarray, owner: np.ndarray) -> np.ndarray:
     return np.array([c[len(c) // 2] for c in cells], np.int64).reshape(-1, 2)
 
 
-def save_pictures(data: Sequence[Path], count: int, config: DataConfig, output: Path) -> None:
+def save_pictures(data: Sequence[Path], count: int, config: DataConfig, grid: WindowGrid, output: Path) -> None:
     """Draws `count` examples, evenly over the data, at every scale, as `output`/IMAGE_SCALE.png."""
     records = Records.open(data)
     for number in np.unique(np.linspace(0, len(records) - 1, count).astype(int)) if count else ():
         for side in config.shorter_sides:
-            image_id, *drawn = parts(records, int(number), side, config)
-            with atomic_write(output / f"{image_id}_{side}.png", "wb") as file:
-                draw_targets(*drawn).save(file, "PNG")
+            p = parts(records, int(number), side, config, grid)
+            with atomic_write(output / f"{p.image_id}_{side}.png", "wb") as file:
+                draw_targets(p.image, p.positive, p.negative, p.windows, p.masks, grid).save(file, "PNG")

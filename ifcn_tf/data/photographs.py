@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import rle_of
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.pipeline import training_example
+from ifcn_tf.data.pipeline import EXAMPLES
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.images.tensors import decode
 from ifcn_tf.masks.rle import Rle
@@ -62,7 +63,9 @@ def require_objects(data: Sequence[Path], count: int) -> None:
     )
 
 
-def find_subject(data: Sequence[Path], config: DataConfig) -> tuple[Photograph, tuple[Tensors, Tensors]]:
+def find_subject(
+    data: Sequence[Path], config: DataConfig, network: NetworkConfig
+) -> tuple[Photograph, tuple[Tensors, Tensors]]:
     """A photograph to draw again and again: of the first ones, the one with the most positive windows.
 
     Returns:
@@ -71,18 +74,18 @@ def find_subject(data: Sequence[Path], config: DataConfig) -> tuple[Photograph, 
     Raises:
         UserError: a folder cannot be used, or a record is damaged.
     """
-    records = Records.open(data)
+    records, make = Records.open(data), EXAMPLES[network.example]
 
     def positives(number: tf.Tensor) -> tf.Tensor:
         """In a graph, which leaves out what is not asked for: no image is decoded."""
-        _, targets = training_example(parse(records.read(number)), config, tf.stack([0, number]))
+        _, targets = make(parse(records.read(number)), config, network.grid, tf.stack([0, number]))
         return tf.reduce_sum(targets["labels"])
 
     with naming_damage():
         found = list(tf.data.Dataset.range(min(_TRIES, len(records))).map(positives).as_numpy_iterator())
     best = int(np.argmax(found))
     record = next(_read(records, range(best, best + 1)))
-    return _photograph(record), training_example(record, config, tf.constant([0, best], tf.int64))
+    return _photograph(record), make(record, config, network.grid, tf.constant([0, best], tf.int64))
 
 
 def _read(records: Records, numbers: range) -> Iterator[Tensors]:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
-from ifcn_tf.geometry import STRIDE, resized_hw
-from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR, decode, preprocess
+from ifcn_tf.geometry import WindowGrid, resized_hw
+from ifcn_tf.images.tensors import decode, resize
 
 Tensors = dict[str, tf.Tensor]
 
@@ -22,6 +23,7 @@ Tensors = dict[str, tf.Tensor]
 def training_examples(
     data: Sequence[Path],
     config: DataConfig,
+    network: NetworkConfig,
     seed: int,
     start: int = 0,
     shard: int = 0,
@@ -36,14 +38,16 @@ def training_examples(
     Args:
         data: folders that `prepare_data` wrote.
         config: scales, windows and targets.
+        network: whose examples.
         seed: of the order and of everything that is drawn for an example.
         start: first i over all workers.
         shard, num_shards: this worker and the number of workers.
         parallel_calls: examples made at the same time.
 
     Returns:
-        Pairs (inputs, targets); H and W vary, W windows and m cells are `config.num_windows` and `window_cells`:
-            inputs: "image" float32 [H, W, 3] (`images.preprocess`), "windows" int32 [W, 2], centre cells (y, x).
+        Pairs (inputs, targets), here those of `training_example`; H and W vary, W windows and m cells are
+        `config.num_windows` and the grid's `mask_cells`:
+            inputs: "image" float32 [H, W, 3], RGB in 0..255, "windows" int32 [W, 2], centre cells (y, x).
             targets: "labels" float32 [W], "weights" float32 [W], "masks" float32 [W, m, m] (`training_targets`), and
                 "image_id", a string scalar.
 
@@ -51,10 +55,10 @@ def training_examples(
         UserError: a folder cannot be used. Iterating raises tf.errors.InvalidArgumentError, with a message that names
             the file, at a damaged record.
     """
-    records = Records.open(data)
+    records, make = Records.open(data), EXAMPLES[network.example]
 
     def example(i: tf.Tensor) -> tuple[Tensors, Tensors]:
-        return training_example(parse(records.read(_record_number(i, len(records), seed))), config, [seed, i])
+        return make(parse(records.read(_record_number(i, len(records), seed))), config, network.grid, [seed, i])
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
@@ -66,12 +70,13 @@ def _record_number(i: tf.Tensor, num_records: int, seed: int) -> tf.Tensor:
     return tf.random.experimental.index_shuffle(position, [seed, epoch], tf.constant(num_records - 1, tf.int64))
 
 
-def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tuple[Tensors, Tensors]:
+def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> tuple[Tensors, Tensors]:
     """Makes the training example of a record (`records.parse`); see `training_examples`.
 
     Args:
         record: the record.
         config: scales, windows and targets.
+        grid: the windows.
         seed: int64 [2], decides scale, flip, cut, windows and colours.
     """
     scale_seed, flip_seed, window_seed, cut_seed, colour_seed = tf.unstack(
@@ -80,10 +85,14 @@ def training_example(record: Tensors, config: DataConfig, seed: tf.Tensor) -> tu
     flipped = tf.random.stateless_uniform([], flip_seed) < config.flip_probability
     objects = objects_of(record)
     whole = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
-    view = draw_cut(objects, whole, config, cut_seed)
-    targets = training_targets(objects, view, config, window_seed)
+    view = draw_cut(objects, whole, config, grid, cut_seed)
+    targets = training_targets(objects, view, config, grid, window_seed)
     image = jitter_colours(image_of(record, view), config.colour_jitter, colour_seed)
     return {"image": image, "windows": targets.pop("windows")}, targets | {"image_id": record["image/source_id"]}
+
+
+#: What makes an example of a record, by the name that `NetworkConfig.example` has.
+EXAMPLES = {"view": training_example}
 
 
 def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:
@@ -112,7 +121,7 @@ def _one_of(values: tf.Tensor, choice: tf.Tensor) -> tf.Tensor:
     return values[tf.cast(choice * tf.cast(tf.shape(values)[0], tf.float32), tf.int32)]
 
 
-def draw_cut(objects: Objects, whole: View, config: DataConfig, seed: tf.Tensor) -> View:
+def draw_cut(objects: Objects, whole: View, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> View:
     """Cuts a square of `cut_side` out of a view, somewhere around an object: of a fitting size, if there is any.
 
     The windows that fit the object stay whole unless the image ends before. Cuts begin at whole cells.
@@ -121,17 +130,18 @@ def draw_cut(objects: Objects, whole: View, config: DataConfig, seed: tf.Tensor)
         objects: of the image.
         whole: the image without a cut.
         config: the side.
+        grid: the windows.
         seed: int64 [2].
     """
     if not config.cut_side:
         return whole
     choice, *shift = tf.unstack(tf.random.stateless_uniform([3], seed))
     shown = tf.minimum(tf.constant(config.cut_side, tf.int64), whole.shown_hw)
-    room = max(config.cut_side / 2 - config.window_cells * STRIDE / 2 - config.centre_tolerance, 0)
+    room = max(config.cut_side / 2 - grid.window_px / 2 - config.centre_tolerance, 0)
     centre = _subject_centre(objects, whole, config, choice) + room * tf.cast(2 * tf.stack(shift) - 1, tf.float64)
     first = tf.cast(centre - tf.cast(shown, tf.float64) / 2, tf.int64)
     first = tf.clip_by_value(first, 0, whole.shown_hw - shown)
-    return whole._replace(origin_yx=first // STRIDE * STRIDE, shown_hw=shown)
+    return whole._replace(origin_yx=first // grid.stride * grid.stride, shown_hw=shown)
 
 
 def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf.Tensor) -> tf.Tensor:
@@ -165,26 +175,26 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
 
 
 def image_of(record: Tensors, view: View) -> tf.Tensor:
-    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
+    """The photograph of a record in a view, float32 [H, W, 3], RGB in 0..255."""
     image = decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
-    return preprocess(image, height, width)[top : top + rows, left : left + columns]
+    return resize(image, height, width)[top : top + rows, left : left + columns]
 
 
 def jitter_colours(image: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:
     """Changes brightness, contrast and saturation each by a factor within 1 - strength .. 1 + strength.
 
     Args:
-        image: float32 [H, W, 3], BGR less the mean of ImageNet, as `image_of` makes it.
+        image: float32 [H, W, 3] in 0..255.
         strength: 0 leaves the image as it is.
         seed: int64 [2].
     """
     if not strength:
         return image
     brightness, contrast, saturation = tf.unstack(tf.random.stateless_uniform([3], seed, 1 - strength, 1 + strength))
-    image = (image + IMAGENET_MEAN_BGR) * brightness
+    image *= brightness
     image = tf.reduce_mean(image) * (1 - contrast) + image * contrast
     image = tf.reduce_mean(image, -1, keepdims=True) * (1 - saturation) + image * saturation
-    return tf.clip_by_value(image, 0, 255) - IMAGENET_MEAN_BGR
+    return tf.clip_by_value(image, 0, 255)

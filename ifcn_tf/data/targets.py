@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.geometry import STRIDE
+from ifcn_tf.geometry import WindowGrid
 
 
 class Objects(NamedTuple):
@@ -109,22 +109,21 @@ def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View
     return tf.cast(tf.floor(position * tf.cast(objects.size_hw[axis], tf.float64) / side), tf.int64)
 
 
-def window_centres(view: View) -> tuple[tf.Tensor, tf.Tensor]:
+def window_centres(view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:
     """Centres of all windows in pixels of the view: y float64 [h], x float64 [w]."""
-    height, width = tf.unstack(-(-view.shown_hw // STRIDE))
-    y, x = (STRIDE * (tf.cast(tf.range(cells), tf.float64) + 0.5) for cells in (height, width))
-    return y, x
+    y, x = (tf.cast(grid.extent(tf.range(cells))[0], tf.float64) for cells in grid.map_hw(*tf.unstack(view.shown_hw)))
+    return y + grid.window_px / 2, x + grid.window_px / 2
 
 
-def classify_windows(objects: Objects, view: View, config: DataConfig) -> WindowClasses:
+def classify_windows(objects: Objects, view: View, config: DataConfig, grid: WindowGrid) -> WindowClasses:
     """Says of every window whether it is positive, negative or neither (see `DataConfig` for the definition)."""
-    offsets = _offsets(boxes_in_view(objects, view), view)
+    offsets = _offsets(boxes_in_view(objects, view), view, grid)
     fitting = tf.where(fits_window(objects, view, config))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
     similar = tf.where(size_factors(objects, view, config) < config.negative_side_factor)[:, 0]
     near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
     near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
-    crowd = _in_crowd(objects, view)
+    crowd = _in_crowd(objects, view, grid)
     return WindowClasses(positive & ~crowd, ~near & ~crowd, owner)
 
 
@@ -140,10 +139,10 @@ def size_factors(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
     return tf.maximum(side / config.object_side, config.object_side / side)
 
 
-def _offsets(boxes_yxyx: tf.Tensor, view: View) -> tuple[tf.Tensor, tf.Tensor]:
+def _offsets(boxes_yxyx: tf.Tensor, view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:
     """Distance of each object's centre from each window's, along y [n, h] and along x [n, w], in px of the view."""
     centres = (boxes_yxyx[:, :2] + boxes_yxyx[:, 2:]) / 2
-    y, x = window_centres(view)
+    y, x = window_centres(view, grid)
     return tf.abs(centres[:, :1] - y), tf.abs(centres[:, 1:] - x)
 
 
@@ -160,10 +159,10 @@ def _owners(fitting: tf.Tensor, offsets: tuple[tf.Tensor, tf.Tensor], tolerance:
     return tf.reduce_min(squared, 0) < far, owner
 
 
-def _in_crowd(objects: Objects, view: View) -> tf.Tensor:
+def _in_crowd(objects: Objects, view: View, grid: WindowGrid) -> tf.Tensor:
     """Windows whose centre lies in a crowd's mask, bool [h, w]."""
     crowds = tf.where(objects.is_crowd)  # [c, 1]
-    y, x = (original_pixels(p, axis, objects, view) for axis, p in enumerate(window_centres(view)))
+    y, x = (original_pixels(p, axis, objects, view) for axis, p in enumerate(window_centres(view, grid)))
     return tf.reduce_any(covers(objects, crowds[:, :, None], y[None, :, None], x[None, None, :]), 0)
 
 
@@ -189,7 +188,9 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
     return positives, negatives[: tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)]
 
 
-def mask_targets(objects: Objects, view: View, windows: tf.Tensor, owners: tf.Tensor, config: DataConfig) -> tf.Tensor:
+def mask_targets(
+    objects: Objects, view: View, windows: tf.Tensor, owners: tf.Tensor, config: DataConfig, grid: WindowGrid
+) -> tf.Tensor:
     """Masks of windows: cells of which the owner covers at least `mask_coverage`; other objects are background.
 
     The windows of an object are shifted against one another by whole cells, so its mask is looked up once, on the
@@ -200,49 +201,51 @@ def mask_targets(objects: Objects, view: View, windows: tf.Tensor, owners: tf.Te
         owners: int64 [p].
 
     Returns:
-        bool [p, window_cells, window_cells].
+        bool [p, m, m], m = `mask_cells`.
     """
     unique, group = tf.unique(owners)
-    first = tf.cast(tf.math.unsorted_segment_min(windows, group, tf.size(unique)), tf.int64) - config.window_cells // 2
+    corners = grid.extent(windows)[0] // grid.mask_cell_px  # [cells of the mask]
+    first = tf.math.unsorted_segment_min(corners, group, tf.size(unique))
     # Centres lie within the tolerance on both sides of the object's.
-    side = config.window_cells + int(2 * config.centre_tolerance // STRIDE)
-    cells = tf.reshape(_cells(objects, view, unique, first, side, config), [-1])
-    corners = windows - config.window_cells // 2 - tf.gather(first, group)  # within `cells`
+    side = grid.mask_cells + int(2 * config.centre_tolerance // grid.stride) * (grid.stride // grid.mask_cell_px)
+    cells = tf.reshape(_cells(objects, view, unique, first * grid.mask_cell_px, side, config, grid.mask_cell_px), [-1])
+    corners -= tf.gather(first, group)  # within `cells`
     start = (tf.cast(group, tf.int64) * side + corners[:, 0]) * side + corners[:, 1]
-    within = tf.range(config.window_cells, dtype=tf.int64)
+    within = tf.range(grid.mask_cells, dtype=tf.int64)
     return tf.gather(cells, start[:, None, None] + within[:, None] * side + within)
 
 
 def _cells(
-    objects: Objects, view: View, numbers: tf.Tensor, first: tf.Tensor, side: int, config: DataConfig
+    objects: Objects, view: View, numbers: tf.Tensor, first: tf.Tensor, side: int, config: DataConfig, cell_px: int
 ) -> tf.Tensor:
-    """Masks on squares of cells, bool [u, side, side]; `first` int64 [u, 2] is the top left cell of each square.
+    """Masks on squares of cells, bool [u, side, side]; `first` int64 [u, 2] is the top left of each square [px].
 
     The mask is looked up at the centre of every pixel of the view; their average stands for that over the cell's area.
     """
-    pixels = tf.cast(tf.range(side * STRIDE), tf.float64) + 0.5
+    pixels = tf.cast(tf.range(side * cell_px), tf.float64) + 0.5
     y, x = (
-        original_pixels(tf.cast(first[:, axis : axis + 1] * STRIDE, tf.float64) + pixels, axis, objects, view)
-        for axis in (0, 1)
+        original_pixels(tf.cast(first[:, axis : axis + 1], tf.float64) + pixels, axis, objects, view) for axis in (0, 1)
     )
     covered = covers(objects, numbers[:, None, None], y[:, :, None], x[:, None, :])
-    by_cell = tf.reshape(tf.cast(covered, tf.int32), [-1, side, STRIDE, side, STRIDE])
-    return tf.reduce_sum(by_cell, [2, 4]) >= math.ceil(config.mask_coverage * STRIDE**2)
+    by_cell = tf.reshape(tf.cast(covered, tf.int32), [-1, side, cell_px, side, cell_px])
+    return tf.reduce_sum(by_cell, [2, 4]) >= math.ceil(config.mask_coverage * cell_px**2)
 
 
-def training_targets(objects: Objects, view: View, config: DataConfig, seed: tf.Tensor) -> dict[str, tf.Tensor]:
+def training_targets(
+    objects: Objects, view: View, config: DataConfig, grid: WindowGrid, seed: tf.Tensor
+) -> dict[str, tf.Tensor]:
     """Samples windows of one view and says what the network shall answer.
 
     Returns:
-        With W = num_windows and m = window_cells, positives first, then negatives, then padding:
+        With W = num_windows and m = mask_cells, positives first, then negatives, then padding:
             windows: int32 [W, 2], centre cells (y, x); padding is (0, 0).
             labels: float32 [W], 1 positive, 0 negative or padding.
             weights: float32 [W], 1 sampled, 0 padding.
             masks: float32 [W, m, m], 0 or 1; zero but for positives.
     """
-    classes = classify_windows(objects, view, config)
+    classes = classify_windows(objects, view, config, grid)
     positives, negatives = sample_windows(classes, config, seed)
-    masks = mask_targets(objects, view, positives, tf.gather_nd(classes.owner, positives), config)
+    masks = mask_targets(objects, view, positives, tf.gather_nd(classes.owner, positives), config, grid)
     num_positives, total = tf.shape(positives)[0], tf.shape(positives)[0] + tf.shape(negatives)[0]
     slots = tf.range(config.num_windows)
     windows = tf.pad(tf.concat([positives, negatives], 0), [[0, config.num_windows - total], [0, 0]])
@@ -251,5 +254,5 @@ def training_targets(objects: Objects, view: View, config: DataConfig, seed: tf.
         "windows": tf.ensure_shape(tf.cast(windows, tf.int32), [config.num_windows, 2]),
         "labels": tf.cast(slots < num_positives, tf.float32),
         "weights": tf.cast(slots < total, tf.float32),
-        "masks": tf.ensure_shape(tf.cast(masks, tf.float32), [config.num_windows] + [config.window_cells] * 2),
+        "masks": tf.ensure_shape(tf.cast(masks, tf.float32), [config.num_windows] + [grid.mask_cells] * 2),
     }

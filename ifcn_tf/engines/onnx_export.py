@@ -16,6 +16,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_predictor import METADATA
+from ifcn_tf.models.method import Method
 
 try:
     import onnx
@@ -26,38 +27,37 @@ except ImportError as error:
 _OPSET = 17
 
 
-def export_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
-    """Writes `build_instance_fcn`'s float32 model, without its assembling.
+def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
+    """Writes a float32 network that has score maps, without its assembling.
 
-    The file maps image float32 [1, H, W, 3], preprocessed (`images.preprocess`), of any size, to score_maps float32
-    [1, ceil(H / 8), ceil(W / 8), k * k] and objectness_logits float32 [1, ceil(H / 8), ceil(W / 8)].
+    The file maps image float32 [1, H, W, 3], RGB in 0..255, of any size, to score_maps float32 [1, h, w, k * k] and
+    objectness_logits float32 [1, h, w], maps of the network's stride.
 
     Raises:
-        UserError: the model computes in another precision, or the file cannot be written.
+        UserError: the network computes in another precision or has no score maps, or the file cannot be written.
     """
-    precision = model.get_layer("block1_conv1").compute_dtype
-    if precision != "float32":
-        raise UserError(f"an ONNX file holds a float32 network, not one of {precision}: ask for precision float32.")
-    converted = _converted(model)
+    if network.precision != "float32":
+        raise UserError(
+            f"an ONNX file holds a float32 network, not one of {network.precision}: ask for precision float32."
+        )
+    if "score_maps" not in network.map_model.output:
+        raise UserError(f"an ONNX file holds score maps, which {network.config.method} has none of.")
+    network.config.require_fitting(config)
+    converted = _converted(network.map_model)
     for node in converted.graph.node:
         if node.op_type == "Conv":
             _state_padding(node)
-    assembler = model.get_layer("mask_logits")
-    settings = {"proposer": config.to_dict(), "k": assembler.k, "window_cells": assembler.cells}
+    settings = {"proposer": config.to_dict(), "model": network.config.to_dict()}
     onnx.helper.set_model_props(converted, {METADATA: json.dumps(settings)})
     onnx.checker.check_model(converted, full_check=True)
     with atomic_write(path, "wb") as file:
         file.write(converted.SerializeToString())
 
 
-def _converted(model: keras.Model) -> onnx.ModelProto:
-    maps = keras.Model(
-        model.input["image"], [model.get_layer(name).output for name in ("score_maps", "objectness_map")]
-    )
-
+def _converted(map_model: keras.Model) -> onnx.ModelProto:
     def network(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        score_maps, objectness_map = maps(image, training=False)
-        return {"score_maps": score_maps, "objectness_logits": objectness_map[..., 0]}
+        maps = map_model(image, training=False)
+        return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
 
     signature = [tf.TensorSpec([1, None, None, 3], tf.float32, "image")]
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)

@@ -1,24 +1,9 @@
-"""`images.preprocess` in NumPy: the same resizing and value range for runtimes without TensorFlow."""
+"""`images.tensors.resize` in NumPy, for runtimes without TensorFlow."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-
-from ifcn_tf.images.files import IMAGENET_MEAN_BGR
-
-
-def preprocess(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes an image bilinearly (averaging where it shrinks) and brings it into VGG-16's value range.
-
-    Args:
-        image: uint8 [H, W, 3], RGB.
-        height, width: wanted size [px].
-
-    Returns:
-        float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR.
-    """
-    return resize(image[..., ::-1], height, width) - np.array(IMAGENET_MEAN_BGR, np.float32)
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.network import network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
 from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, decode, open_image
@@ -49,7 +50,9 @@ class OnnxPredictor:
         self.config = ProposerConfig.from_dict({**stored["proposer"], **settings})
         self.max_pixels = max_pixels
         self.settings = {"weights": stored["sha256"], "precision": "float32", "proposer": self.config.to_dict()}
-        self._proposer = NumpyProposer(self._network, self.config, stored["k"], stored["window_cells"])
+        network = network_config(stored["model"])
+        network.require_fitting(self.config)
+        self._proposer = NumpyProposer(self._network, self.config, stored["model"]["k"], network.grid)
 
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""

@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from ifcn_tf.config.network import require_narrow_blend
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.engines.onnx_images import preprocess
-from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, resized_hw, window_extent
+from ifcn_tf.engines.onnx_images import resize
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid, blended_bins, resized_hw
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 Arrays = dict[str, np.ndarray]
-#: The network alone: preprocessed image float32 [1, H, W, 3] -> logits, float32: score maps [1, h, w, k * k] and
+#: The network alone: image float32 [1, H, W, 3], RGB in 0..255 -> logits, float32: score maps [1, h, w, k * k] and
 #: objectness [1, h, w].
 Network = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -34,22 +33,16 @@ class NumpyProposer:
     """Proposes the objects of an image with InstanceFCN's maps (section 3.3, "Inference").
 
     Attributes:
-        network: from a preprocessed image to its maps.
+        network: from an image to its maps.
         config: scales, thresholds and counts.
         k: relative positions a side.
-        window_cells: side of a window and of its mask [cells].
-
-    Raises:
-        UserError: relative positions are too narrow for the settings' blend_cells.
+        grid: the windows.
     """
 
     network: Network
     config: ProposerConfig
     k: int
-    window_cells: int = WINDOW_CELLS
-
-    def __post_init__(self) -> None:
-        require_narrow_blend(self.config.blend_cells, self.k, self.window_cells)
+    grid: WindowGrid
 
     def __call__(self, image: np.ndarray) -> Arrays:
         """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns, as arrays."""
@@ -70,16 +63,16 @@ class NumpyProposer:
     def _maps(self, image: np.ndarray, shorter_side: int) -> _Scale:
         size = np.array(image.shape[:2])
         height, width = resized_hw(image.shape[0], image.shape[1], shorter_side, self.config.longer_side_limit)
-        score_maps, objectness = self.network(preprocess(image, height, width)[None])
+        score_maps, objectness = self.network(resize(image, height, width)[None])
         return _Scale(score_maps[0], objectness[0], (size / (height, width)).astype(np.float32))
 
     def _windows(self, scale: _Scale, chosen: np.ndarray) -> Arrays:
         """Logits, masks and places of the windows of a scale that are numbered `chosen`, row by row."""
         windows = np.stack(np.unravel_index(chosen, scale.objectness.shape), 1)
-        corners = window_extent(windows, self.window_cells)
+        corners = self.grid.extent(windows)
         return {
             "logits": scale.objectness.ravel()[chosen],
-            "mask_logits": assemble(scale.score_maps, windows, self.k, self.window_cells, self.config.blend_cells),
+            "mask_logits": assemble(scale.score_maps, windows, self.k, self.grid.mask_cells, self.config.blend_cells),
             "windows_yxyx": np.concatenate([c.astype(np.float32) * scale.pixel_hw for c in corners], 1),
         }
 
@@ -89,7 +82,7 @@ class NumpyProposer:
         windows = candidates["windows_yxyx"]
         boxes = np.clip(tight_boxes(inside, windows), 0, np.tile(np.array(size_hw, np.float32), 2))
         cells = inside.sum((1, 2), dtype=np.float32)
-        area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.window_cells**2)
+        area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.grid.mask_cells**2)
         usable = np.flatnonzero((cells > 0) & (area >= self.config.min_area))
         suppressing = non_max_suppression(
             boxes[usable], candidates["logits"][usable], self.config.num_ranked, self.config.nms_iou
@@ -117,9 +110,7 @@ def rescore(logits: np.ndarray, mask_logits: np.ndarray, boxes_yxyx: np.ndarray,
     return logits.astype(np.float32)
 
 
-def assemble(
-    score_maps: np.ndarray, windows: np.ndarray, k: int, cells: int = WINDOW_CELLS, blend_cells: int = 0
-) -> np.ndarray:
+def assemble(score_maps: np.ndarray, windows: np.ndarray, k: int, cells: int, blend_cells: int = 0) -> np.ndarray:
     """`model.assembler.assemble_blended` for one image.
 
     Args:

@@ -14,8 +14,6 @@ from PIL import Image
 
 from ifcn_tf.common.files import BadImageError, UserError
 
-#: Mean of ImageNet's training images that VGG-16 was trained with (Caffe), in BGR order, of 0..255.
-IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 #: Images of more pixels are refused unless the caller says otherwise: a small file can hold a huge image.
 MAX_PIXELS = 100_000_000
 #: What TensorFlow decodes, by Pillow's names.

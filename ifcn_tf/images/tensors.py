@@ -1,4 +1,4 @@
-"""From image files to the network's input; resizing and value range are the same in training and at inference."""
+"""Image files as tensors, and resizing: the same in training and at inference."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.images.files import IMAGENET_MEAN_BGR, MAX_PIXELS, damaged, open_image, upright
+from ifcn_tf.images.files import MAX_PIXELS, damaged, open_image, upright
 
 
-def preprocess(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Resizes an image bilinearly (averaging where it shrinks) and brings it into VGG-16's value range.
+def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Resizes an image bilinearly, averaging where it shrinks.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         height, width: wanted size [px], integers.
 
     Returns:
-        float32 [height, width, 3], BGR minus IMAGENET_MEAN_BGR; no division.
+        float32 [height, width, 3], in 0..255.
     """
-    # tf.reverse, because a slice of step -1 takes longer than the resizing.
-    resized = tf.image.resize(tf.reverse(image, [2]), tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
-    return resized - tf.constant(IMAGENET_MEAN_BGR)
-
-
-def normalize(image: tf.Tensor) -> tf.Tensor:
-    """Brings images into VGG-16's value range as they are, without resizing: uint8 [..., 3], RGB -> float32, BGR."""
-    return tf.cast(tf.reverse(image, [-1]), tf.float32) - tf.constant(IMAGENET_MEAN_BGR)
+    return tf.image.resize(image, tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
 
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:

@@ -1,140 +1,185 @@
-"""Weights files: ours, and those of an ImageNet VGG-16."""
+"""Weights files: every variable under its own name, and beside them a `config.json` that says whose they are.
+
+`config.json` holds the settings of the network ("model": method, trunk and so on), how it proposes ("proposer"), and
+the version and SHA-256 of the weights file ("weights"), so that a file that was damaged or exchanged is refused.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
+import hashlib
+import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import h5py
 import keras
+import numpy as np
 
-from ifcn_tf.common.files import UserError, atomic_write, read_json
-from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.common.files import UserError, atomic_write, read_json, write_json
+from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings
+from ifcn_tf.models.method import Method
+
+#: Raised whenever an older reader would misread the file.
+FORMAT_VERSION = 2
 
 _Settings = TypeVar("_Settings", bound=Settings)
 
 
-def read_model_config(weights: Path) -> ModelConfig | None:
-    """The architecture that `config.json` beside a weights file states, or None when there is no such file."""
-    path = weights.parent / "config.json"
-    return _read_section(path, "model", ModelConfig) if path.exists() else None
-
-
-def read_proposer_config(weights: Path) -> ProposerConfig:
-    """How to propose with a weights file, as `config.json` beside it states; as in the paper where it does not."""
-    path = weights.parent / "config.json"
-    return _read_section(path, "proposer", ProposerConfig, {}) if path.exists() else ProposerConfig()
-
-
-def _read_section(path: Path, name: str, kind: type[_Settings], absent: dict[str, Any] | None = None) -> _Settings:
-    settings = read_json(path)
-    values = settings.get(name, absent) if isinstance(settings, dict) else None
-    if not isinstance(values, dict):
-        raise UserError(f'{path} has no "{name}" section, or one that is no object; write it anew or remove it.')
-    try:
-        return kind.from_dict(values)
-    except UserError as error:  # begins with the field
-        raise UserError(f"{path}: {name}.{error}") from error
-
-
-def store_as_float16(source: Path, target: Path) -> None:
-    """Copies a weights file with all values in float16, half its size; `load_weights` reads either."""
-    with h5py.File(source) as file, atomic_write(target, "wb") as out, h5py.File(out, "w") as copy:
-        for name in _stored_shapes(source):
-            copy[name] = file[name][()].astype("float16")
-
-
-def load_weights(model: keras.Model, path: Path) -> None:
-    """Loads a `*.weights.h5` file that `model.save_weights` wrote; stored in float16 or float32.
-
-    Raises:
-        UserError: no such file, no weights file, or weights of another k or another architecture.
-    """
-    shapes = _stored_shapes(path)
-    for name, variable in _stored_names(model).items():
-        if name not in shapes:
-            raise UserError(f"{path} holds the weights of another architecture: it has no {variable.path}.")
-        if shapes[name] != tuple(variable.shape):
-            raise UserError(_mismatch(path, variable, shapes[name]))
-    with _quiet():
-        model.load_weights(path)
-
-
-def load_backbone(model: keras.Model, source: str) -> None:
-    """Gives the trunk the 13 convolutions of an ImageNet VGG-16.
+def save_weights(network: Method, folder: Path, record: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Writes `model.weights.h5` (float32), with `config.json` and `metrics.json` beside it.
 
     Args:
-        model: `build_instance_fcn`'s model, of the default `trunk_channels`.
-        source: "imagenet" (Keras downloads and caches them) or the path of a file with
-            `keras.applications.VGG16(include_top=False)`'s weights.
+        network: whose present weights are written.
+        folder: made when absent.
+        record: what else `config.json` says, such as the settings of the run.
+        metrics: of these weights.
 
     Raises:
-        UserError: the download or the file cannot be read, or does not fit.
+        UserError: the folder cannot be written; weights that were there before are still whole.
     """
-    if source != "imagenet":
-        _stored_shapes(Path(source))
-    try:
-        with _quiet():
-            vgg16 = keras.applications.VGG16(include_top=False, weights=source)
-        for layer in vgg16.layers:
-            if layer.weights:
-                model.get_layer(layer.name).set_weights(layer.get_weights())
-    except ValueError as error:
-        raise UserError(f"{source} does not hold the convolutions of a VGG-16 that fit this trunk.") from error
-    except Exception as error:  # Keras' downloader raises a bare Exception.
+    arrays = {variable.path: np.array(variable) for variable in network.model.weights}
+    _write(folder, arrays, {**record, "model": network.config.to_dict()})
+    write_json(folder / "metrics.json", metrics)
+
+
+def store_as_float16(source: Path, folder: Path) -> None:
+    """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
+    arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
+    _write(folder, arrays, _config(source))
+
+
+def load_weights(network: Method, path: Path) -> None:
+    """Gives a network the weights of a file that `save_weights` or `store_as_float16` wrote.
+
+    Raises:
+        UserError: no such file, or one that is damaged or of another network.
+    """
+    arrays = read_weights(path)
+    variables = {variable.path: variable for variable in network.model.weights}
+    unlike = [name for name in arrays.keys() | variables.keys() if not _fits(variables.get(name), arrays, name)]
+    if unlike:
+        raise UserError(f"{path} holds the weights of another architecture: {min(unlike)} differs.")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def take_fitting_weights(network: Method, path: Path) -> list[str]:
+    """Takes from a weights file, also of another k or method, every layer that fits by name and shape.
+
+    Returns:
+        Names of the layers that keep the weights they had.
+
+    Raises:
+        UserError: no such file, a damaged one, or one without any layer that fits.
+    """
+    arrays, left, taken = read_weights(path), [], 0
+    for layer in (layer for layer in network.model.layers if layer.weights):
+        if all(_fits(variable, arrays, variable.path) for variable in layer.weights):
+            layer.set_weights([arrays[variable.path] for variable in layer.weights])
+            taken += 1
+        else:
+            left.append(layer.name)
+    if not taken:
+        raise UserError(f"{path} has no layer that fits this network: take weights of the same trunk.")
+    return left
+
+
+def _fits(variable: keras.Variable | None, arrays: Mapping[str, np.ndarray], name: str) -> bool:
+    return variable is not None and name in arrays and arrays[name].shape == tuple(variable.shape)
+
+
+def read_network_config(path: Path) -> NetworkConfig:
+    """The architecture of the network that a weights file is of; raises UserError when nothing beside it says so."""
+    section = _section(path, "model")
+    return _named(path, "model", lambda: network_config(section))
+
+
+def read_proposer_config(path: Path) -> ProposerConfig:
+    """How to propose with a weights file, as `config.json` beside it states; as in the paper where it does not."""
+    section = _section(path, "proposer") if "proposer" in _config(path) else {}
+    return _named(path, "proposer", lambda: ProposerConfig.from_dict(section))
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a weights file by the paths of their variables, such as "score_maps/kernel".
+
+    Raises:
+        UserError: no such file, or it is not the one that `config.json` beside it describes.
+    """
+    config_path, described = path.parent / "config.json", _section(path, "weights")
+    if described.get("version") != FORMAT_VERSION:
         raise UserError(
-            f"cannot get the VGG-16 weights from {source}: {str(error).splitlines()[0]}; give a local file instead."
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keras warns of every container of layers that has nothing to load."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
+            f"{config_path} describes weights of version {described.get('version')}, and this program reads "
+            f"{FORMAT_VERSION}: take weights that it wrote."
+        )
+    content = _content(path)
+    if _digest(content) not in (described.get("sha256"), described.get("sha256_before")):
+        raise UserError(f"{path} is damaged, or not the file that {config_path} describes: copy both again.")
+    arrays: dict[str, np.ndarray] = {}
 
     def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
         if isinstance(item, h5py.Dataset):
-            shapes[name] = item.shape
+            arrays[name] = item[()]
 
+    with h5py.File(io.BytesIO(content)) as file:
+        file.visititems(collect)
+    return arrays
+
+
+def _write(folder: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
+    """Writes weights and `config.json`, which fit each other whenever the process is killed."""
+    content, config_path = io.BytesIO(), folder / "config.json"
+    with h5py.File(content, "w") as file:  # in memory: on a full disk HDF5 ends the process
+        for name, array in arrays.items():
+            file[name] = array
+    described = {"version": FORMAT_VERSION, "sha256": _digest(content.getvalue())}
+    before = read_json(config_path).get("weights", {}).get("sha256") if config_path.exists() else None
+    write_json(config_path, {**record, "weights": {**described, "sha256_before": before}})
+    with atomic_write(folder / "model.weights.h5", "wb") as out:
+        out.write(content.getvalue())
+    write_json(config_path, {**record, "weights": described})
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}; give a *.weights.h5 file.") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The `config.json` beside a weights file."""
+    config_path = path.parent / "config.json"
     if not path.is_file():
         raise UserError(f"there is no weights file {path}: give the path of a *.weights.h5 file.")
-    try:
-        with h5py.File(path) as file:
-            file.visititems(collect)
-    except OSError as error:
-        raise UserError(f"{path} is no weights file (HDF5), or it is damaged.") from error
-    return shapes
+    if not config_path.is_file():
+        raise UserError(f"there is no {config_path}, which says what network {path.name} is of: copy it along.")
+    content = read_json(config_path)
+    if not isinstance(content, dict):
+        raise UserError(f"{config_path} is no object: copy it anew.")
+    return content
 
 
-def _stored_names(model: keras.Model) -> dict[str, keras.Variable]:
-    """Where Keras stores each variable: it counts the layers of a class in the order of the model."""
-    convolutions = [layer for layer in model.layers if layer.weights]
-    folders = ["conv2d" + (f"_{i}" if i else "") for i in range(len(convolutions))]
-    return {
-        f"layers/{folder}/vars/{i}": variable
-        for folder, layer in zip(folders, convolutions, strict=True)
-        for i, variable in enumerate(layer.weights)
-    }
-
-
-def _mismatch(path: Path, variable: keras.Variable, stored: tuple[int, ...]) -> str:
-    if variable.path.startswith("score_maps/") and stored[:-1] == tuple(variable.shape[:-1]):
-        return (
-            f"{path} holds weights for k = {round(stored[-1] ** 0.5)}, "
-            f"the model has k = {round(variable.shape[-1] ** 0.5)}: give that k, or other weights."
+def _section(path: Path, name: str) -> dict[str, Any]:
+    values = _config(path).get(name)
+    if not isinstance(values, dict):
+        raise UserError(
+            f'{path.parent / "config.json"} has no "{name}" section, or one that is no object: it is not what '
+            "belongs to weights of this program."
         )
-    return (
-        f"{path} holds the weights of another architecture: "
-        f"{variable.path} has shape {list(stored)} there and {list(variable.shape)} here."
-    )
+    return values
+
+
+def _named(path: Path, section: str, make: Callable[[], _Settings]) -> _Settings:
+    """Puts the file and the section before errors, which begin with the field."""
+    try:
+        return make()
+    except UserError as error:
+        raise UserError(f"{path.parent / 'config.json'}: {section}.{error}") from error

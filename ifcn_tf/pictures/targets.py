@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ifcn_tf.geometry import STRIDE, window_extent
+from ifcn_tf.geometry import WindowGrid
 
 POSITIVE, NEGATIVE, IGNORED = (60, 255, 90), (255, 60, 60), (255, 220, 0)
 #: Pixels between the parts of a picture.
@@ -14,7 +14,12 @@ _GROUND = (30, 30, 30)
 
 
 def draw_targets(
-    image: np.ndarray, positive: np.ndarray, negative: np.ndarray, windows: np.ndarray, masks: np.ndarray
+    image: np.ndarray,
+    positive: np.ndarray,
+    negative: np.ndarray,
+    windows: np.ndarray,
+    masks: np.ndarray,
+    grid: WindowGrid,
 ) -> Image.Image:
     """Window centres on the resized photograph, and beside it each window's crop over its target.
 
@@ -23,12 +28,13 @@ def draw_targets(
         positive, negative: bool [h, w], classes of the windows; the others are ignored.
         windows: integers [p, 2], centre cells (y, x) of the windows to show.
         masks: bool [p, m, m], their targets.
+        grid: where windows lie.
     """
-    photograph = _draw_centres(image, positive, negative)
-    pairs = [_draw_window(image, window, mask) for window, mask in zip(windows, masks, strict=True)]
-    rows = max(1, photograph.height // (_pair_size(masks)[1] + _GAP))
+    photograph = _draw_centres(image, positive, negative, grid)
+    pairs = [_draw_window(image, window, mask, grid) for window, mask in zip(windows, masks, strict=True)]
+    rows = max(1, photograph.height // (_pair_size(grid)[1] + _GAP))
     columns = -(-len(pairs) // rows)
-    pair_width, pair_height = _pair_size(masks)
+    pair_width, pair_height = _pair_size(grid)
     width = photograph.width + columns * (pair_width + _GAP)
     sheet = Image.new("RGB", (width, max(photograph.height, rows * (pair_height + _GAP))), _GROUND)
     sheet.paste(photograph, (0, 0))
@@ -38,28 +44,27 @@ def draw_targets(
     return sheet
 
 
-def _pair_size(masks: np.ndarray) -> tuple[int, int]:
-    side = masks.shape[1] * STRIDE
+def _pair_size(grid: WindowGrid) -> tuple[int, int]:
+    side = grid.window_px
     return side, 2 * side
 
 
-def _draw_centres(image: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> Image.Image:
+def _draw_centres(image: np.ndarray, positive: np.ndarray, negative: np.ndarray, grid: WindowGrid) -> Image.Image:
     """The photograph, darkened, with a dot at each window's centre."""
     picture = Image.fromarray(image // 2)
     draw = ImageDraw.Draw(picture)
     for i, j in np.ndindex(positive.shape):
-        y, x = STRIDE * i + STRIDE // 2, STRIDE * j + STRIDE // 2
+        y, x = grid.extent(np.array([i, j]))[0] + grid.window_px // 2
         colour = POSITIVE if positive[i, j] else NEGATIVE if negative[i, j] else IGNORED
         radius = 3 if positive[i, j] else 1 if negative[i, j] else 2
         draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=colour)
     return picture
 
 
-def _draw_window(image: np.ndarray, window: np.ndarray, mask: np.ndarray) -> Image.Image:
+def _draw_window(image: np.ndarray, window: np.ndarray, mask: np.ndarray, grid: WindowGrid) -> Image.Image:
     """A window's crop above its target, both at the size of the resized image."""
-    cells = len(mask)
-    (top, left), _ = window_extent(window, cells)
-    side = cells * STRIDE
+    (top, left), _ = grid.extent(window)
+    side = grid.window_px
     crop = Image.fromarray(image).crop((left, top, left + side, top + side))  # black beyond the border
     target = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).resize((side, side), Image.Resampling.NEAREST)
     shade = Image.merge("RGB", (Image.new("L", target.size), target, Image.new("L", target.size)))

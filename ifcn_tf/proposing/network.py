@@ -6,14 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import ModelConfig, Precision
+from ifcn_tf.config.network import NetworkConfig, Precision, network_config
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.models.instance_fcn.inference import InferenceModel
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.models.weights import load_backbone, load_weights, read_model_config, read_proposer_config
+from ifcn_tf.models.method import Method, build_network
+from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
 from ifcn_tf.proposing.proposer import Proposer
 
 #: The bundled weights (savedmodels/MODEL_CARD.md).
@@ -27,42 +24,42 @@ def load_network(
     k: int | None = None,
     precision: Precision = "auto",
     **settings: Any,
-) -> tuple[keras.Model, ProposerConfig]:
+) -> tuple[Method, ProposerConfig]:
     """The network behind `load` and the settings of its proposer; arguments and errors are those of `load`."""
     if backbone_weights:
         return _untrained(weights, backbone_weights, k, precision), ProposerConfig.from_dict(settings)
     path = Path(weights or DEFAULT_WEIGHTS)
+    network_settings = read_network_config(path)
+    _require_k(k, network_settings, path)
     config = ProposerConfig.from_dict({**read_proposer_config(path).to_dict(), **settings})
-    model_config = read_model_config(path) or _model_config(k)
-    if k not in (None, model_config.k):
-        raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")
-    model = build_instance_fcn(model_config, precision)
-    load_weights(model, path)
-    return model, config
+    network = build_network(network_settings, precision)
+    load_weights(network, path)
+    return network, config
 
 
-def network_proposer(model: keras.Model, config: ProposerConfig) -> Proposer:
-    """The proposer around a copy of the present weights of `build_instance_fcn`'s model."""
-    copy = InferenceModel(model, config.blend_cells)
-    return Proposer(copy, config, window_cells=copy.window_cells)
+def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
+    """The proposer around a copy of the present weights of a network."""
+    return Proposer(network.window_model(config), config, network.config.grid)
 
 
-def settings_of(model: keras.Model, config: ProposerConfig) -> dict[str, Any]:
+def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
     return {
-        "weights": hashlib.sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest(),
-        "precision": model.get_layer("block1_conv1").compute_dtype,
+        "weights": hashlib.sha256(b"".join(array.tobytes() for array in network.model.get_weights())).hexdigest(),
+        "precision": network.precision,
         "proposer": config.to_dict(),
     }
 
 
-def _untrained(weights: str | Path | None, backbone_weights: str, k: int | None, precision: Precision) -> keras.Model:
+def _untrained(weights: str | Path | None, backbone_weights: str, k: int | None, precision: Precision) -> Method:
     if weights:
         raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
-    model = build_instance_fcn(_model_config(k), precision)
-    load_backbone(model, backbone_weights)
-    return model
+    network = build_network(network_config({} if k is None else {"k": k}), precision)
+    network.trunk.load_imagenet(network.model, backbone_weights)
+    return network
 
 
-def _model_config(k: int | None) -> ModelConfig:
-    return ModelConfig() if k is None else ModelConfig(k=k)
+def _require_k(k: int | None, config: NetworkConfig, path: Path) -> None:
+    held = config.to_dict().get("k")
+    if k not in (None, held):
+        raise UserError(f"{path} holds weights for k = {held}, not {k}: leave k out, or take other weights.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
-from ifcn_tf.images.tensors import preprocess
+from ifcn_tf.geometry import WindowGrid, resized_hw
+from ifcn_tf.images.tensors import resize
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.ranking import rescore
 
@@ -22,25 +22,25 @@ IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, "image")
 
 
 class WindowModel(Protocol):
-    """A model that maps an image and windows to objectness and mask logits, such as `InferenceModel`.
+    """A model that maps an image and windows to objectness and mask logits, such as a `Method`'s `window_model`.
 
     It is asked in two steps, so that masks are only made for the windows whose objectness deserves it.
     """
 
-    def features(self, image: tf.Tensor) -> Any:
-        """What the windows of an image share: float32 [1, H, W, 3], preprocessed -> any structure of tensors."""
+    def features(self, image: tf.Tensor) -> Tensors:
+        """What the windows of an image share: float32 [1, H, W, 3], RGB in 0..255 -> a dict of maps [1, h, w, ...]."""
 
-    def objectness(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+    def objectness(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Features and windows int32 [N, 2] -> logits, float32 [N]."""
 
-    def masks(self, features: Any, windows: tf.Tensor) -> tf.Tensor:
+    def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Features and windows int32 [N, 2] -> logits, float32 [N, m, m]."""
 
 
 class _Scale(NamedTuple):
     """One image of the pyramid."""
 
-    features: Any
+    features: Tensors
     windows: tf.Tensor  # int32 [n, 2], every window of the image
     logits: tf.Tensor  # float32 [n], their objectness
     pixel_hw: tf.Tensor  # float32 [2], pixels of the original image per pixel of this one
@@ -53,14 +53,12 @@ class Proposer:
     Attributes:
         model: a `WindowModel`.
         config: scales, thresholds and counts.
-        stride: pixels between neighbouring windows in the resized image.
-        window_cells: side of a window in multiples of `stride`; the resolution m of its mask is the model's own.
+        grid: the windows; the paper's by default. The resolution m of their masks is the model's own.
     """
 
     model: WindowModel
     config: ProposerConfig
-    stride: int = STRIDE
-    window_cells: int = WINDOW_CELLS
+    grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
@@ -98,8 +96,8 @@ class Proposer:
     def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
         size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
         height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
-        features = self.model.features(preprocess(image, height, width)[None])
-        windows = dense_windows(height, width, self.stride)
+        features = self.model.features(resize(image, height, width)[None])
+        windows = dense_windows(*self.grid.map_hw(height, width))
         pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
 
@@ -110,7 +108,7 @@ class Proposer:
             count = tf.size(scale.logits)
             chosen = tf.boolean_mask(best, (best >= offset) & (best < offset + count)) - offset
             windows = tf.gather(scale.windows, chosen)
-            corners = window_extent(windows, self.window_cells, self.stride)
+            corners = self.grid.extent(windows)
             candidates.append(
                 {
                     "logits": tf.gather(scale.logits, chosen),
@@ -144,13 +142,13 @@ class Proposer:
         return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
 
 
-def dense_windows(height: tf.Tensor, width: tf.Tensor, stride: int = STRIDE) -> tf.Tensor:
-    """Every window of a resized image, one a cell, row by row.
+def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Every window of a map of height x width cells, one a cell, row by row.
 
     Returns:
-        int32 [ceil(height / stride) * ceil(width / stride), 2], centre cells (y, x).
+        int32 [height * width, 2], centre cells (y, x).
     """
-    rows, columns = tf.meshgrid(tf.range(-(-height // stride)), tf.range(-(-width // stride)), indexing="ij")
+    rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
     return tf.cast(tf.reshape(tf.stack([rows, columns], -1), [-1, 2]), tf.int32)
 
 

@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, unwritable, write_json
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
+from ifcn_tf.models.method import Method
 from ifcn_tf.proposing.network import settings_of
 from ifcn_tf.saved_model.load import SETTINGS, versions
 from ifcn_tf.saved_model.signatures import ServingConfig, ServingModule
@@ -26,7 +26,7 @@ _ABANDONED = 24 * 3600
 
 
 def export(
-    model: keras.Model,
+    network: Method,
     config: ProposerConfig,
     folder: Path,
     serving: ServingConfig | None = None,
@@ -35,7 +35,7 @@ def export(
     """Writes the next version of a served model.
 
     Args:
-        model: `build_instance_fcn`'s model, with its weights.
+        network: with its weights.
         config: scales, thresholds and the number N of proposals; fixed from then on.
         folder: of all versions of the model; made when absent.
         serving: limits and form of the answers.
@@ -49,7 +49,7 @@ def export(
     """
     require(bool(model_name), "model_name must not be empty.")
     serving = serving or ServingConfig()
-    module = ServingModule(model, config, serving)  # first, since it may refuse the settings
+    module = ServingModule(network, config, serving)  # first, since it may refuse the settings
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def export(
         signatures = module.signatures()
         tf.saved_model.save(module, str(temporary), signatures)
         write_requests(temporary, model_name, {name: module.max_pixels(name) for name in signatures})
-        write_json(temporary / SETTINGS, {**settings_of(model, config), "serving": serving.to_dict()})
+        write_json(temporary / SETTINGS, {**settings_of(network, config), "serving": serving.to_dict()})
         temporary.chmod(0o755)  # a server may be another user
         return _as_next_version(temporary, folder)
     except OSError as error:

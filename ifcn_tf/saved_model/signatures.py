@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require
-from ifcn_tf.images.tensors import MAX_PIXELS, normalize
+from ifcn_tf.images.tensors import MAX_PIXELS
+from ifcn_tf.models.method import Method
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, Tensors
 from ifcn_tf.saved_model.conditions import provided
@@ -37,7 +37,7 @@ class ServingConfig(Settings):
 
 
 class ServingModule(tf.Module):
-    """An InstanceFCN with its proposer as the signatures of a SavedModel.
+    """A network with its proposer as the signatures of a SavedModel.
 
     Every answer has a leading axis B over the images of the request and is padded with zeros to N proposals:
         num_proposals: int32 [B].
@@ -52,15 +52,15 @@ class ServingModule(tf.Module):
     An empty batch is an error of the whole request, as are full masks or score maps that would take too much memory.
 
     Args:
-        model: `build_instance_fcn`'s model, of which the present weights are copied.
+        network: of which the present weights are copied.
         config: scales, thresholds and the number N of proposals.
         serving: limits and form of the answers.
     """
 
-    def __init__(self, model: keras.Model, config: ProposerConfig, serving: ServingConfig) -> None:
+    def __init__(self, network: Method, config: ProposerConfig, serving: ServingConfig) -> None:
         super().__init__("ifcn")
         self._config, self._serving = config, serving
-        proposer = network_proposer(model, config)
+        proposer = network_proposer(network, config)
         self._features = proposer.model.features
         # Not inlined into loop and condition: TensorFlow would fuse no convolutions there, and take 1.7 times as long.
         graph = tf.function(proposer.__call__, experimental_attributes={"_noinline": True})
@@ -98,8 +98,9 @@ class ServingModule(tf.Module):
         return self._answers(image_tensor, self._checked)
 
     def score_maps(self, image_tensor: tf.Tensor) -> Tensors:
-        """The network's maps of images as they are, without resizing: uint8 [B, H, W, 3] -> a dict.
+        """The network's maps of images as they are, without resizing: uint8 [B, H, W, 3] -> `WindowModel.features`.
 
+        Of InstanceFCN:
         score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
@@ -107,8 +108,7 @@ class ServingModule(tf.Module):
         limit = self.max_pixels("score_maps")
         sentence = f"score_maps takes 1 to {limit} pixels at once, of all images together: send fewer or smaller ones"
         images = provided((pixels > 0) & (pixels <= limit), sentence, _not_empty(image_tensor))
-        maps = self._features(normalize(images))
-        return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
+        return self._features(tf.cast(images, tf.float32))
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
         """One image after the other, since each fills all cores and memory then is that of one."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from ifcn_tf.common.files import UserError, write_json
+from ifcn_tf.common.files import UserError
 from ifcn_tf.training.optimizer import MomentumSGD
 
 
@@ -69,33 +67,6 @@ class Checkpoints:
         for path in self._folder.glob("*"):
             if path.name not in known and path.with_suffix("").name not in known:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def save_weights(model: keras.Model, folder: Path, config: dict[str, Any], metrics: dict[str, float]) -> None:
-    """Writes `model.weights.h5`, with `config.json` and `metrics.json` beside it.
-
-    Raises:
-        UserError: the folder cannot be written; weights that were there before are still whole.
-    """
-    temporary = folder / ".model.tmp.weights.h5"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _require_room(temporary, 4 * model.count_params() + 1_000_000)
-        model.save_weights(temporary)
-        temporary.replace(folder / "model.weights.h5")
-    except OSError as error:
-        raise UserError(f"cannot write weights in {folder}: {first_line(error)}; free some space.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    write_json(folder / "config.json", config)
-    write_json(folder / "metrics.json", metrics)
-
-
-def _require_room(path: Path, size: int) -> None:
-    """Raises OSError when a file of so many bytes cannot be written: HDF5 ends the process on a full disk."""
-    with path.open("wb") as file:
-        if hasattr(os, "posix_fallocate"):  # macOS has none
-            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def first_line(error: Exception) -> str:

@@ -13,8 +13,7 @@ from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import resized_hw
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.models.trunks.vgg16 import freeze_blocks
+from ifcn_tf.models.method import Method, build_network, output_shapes
 
 _GIB = 2**30
 
@@ -26,39 +25,34 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
         UserError: a data folder cannot be used.
     """
     images, per_step = len(Records.open(data)), config.train.images_per_step
-    model = build_instance_fcn(config.model, config.train.precision)
-    freeze_blocks(model, config.train.frozen_blocks)
+    network = build_network(config.model, config.train.precision)
+    network.freeze(config.train.frozen_blocks)
+    model = network.model
     lines = [_summary(layer) for layer in model.layers if layer.weights]
     trained = _parameters(model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
     height, width = _largest_hw(config.data)
-    memory = memory_bytes(model, height, width) / _GIB
+    memory = memory_bytes(network, height, width) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
-    lines.append(f"precision: {model.get_layer('score_maps').compute_dtype}")
+    lines.append(f"precision: {network.precision}")
     lines += [_figures(folder) for folder in data]
     lines.append(f"images a pass: {images}; {per_step} a step, so {images / per_step:.1f} steps a pass")
     return "\n".join(lines)
 
 
-def memory_bytes(model: keras.Model, height: int, width: int) -> int:
+def memory_bytes(network: Method, height: int, width: int) -> int:
     """Estimates the memory of a training step on one image: weights, gradients, momentum and kept activations.
 
     Args:
-        model: `build_instance_fcn`'s model, its frozen layers set.
+        network: its frozen layers set.
         height, width: size of the image [px].
     """
+    model, shapes = network.map_model, output_shapes(network.map_model, height, width)
     # In float32: weights; of the trained ones a gradient, its sum and the momentum.
     total = 4 * model.count_params() + 3 * 4 * _parameters(model.trainable_variables)
-    stride, largest = 1, 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            stride *= layer.strides[0]
-        if not isinstance(layer, keras.layers.Conv2D | keras.layers.MaxPooling2D):
-            continue
-        size = -(-height // stride) * -(-width // stride) * layer.output.shape[-1] * _width_of(layer)
-        total += size if layer.trainable_variables else 0
-        largest = max(largest, size)
-    return total + 3 * largest  # an output, its input and a gradient or a workspace
+    outputs = {layer.name: math.prod(shapes[layer.name]) * _width_of(layer) for layer in model.layers}
+    total += sum(outputs[layer.name] for layer in model.layers if layer.trainable_variables)
+    return total + 3 * max(outputs.values())  # an output, its input and a gradient or a workspace
 
 
 def _largest_hw(data: DataConfig) -> tuple[int, int]:

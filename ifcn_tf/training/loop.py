@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ifcn_tf.common.files import read_json, write_json
-from ifcn_tf.training.checkpoints import save_weights
+from ifcn_tf.models.weights import save_weights
 from ifcn_tf.training.monitoring import Monitor
 from ifcn_tf.training.observers import Observer, Stopped
 from ifcn_tf.training.strategy import workers_present
@@ -64,7 +64,7 @@ class _Saver:
         """Writes weights and a checkpoint of the present step unless they are there."""
         if self.trainer.chief and self._saved != self.trainer.step:
             # Weights first: whoever finds the last checkpoint of a run finds its weights too.
-            save_weights(self.trainer.model, self._folder, self._record, self._metrics())
+            save_weights(self.trainer.network, self._folder, self._record, self._metrics())
             self.trainer.save_checkpoint()
             self._saved, self._written = self.trainer.step, dict(self.monitor.latest)
 

@@ -61,10 +61,8 @@ class Monitor:
         """Takes note of a step; every `log_every` steps the means since the last entry are written."""
         self._reports.append(report)
         means = self._means()
-        detail = (
-            f"objectness {means['objectness_loss']:.3f} mask {means['mask_loss']:.3f} "
-            f"{means['images_per_second']:.2f} images/s"
-        )
+        terms = [f"{name.removesuffix('_loss')} {means[name]:.3f}" for name in means if name.endswith("_loss")]
+        detail = f"{' '.join(terms)} {means['images_per_second']:.2f} images/s"
         self._progress.update(self._task, completed=report.step, detail=detail)
         if report.step % self._config.log_every == 0:
             self.flush()

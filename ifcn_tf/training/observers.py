@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.common.files import read_json
-from ifcn_tf.training.checkpoints import save_weights
+from ifcn_tf.models.method import Method
+from ifcn_tf.models.weights import save_weights
 from ifcn_tf.training.monitoring import Monitor, naming_tensorboard
 from ifcn_tf.training.trainer import Trainer
 
@@ -43,7 +43,7 @@ class Validation:
     """
 
     def __init__(
-        self, measure: Callable[[keras.Model, Pause], dict[str, float]], best: Path, record: dict[str, Any]
+        self, measure: Callable[[Method, Pause], dict[str, float]], best: Path, record: dict[str, Any]
     ) -> None:
         self._measure, self._best, self._record = measure, best, record
 
@@ -54,9 +54,9 @@ class Validation:
         if not due or monitor.has(trainer.step, BEST):
             return
         pause()
-        scores = self._measure(trainer.model, pause)
+        scores = self._measure(trainer.network, pause)
         if scores[BEST] > self._best_so_far(monitor):
-            save_weights(trainer.model, self._best, self._record, {"step": trainer.step, **scores})
+            save_weights(trainer.network, self._best, self._record, {"step": trainer.step, **scores})
         # Last: what is written here is not measured again.
         monitor.write(trainer.step, scores)
         monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
@@ -75,14 +75,14 @@ class Pictures:
         draw: a picture, uint8 [H, W, 3]: `pictures.draw` with its photograph bound.
     """
 
-    def __init__(self, draw: Callable[[keras.Model], np.ndarray]) -> None:
+    def __init__(self, draw: Callable[[Method], np.ndarray]) -> None:
         self._draw = draw
 
     def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`."""
         if trainer.step % trainer.config.train.pictures_every == 0:
             pause()
-            monitor.picture(trainer.step, "network", self._draw(trainer.model))
+            monitor.picture(trainer.step, "network", self._draw(trainer.network))
 
 
 class Profile:

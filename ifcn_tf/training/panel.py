@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
+from scipy import special
 
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.data.photographs import Photograph
-from ifcn_tf.geometry import STRIDE, window_extent
-from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
+from ifcn_tf.geometry import WindowGrid
+from ifcn_tf.models.method import Method
 from ifcn_tf.pictures.proposals import draw_proposals, heat, tile
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
@@ -26,15 +28,15 @@ _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a networ
 
 
 def draw(
-    model: keras.Model, config: ProposerConfig, photograph: Photograph, example: tuple[Tensors, Tensors]
+    network: Method, config: ProposerConfig, photograph: Photograph, example: tuple[Tensors, Tensors]
 ) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
-    In rows: the resized photograph, the objectness map, the k x k instance-sensitive score maps (figure 5); windows
-    with their targets and assembled masks; the best distinct proposals and the true objects.
+    In rows: the resized photograph and the network's maps, such as the k x k instance-sensitive score maps (figure 5);
+    windows with their targets and masks; the best distinct proposals and the true objects.
 
     Args:
-        model: `build_instance_fcn`'s model.
+        network: the network.
         config: how it proposes.
         photograph: the photograph and its objects.
         example: its training example, the pair (inputs, targets).
@@ -43,17 +45,18 @@ def draw(
         uint8 [H, W, 3].
     """
     inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
-    objectness, score_maps, mask_logits = _forward(model, inputs)
-    k = round(score_maps.shape[-1] ** 0.5)
-    proposals = Predictor.of_network(model, config).propose(photograph.image)
+    windows = network.window_model(config)
+    maps = windows.features(inputs["image"][None])
+    proposals = Predictor.of_network(network, config).propose(photograph.image)
     truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
+    chosen = _some_positive(targets)
+    masks = windows.masks(maps, tf.constant(inputs["windows"][chosen]))
     rows = [
         [
             _panel("photograph, resized", _pixels(inputs["image"])),
-            _panel("objectness", heat(objectness[..., 0])),
-            _panel(f"{k} x {k} score maps", tile([heat(score_maps[..., i]) for i in range(k * k)], k)),
+            *(_panel(name.replace("_", " "), _map(values[0].numpy())) for name, values in maps.items()),
         ],
-        [_panel("windows, their targets, assembled masks", _windows(inputs, targets, mask_logits))],
+        [_panel("windows, their targets, their masks", _windows(inputs, targets, chosen, masks, network.config.grid))],
         [
             _panel("best distinct proposals", np.asarray(draw_proposals(photograph.image, proposals.distinct(_SHOWN)))),
             _panel("truth", np.asarray(draw_proposals(photograph.image, truth))),
@@ -62,40 +65,39 @@ def draw(
     return _stack([np.concatenate(row, 1) for row in rows])
 
 
-def _forward(model: keras.Model, inputs: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Objectness [h, w, 1] and score maps [h, w, k * k] as probabilities, mask logits [N, m, m]."""
-    maps = [model.get_layer(name).output for name in ("objectness_map", "score_maps")]
-    outputs = keras.Model(model.inputs, [*maps, model.output["mask_logits"]])(
-        {name: values[None] for name, values in inputs.items()}, training=False
-    )
-    objectness, score_maps, mask_logits = (tf.cast(output[0], tf.float32) for output in outputs)
-    return tf.sigmoid(objectness).numpy(), tf.sigmoid(score_maps).numpy(), mask_logits.numpy()
+def _map(logits: np.ndarray) -> np.ndarray:
+    """A map [h, w], or the n of [h, w, n] in a square, as colours of their probabilities."""
+    probabilities = special.expit(np.atleast_3d(logits))
+    count = probabilities.shape[-1]
+    return tile([heat(probabilities[..., i]) for i in range(count)], math.isqrt(count - 1) + 1)
 
 
-def _windows(inputs: Arrays, targets: Arrays, mask_logits: np.ndarray) -> np.ndarray:
-    """Some positive windows: their pixels above their targets above their masks."""
+def _some_positive(targets: Arrays) -> np.ndarray:
+    """Numbers of a few positive windows."""
     positive = np.flatnonzero(targets["labels"] * targets["weights"])
-    chosen = positive[np.linspace(0, len(positive) - 1, min(_WINDOWS, len(positive))).astype(int)]
+    return positive[np.linspace(0, len(positive) - 1, min(_WINDOWS, len(positive))).astype(int)]
+
+
+def _windows(inputs: Arrays, targets: Arrays, chosen: np.ndarray, mask_logits: Any, grid: WindowGrid) -> np.ndarray:
+    """Some windows: their pixels above their targets above their masks."""
     if not len(chosen):
         return np.zeros((3, _WINDOWS, 3), np.uint8)
-    crops = [_crop(inputs["image"], window, mask_logits.shape[1]) for window in inputs["windows"][chosen]]
-    wanted = [heat(mask) for mask in targets["masks"][chosen]]
-    assembled = [heat(1 / (1 + np.exp(-np.clip(logits, -30, 30)))) for logits in mask_logits[chosen]]
-    side = crops[0].shape[0]
-    return tile([*crops, *(_resized(mask, side, side) for mask in wanted + assembled)], len(chosen))
+    crops = [_crop(inputs["image"], window, grid) for window in inputs["windows"][chosen]]
+    masks = [*targets["masks"][chosen], *special.expit(mask_logits)]
+    return tile([*crops, *(_resized(heat(mask), grid.window_px, grid.window_px) for mask in masks)], len(chosen))
 
 
-def _crop(image: np.ndarray, window: np.ndarray, cells: int) -> np.ndarray:
-    """Pixels of a window of so many cells a side; those outside of the image have the mean colour."""
-    (top, left), (bottom, right) = window_extent(window, cells)
-    margin = cells * STRIDE
-    padded = np.pad(image, [(margin, margin), (margin, margin), (0, 0)])
+def _crop(image: np.ndarray, window: np.ndarray, grid: WindowGrid) -> np.ndarray:
+    """Pixels of a window; those outside of the image are grey."""
+    (top, left), (bottom, right) = grid.extent(window)
+    margin = grid.window_px
+    padded = np.pad(image, [(margin, margin), (margin, margin), (0, 0)], constant_values=128)
     return _pixels(padded[top + margin : bottom + margin, left + margin : right + margin])
 
 
 def _pixels(image: np.ndarray) -> np.ndarray:
     """uint8 RGB from the network's input."""
-    return np.clip(image + np.array(IMAGENET_MEAN_BGR), 0, 255)[..., ::-1].astype(np.uint8)
+    return image.round().astype(np.uint8)
 
 
 def _panel(caption: str, picture: np.ndarray) -> np.ndarray:

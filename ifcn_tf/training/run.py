@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,6 +16,7 @@ from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.photographs import find_subject, photographs, require_objects
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
+from ifcn_tf.models.method import Method
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.first_weights import first_weights
@@ -38,7 +38,7 @@ class Places:
         validation_data: such folders to measure AR on; may be empty.
         workdir: the run's folder.
         weights: a `*.weights.h5` file of ours to start from, or None.
-        backbone: without `weights`: "imagenet" or a file of VGG-16 weights.
+        backbone: without `weights`: "imagenet" or a file of the trunk's ImageNet weights.
     """
 
     data: Sequence[Path]
@@ -88,7 +88,7 @@ def train_on_data(
     """
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
-    examples = functools.partial(training_examples, places.data, config.data, config.train.seed)
+    examples = functools.partial(training_examples, places.data, config.data, config.model, config.train.seed)
     initialize = functools.partial(first_weights, places.weights, places.backbone)
     with workers_present():
         trainer = Trainer(config, examples, places.workdir, strategy, initialize)
@@ -104,8 +104,8 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
         require_objects(places.validation_data, count)
         proposing = dataclasses.replace(config.proposer, num_proposals=LIMITS[-1])
 
-        def measure(model: keras.Model, pause: Pause) -> dict[str, float]:
-            predictor = Predictor.of_network(model, proposing)
+        def measure(network: Method, pause: Pause) -> dict[str, float]:
+            predictor = Predictor.of_network(network, proposing)
 
             def propose(image: np.ndarray) -> Proposals:
                 pause()
@@ -114,5 +114,5 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
             return average_recalls(propose, photographs(places.validation_data, count))
 
         yield Validation(measure, places.workdir / "best", record)
-    photograph, example = find_subject(places.validation_data or places.data, config.data)
-    yield Pictures(lambda model: draw(model, config.proposer, photograph, example))
+    photograph, example = find_subject(places.validation_data or places.data, config.data, config.model)
+    yield Pictures(lambda network: draw(network, config.proposer, photograph, example))

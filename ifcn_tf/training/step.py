@@ -6,11 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.config.training import LossConfig
-from ifcn_tf.models.instance_fcn.loss import window_losses, window_statistics
+from ifcn_tf.models.method import Method
 from ifcn_tf.training.optimizer import MomentumSGD
 
 Tensors = dict[str, tf.Tensor]
@@ -25,19 +24,19 @@ class TrainStep:
     windows and the mean is over images, the number of replicas does not matter. Build it within the strategy's scope.
 
     Args:
-        model: maps image and windows to objectness_logits and mask_logits, e.g. `build_instance_fcn`'s.
-        optimizer: over the model's trainable variables.
+        network: what is trained, with its loss.
+        optimizer: over the network's trainable variables.
         loss: settings of the loss.
         images_per_step: images of one update, of all replicas together.
         element_spec: of the strategy's iterator; an element is a pair (inputs, targets) of one image a replica.
     """
 
     def __init__(
-        self, model: keras.Model, optimizer: MomentumSGD, loss: LossConfig, images_per_step: int, element_spec: Any
+        self, network: Method, optimizer: MomentumSGD, loss: LossConfig, images_per_step: int, element_spec: Any
     ) -> None:
-        self._model, self._optimizer, self._loss, self._images = model, optimizer, loss, images_per_step
+        self._network, self._optimizer, self._loss, self._images = network, optimizer, loss, images_per_step
         self._strategy = tf.distribute.get_strategy()
-        self._variables = [variable.value for variable in model.trainable_variables]
+        self._variables = [variable.value for variable in network.model.trainable_variables]
         # A sum for each replica; they meet only once a step, in `update`.
         self._sums = [
             tf.Variable(
@@ -60,7 +59,7 @@ class TrainStep:
         """Adds the gradients of one image a replica.
 
         Returns:
-            The scalars of `window_losses` and `window_statistics` for each replica of this worker.
+            The scalars of `Method.losses` and `Method.statistics` for each replica of this worker.
         """
         scalars = (self._replace if self._is_first else self._add)(element)
         self._is_first = False
@@ -87,12 +86,12 @@ class TrainStep:
         inputs, targets = tf.nest.map_structure(lambda tensor: tensor[None], element)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(self._variables)
-            outputs = self._model(inputs, training=True)
-            losses = window_losses(outputs, inputs, targets, self._loss)
+            outputs = self._network.model(inputs, training=True)
+            losses = self._network.losses(outputs, inputs, targets, self._loss)
             share = losses["loss"] / self._images
         for total, gradient in zip(self._sums, tape.gradient(share, self._variables), strict=True):
             put(total, gradient)
-        return {**losses, **window_statistics(outputs, targets)}
+        return {**losses, **self._network.statistics(outputs, inputs, targets)}
 
     def _update_replica(self, rate: tf.Tensor) -> tf.Tensor:
         sums = [total.read_value() for total in self._sums]

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.records import naming_damage
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.models.trunks.vgg16 import freeze_blocks
+from ifcn_tf.models.method import Method, build_network
 from ifcn_tf.training.checkpoints import Checkpoints
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
@@ -52,7 +50,7 @@ class Trainer:
         initialize: gives a new network its first weights; not called when the run goes on from a checkpoint.
 
     Attributes:
-        model: the network.
+        network: the network.
         first: updates made before this process, of a run that goes on.
         chief: whether this process writes the files of the run.
 
@@ -66,22 +64,22 @@ class Trainer:
         examples: Examples,
         workdir: Path,
         strategy: tf.distribute.Strategy,
-        initialize: Callable[[keras.Model], None],
+        initialize: Callable[[Method], None],
     ) -> None:
         self.config, self.chief = config, is_chief(strategy)
         self._strategy, self._workdir = strategy, workdir
         self._images_per_replica = _images_per_replica(config.train.images_per_step, strategy.num_replicas_in_sync)
         with strategy.scope():
-            self.model = build_instance_fcn(config.model, config.train.precision)
-            freeze_blocks(self.model, config.train.frozen_blocks)
-            variables = [variable.value for variable in self.model.trainable_variables]
+            self.network = build_network(config.model, config.train.precision)
+            self.network.freeze(config.train.frozen_blocks)
+            variables = [variable.value for variable in self.network.model.trainable_variables]
             self._optimizer = MomentumSGD(variables, config.train.momentum, config.train.weight_decay)
             self._checkpoints = Checkpoints(
-                workdir / "checkpoints", self.model, self._optimizer, config.train.keep_checkpoints
+                workdir / "checkpoints", self.network.model, self._optimizer, config.train.keep_checkpoints
             )
             self.first = self._checkpoints.restore()
             if not self.first:
-                initialize(self.model)
+                initialize(self.network)
             if self._sum_over_replicas(self.step) != self.step * strategy.num_replicas_in_sync:
                 raise UserError(
                     "the workers found different checkpoints: --workdir must be one folder that all of them share."
@@ -90,7 +88,7 @@ class Trainer:
                 self._checkpoints.remove_unfinished()
             self._iterator = iter(self._distribute(examples))
             self._step = TrainStep(
-                self.model,
+                self.network,
                 self._optimizer,
                 config.loss,
                 config.train.images_per_step,

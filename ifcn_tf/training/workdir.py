@@ -1,4 +1,4 @@
-"""What a run starts from: its folder, its first weights, and what is known before the first step."""
+"""The folder of a run: what it records of itself, and that it goes on with the same settings only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, read_json, write_json
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.models.precision import dtype_policy
+from ifcn_tf.models.parts.precision import dtype_policy
 
 #: Settings that may change when a run goes on: how long it is and how often it is looked at.
 _FREE = {

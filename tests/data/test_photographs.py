@@ -13,7 +13,7 @@ from ifcn_tf.data.photographs import find_subject, photographs
 from ifcn_tf.data.pipeline import training_example
 from ifcn_tf.data.records import Records, parse
 from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.training.panel import _crop, draw
 from tests.support.narrow_run import NARROW
 from tests.support.prepared import prepare_shapes
@@ -61,7 +61,7 @@ def test_a_window_of_15_cells_shows_its_120_pixels():
 
 
 def test_the_picture_shows_what_the_run_would_propose(scenes):
-    model = build_instance_fcn(NARROW, "float32")
+    model = build_network(NARROW, "float32")
     subject, example = find_subject([scenes], CONFIG)
     configs = [ProposerConfig(shorter_sides=(119,)), ProposerConfig(shorter_sides=(119,), min_area=1e9)]
     some, none = (draw(model, config, subject, example) for config in configs)

@@ -25,7 +25,7 @@ from ifcn_tf.engines.onnx_proposer import NumpyProposer
 from ifcn_tf.images import tensors as images
 from ifcn_tf.models.instance_fcn.assembler import assemble, assemble_blended
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposing import proposer
 from ifcn_tf.proposing.network import load_network
@@ -36,7 +36,7 @@ CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=60, pre_nms=150, n
 
 @pytest.fixture(scope="module")
 def network():
-    return build_instance_fcn(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
+    return build_network(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_bad_files_end_with_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*absent\.onnx: No such file"):
         OnnxPredictor(tmp_path / "absent.onnx")
     with pytest.raises(UserError, match="not one of bfloat16: ask for precision float32"):
-        export_onnx(build_instance_fcn(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
+        export_onnx(build_network(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 

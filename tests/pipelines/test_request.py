@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.results.folder import find_images, propose_images
 from ifcn_tf.serving import connect
@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("protocol", ["rest", "grpc"])
 @pytest.fixture(scope="module")
 def predictor():
     config = ModelConfig(trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
-    return Predictor.of_network(build_instance_fcn(config, "float32"), CONFIG)
+    return Predictor.of_network(build_network(config, "float32"), CONFIG)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ifcn_tf.masks.paste import paste
 from ifcn_tf.masks.rle import decode
 from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT, assemble
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor, load
 from ifcn_tf.proposing.proposer import Proposer, tight_boxes
 from ifcn_tf.proposing.ranking import mask_confidence, overlap_with_better, rescore
@@ -185,7 +185,7 @@ def test_no_mask_is_smaller_than_asked():
 
 def test_a_network_with_smaller_windows_lies_where_it_belongs():
     config = ModelConfig(window_cells=15, **NARROW)
-    predictor = Predictor.of_network(build_instance_fcn(config, "float32"), ProposerConfig(shorter_sides=(160,)))
+    predictor = Predictor.of_network(build_network(config, "float32"), ProposerConfig(shorter_sides=(160,)))
     found = predictor._graph(tf.constant(photograph(160, 160)))
     sides = found["windows_yxyx"][:, 2:] - found["windows_yxyx"][:, :2]
     np.testing.assert_allclose(sides, 15 * 8)
@@ -233,7 +233,7 @@ def test_one_trace_serves_all_sizes():
 
 @pytest.fixture(scope="module")
 def narrow():
-    return build_instance_fcn(ModelConfig(**NARROW), "float32")
+    return build_network(ModelConfig(**NARROW), "float32")
 
 
 def photograph(height, width, seed=0):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.images.tensors import preprocess
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.pictures.proposals import draw_score_maps, heat
 from ifcn_tf.proposing.score_maps import score_maps
 
@@ -28,7 +28,7 @@ def test_colours_get_lighter_with_the_value():
 
 def test_the_maps_are_the_networks_at_one_scale():
     """An image of 60 x 90 px brought to 40 x 60 has 5 x 8 cells, the last column half outside."""
-    model = build_instance_fcn(ModelConfig(k=3, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16), "float32")
+    model = build_network(ModelConfig(k=3, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16), "float32")
     image = np.random.default_rng(0).integers(0, 256, (60, 90, 3)).astype(np.uint8)
     maps = score_maps(model, image, 40)
     network = keras.Model(model.input["image"], model.get_layer("score_maps").output)

@@ -12,14 +12,13 @@ from PIL import Image
 
 from ifcn_tf.annotations.shapes import draw_scene
 from ifcn_tf.benchmarks.session import Session
-from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.signatures import ServingConfig
+from tests.support.tiny import TINY
 
 SAMPLE = Path(__file__).parents[2] / "savedmodels" / "sample" / "coffee.jpg"
-NARROW = ModelConfig(trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
 CONFIG = ProposerConfig(shorter_sides=(119, 178), num_proposals=20, mask_threshold=0.45, nms_iou=0.3, blend_cells=1)
 MAX_PIXELS = 640 * 480
 
@@ -27,9 +26,9 @@ MAX_PIXELS = 640 * 480
 @functools.cache
 def narrow_network():
     """Random weights, such that scores differ, masks have forms, and logits are as large as a trained network's."""
-    network = build_instance_fcn(NARROW, "float32")
+    network = build_network(TINY, "float32")
     rng = np.random.default_rng(0)
-    for layer in (layer for layer in network.layers if layer.weights):
+    for layer in (layer for layer in network.model.layers if layer.weights):
         gain = 0.015 if layer.name in ("score_maps", "objectness_map") else 1.0
         deviations = [gain * (2 / np.prod(w.shape[:-1])) ** 0.5 for w in layer.get_weights()]
         layer.set_weights([rng.normal(0, d, w.shape) for d, w in zip(deviations, layer.get_weights(), strict=True)])

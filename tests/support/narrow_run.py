@@ -10,7 +10,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.training.loop import train
@@ -18,27 +17,26 @@ from ifcn_tf.training.strategy import make_strategy
 from ifcn_tf.training.trainer import Trainer
 from ifcn_tf.training.workdir import open_workdir, run_record
 from tests.support.generated_examples import generated_examples
-
-NARROW = ModelConfig(trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
+from tests.support.tiny import TINY
 
 
 def narrow_config(steps: int, images_per_step: int = 2, checkpoint_every: int = 5, **train) -> RunConfig:
     settings = {"precision": "float32", "log_every": 1, "learning_rates": (0.002, 0.001), "boundaries": (20,), **train}
     return RunConfig(
-        model=NARROW,
+        model=TINY,
         train=TrainConfig(steps=steps, images_per_step=images_per_step, checkpoint_every=checkpoint_every, **settings),
     )
 
 
 def trainer_of(config: RunConfig, workdir: Path, examples=generated_examples, strategy="one_device") -> Trainer:
-    return Trainer(config, examples, workdir, make_strategy(strategy), initialize=lambda model: None)
+    return Trainer(config, examples, workdir, make_strategy(strategy), initialize=lambda network: None)
 
 
 def run(workdir: Path, config: RunConfig, strategy: str = "one_device") -> int | None:
     devices = make_strategy(strategy)
     record = run_record(config, devices, {})
     open_workdir(workdir, record)
-    trainer = Trainer(config, generated_examples, workdir, devices, initialize=lambda model: None)
+    trainer = Trainer(config, generated_examples, workdir, devices, initialize=lambda network: None)
     return train(trainer, workdir, record)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.training.strategy import make_strategy
 from tests.support.narrow_run import NARROW, narrow_config, run
 
@@ -42,7 +42,7 @@ def one_device(tmp_path_factory):
 
 def assert_moved(weights: Path) -> None:
     """Biases begin at 0; those of the trained layers have left it."""
-    model = build_instance_fcn(NARROW, "float32")
+    model = build_network(NARROW, "float32")
     model.load_weights(weights)
     trained = [layer for layer in model.layers if layer.weights and not layer.name.startswith(("block1_", "block2_"))]
     assert trained and all(np.abs(layer.bias).max() > 1e-6 for layer in trained)

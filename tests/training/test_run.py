@@ -18,7 +18,7 @@ from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 from ifcn_tf.data.photographs import photographs
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import Report, prepare, records_writer, tolerate
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.models.weights import read_proposer_config
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.describe import describe, memory_bytes
@@ -44,7 +44,7 @@ def scenes(tmp_path_factory):
 def other_k(tmp_path_factory):
     folder = tmp_path_factory.mktemp("k3")
     config = ModelConfig(k=3, trunk_channels=NARROW.trunk_channels, branch_channels=NARROW.branch_channels)
-    model = build_instance_fcn(config, "float32")
+    model = build_network(config, "float32")
     model.set_weights([np.random.default_rng(0).normal(size=w.shape) * 0.1 for w in model.get_weights()])
     model.save_weights(folder / "model.weights.h5")
     (folder / "config.json").write_text(json.dumps({"model": config.to_dict()}))
@@ -120,7 +120,7 @@ def test_profile(tmp_path, capsys):
 
 def test_weights_of_another_k_are_taken_where_they_fit(other_k):
     source, path = other_k
-    model = build_instance_fcn(NARROW, "float32")
+    model = build_network(NARROW, "float32")
     before = model.get_layer("score_maps").get_weights()
     assert take_fitting_weights(model, path) == ["score_maps"]
     for layer in (layer for layer in model.layers if layer.weights):
@@ -147,7 +147,7 @@ def test_description_of_a_run(scenes):
     assert "block2_conv2" in text and "frozen" in text
     assert "images a pass: 6; 8 a step, so 0.8 steps a pass" in text
     # conv3_1 of the narrow network keeps 8 maps of a quarter of each side, in float32.
-    model = build_instance_fcn(NARROW, "float32")
+    model = build_network(NARROW, "float32")
     assert memory_bytes(model, 256, 256) - memory_bytes(model, 128, 128) > 4 * 8 * (64 * 64 - 32 * 32)
 
 
@@ -171,7 +171,7 @@ def test_overfits_two_scenes(scenes):
     config = DataConfig(shorter_sides=(119, 178), fitting_scales=1.0)
     examples = training_examples([scenes], config, seed=0)
     elements = list(examples.filter(lambda _, targets: tf.reduce_sum(targets["labels"]) > 8).take(2))
-    model = build_instance_fcn(ModelConfig(trunk_channels=(16, 16, 32, 32, 32), branch_channels=64), "float32")
+    model = build_network(ModelConfig(trunk_channels=(16, 16, 32, 32, 32), branch_channels=64), "float32")
     optimizer = MomentumSGD([variable.value for variable in model.trainable_variables], 0.9, 0.0)
     step = TrainStep(model, optimizer, LossConfig(), 2, examples.element_spec)
     for _ in range(300):

@@ -10,7 +10,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.training import LossConfig
 from ifcn_tf.images.tensors import preprocess
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
+from ifcn_tf.models.method import build_network
 from ifcn_tf.models.trunks.vgg16 import freeze_blocks
 from ifcn_tf.models.weights import load_backbone
 from ifcn_tf.training.optimizer import MomentumSGD
@@ -143,7 +143,7 @@ def test_bfloat16_gradients_point_the_same_way(coco_root, backbone_weights):
     )
     gradients = []
     for precision in ("float32", "bfloat16"):
-        model = build_instance_fcn(ModelConfig(), precision)
+        model = build_network(ModelConfig(), precision)
         load_backbone(model, str(backbone_weights))
         freeze_blocks(model, 2)
         gradients.append(image_gradients(model, element))

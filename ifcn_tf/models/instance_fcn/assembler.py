@@ -1,6 +1,7 @@
 """The instance assembling module (section 3.1): copies a window's mask together from k * k score maps.
 
-No parameter and no interpolation. One function serves the sampled windows of training and the dense ones of inference.
+No parameter and no interpolation. `assemble` is the paper's, which training uses; inference uses `assemble_blended`,
+whose masks are the same where it is told to blend nothing. Both copy by one gather.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, position_bins
+from ifcn_tf.geometry import OUTSIDE_LOGIT, blended_bins, position_bins
 
 
 @tf.function(reduce_retracing=True)
-def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int = WINDOW_CELLS) -> tf.Tensor:
+def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int) -> tf.Tensor:
     """Assembles the mask logits of windows.
 
     Cell (i, j) of the window centred at (y, x) copies score map bin(i) * k + bin(j) at (y - cells // 2 + i,
@@ -80,7 +81,7 @@ class Assembler(keras.layers.Layer):
         cells: side of a window [cells].
     """
 
-    def __init__(self, k: int, cells: int = WINDOW_CELLS, **kwargs: Any) -> None:
+    def __init__(self, k: int, cells: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.k, self.cells = k, cells
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from ifcn_tf.models.layers import Conv2D
+from ifcn_tf.models.parts.layers import Conv2D
 
 
 def _conv(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from ifcn_tf.config.network import require_narrow_blend
-from ifcn_tf.models.constant_weights import with_constant_weights
 from ifcn_tf.models.instance_fcn.assembler import assemble_blended
+from ifcn_tf.models.parts.constant_weights import with_constant_weights
 
 Tensors = dict[str, tf.Tensor]
 
@@ -16,33 +15,33 @@ class InferenceModel:
     """A copy of an InstanceFCN's present weights, in the form that `Proposer` takes (its `WindowModel`).
 
     Args:
-        model: `build_instance_fcn`'s model; later changes of its weights do not reach this copy.
+        map_model: image -> "score_maps" and "objectness_map"; later changes of its weights do not reach this copy.
+        k: relative positions a side.
+        cells: side of a window [cells].
         blend_cells: see `ProposerConfig`.
-
-    Raises:
-        UserError: relative positions are too narrow for blend_cells.
-
-    Attributes:
-        window_cells: side of a window [cells].
     """
 
-    def __init__(self, model: keras.Model, blend_cells: int = 0) -> None:
-        names = ("score_maps", "objectness_map")
-        maps = {name: model.get_layer(name).output for name in names}
-        self._network = with_constant_weights(keras.Model(model.input["image"], maps))
-        assembler = model.get_layer("mask_logits")
-        self._k, self.window_cells, self._blend_cells = assembler.k, assembler.cells, blend_cells
-        require_narrow_blend(blend_cells, self._k, self.window_cells)
+    def __init__(self, map_model: keras.Model, k: int, cells: int, blend_cells: int = 0) -> None:
+        self._network = with_constant_weights(map_model)
+        self._k, self._cells, self._blend_cells = k, cells, blend_cells
 
     def features(self, image: tf.Tensor) -> Tensors:
-        """float32 [1, H, W, 3] -> {"score_maps": [1, h, w, k * k], "objectness_map": [1, h, w, 1]}, float32 logits."""
-        return {name: tf.cast(maps, tf.float32) for name, maps in self._network(image).items()}
+        """Image float32 [1, H, W, 3], RGB -> "score_maps" [1, h, w, k * k] and "objectness_logits" [1, h, w], float32.
+
+        Map bin_y * k + bin_x scores "this cell is that part of an object"; objectness is of the window centred at a
+        cell.
+        """
+        maps = self._network(image)
+        return {
+            "score_maps": tf.cast(maps["score_maps"], tf.float32),
+            "objectness_logits": tf.cast(maps["objectness_map"][..., 0], tf.float32),
+        }
 
     def objectness(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Windows int32 [N, 2] -> logits [N]."""
-        return tf.gather_nd(features["objectness_map"][0, ..., 0], windows)
+        return tf.gather_nd(features["objectness_logits"][0], windows)
 
     def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
         maps = features["score_maps"]
-        return assemble_blended(maps, windows[None], self._k, self.window_cells, self._blend_cells)[0]
+        return assemble_blended(maps, windows[None], self._k, self._cells, self._blend_cells)[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ifcn_tf.config.training import LossConfig
-from ifcn_tf.geometry import STRIDE
+from ifcn_tf.geometry import WindowGrid
 
 Tensors = dict[str, tf.Tensor]
 
 
-def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: LossConfig) -> Tensors:
+def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: LossConfig, grid: WindowGrid) -> Tensors:
     """Both terms of equation (1) for the sampled windows, each image normalised by its own counts.
 
     Cells of a window that lie outside the feature map have no prediction and take part in no term.
@@ -20,15 +20,14 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
         inputs: image [B, H, W, 3], of which only the size is used, and windows int32 [B, N, 2], centre cells (y, x).
         targets: float32 labels [B, N] (1 positive), weights [B, N] (0 for padding), masks [B, N, m, m] (0 or 1).
         config: weight and normalisation of the terms.
+        grid: the windows' place on the map.
 
     Returns:
         float32 scalars, means over the batch: "loss", "objectness_loss", "mask_loss" (before its weight).
     """
     sampled = targets["weights"]
     positive = sampled * targets["labels"]
-    height, width = tf.unstack(tf.shape(inputs["image"])[1:3])
-    on_map = cells_on_map(inputs["windows"], -(-height // STRIDE), -(-width // STRIDE), targets["masks"].shape[-1])
-    pixels = positive[..., None, None] * tf.cast(on_map, tf.float32)
+    pixels = positive[..., None, None] * tf.cast(_on_map(inputs, grid), tf.float32)
     objectness = sampled * _cross_entropy(targets["labels"], outputs["objectness_logits"])
     mask = pixels * _cross_entropy(targets["masks"], outputs["mask_logits"])
     windows = _count(sampled)
@@ -37,6 +36,12 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
     mask_loss = tf.reduce_mean(tf.reduce_sum(mask, [1, 2, 3]) / divisor)
     loss = objectness_loss + config.mask_weight * mask_loss
     return {"loss": loss, "objectness_loss": objectness_loss, "mask_loss": mask_loss}
+
+
+def _on_map(inputs: Tensors, grid: WindowGrid) -> tf.Tensor:
+    """Which cells of the windows have a prediction, bool [B, N, m, m]."""
+    height, width = tf.unstack(tf.shape(inputs["image"])[1:3])
+    return cells_on_map(inputs["windows"], *grid.map_hw(height, width), grid.window_cells)
 
 
 def cells_on_map(windows: tf.Tensor, height: tf.Tensor, width: tf.Tensor, cells: int) -> tf.Tensor:
@@ -65,21 +70,22 @@ def _count(weights: tf.Tensor) -> tf.Tensor:
     return tf.maximum(tf.reduce_sum(weights, 1), 1.0)
 
 
-def window_statistics(outputs: Tensors, targets: Tensors) -> Tensors:
+def window_statistics(outputs: Tensors, inputs: Tensors, targets: Tensors, grid: WindowGrid) -> Tensors:
     """How the network does on the sampled windows, for people to look at.
 
     Args:
-        outputs, targets: as for `window_losses`.
+        outputs, inputs, targets, grid: as for `window_losses`.
 
     Returns:
         float32 scalars: "positives" and "negatives" [windows an image], "positive_score" and "negative_score" (mean
-        objectness 0..1) and "mask_iou" (mean IoU of positive windows with their target, at probability .5). A mean
-        over no window is 0.
+        objectness 0..1) and "mask_iou" (mean IoU of positive windows with their target, at probability .5, over
+        the cells on the map). A mean over no window is 0.
     """
     sampled, labels = targets["weights"], targets["labels"]
     positive, negative = sampled * labels, sampled * (1 - labels)
     scores = tf.sigmoid(outputs["objectness_logits"])
-    inside, target = outputs["mask_logits"] >= 0, targets["masks"] > 0
+    on_map = _on_map(inputs, grid)
+    inside, target = (outputs["mask_logits"] >= 0) & on_map, (targets["masks"] > 0) & on_map
     intersection = tf.math.count_nonzero(inside & target, [2, 3], dtype=tf.float32)
     union = tf.math.count_nonzero(inside | target, [2, 3], dtype=tf.float32)
     batch = tf.cast(tf.shape(labels)[0], tf.float32)

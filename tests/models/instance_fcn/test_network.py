@@ -12,9 +12,9 @@ from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
-from ifcn_tf.models.instance_fcn.network import build_instance_fcn
-from ifcn_tf.models.layers import Conv2D
-from ifcn_tf.models.precision import dtype_policy
+from ifcn_tf.models.method import build_network
+from ifcn_tf.models.parts.layers import Conv2D
+from ifcn_tf.models.parts.precision import dtype_policy
 from ifcn_tf.models.weights import load_backbone, load_weights, read_model_config, read_proposer_config
 
 NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
@@ -22,7 +22,7 @@ NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 
 @pytest.fixture(scope="module")
 def narrow():
-    return build_instance_fcn(ModelConfig(**NARROW), "float32")
+    return build_network(ModelConfig(**NARROW), "float32")
 
 
 def images(*shape, seed=0):
@@ -70,7 +70,7 @@ def test_map_has_a_cell_for_every_8_px_begun(narrow, size_hw):
 
 @pytest.mark.parametrize("k", [3, 5, 7])
 def test_outputs_are_the_maps_seen_through_windows(k):
-    model = build_instance_fcn(ModelConfig(k=k, **NARROW), "float32")
+    model = build_network(ModelConfig(k=k, **NARROW), "float32")
     image, windows = images(1, 100, 120, 3), np.array([[[0, 0], [12, 14], [5, 7]]], np.int32)
     outputs = model({"image": image, "windows": windows})
     score_maps, objectness = maps(model, "score_maps", "objectness_map")(image)
@@ -98,7 +98,7 @@ def test_an_image_shifted_by_8_px_gives_maps_shifted_by_one_cell(narrow):
 
 
 def test_the_inference_model_is_the_model_and_keeps_its_weights():
-    model = build_instance_fcn(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
+    model = build_network(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
     image, windows = images(1, 90, 70, 3), np.array([[3, 4], [11, 8], [0, 0]], np.int32)
     before = model({"image": image, "windows": windows[None]})
     frozen = InferenceModel(model)
@@ -118,7 +118,7 @@ def test_the_inference_model_is_the_model_and_keeps_its_weights():
 
 def test_weights_are_float32_in_either_precision():
     for precision in ("float32", "bfloat16", "auto"):
-        model = build_instance_fcn(ModelConfig(**NARROW), precision)
+        model = build_network(ModelConfig(**NARROW), precision)
         assert {weight.dtype for weight in model.weights} == {"float32"}
         outputs = model({"image": images(1, 40, 40, 3), "windows": np.zeros((1, 1, 2), np.int32)})
         assert {value.dtype for value in outputs.values()} == {tf.float32}
@@ -140,7 +140,7 @@ def test_convolution_equals_keras_own_in_training_and_inference():
 
 
 def test_new_layers_start_as_the_paper_says():
-    model = build_instance_fcn(ModelConfig(), "float32")
+    model = build_network(ModelConfig(), "float32")
     for name in ("score_hidden", "score_maps", "objectness_hidden", "objectness_map"):
         kernel, bias = model.get_layer(name).get_weights()
         assert kernel.std() == pytest.approx(0.01, rel=0.15)
@@ -152,7 +152,7 @@ def test_new_layers_start_as_the_paper_says():
 def test_saved_weights_come_back(tmp_path, narrow):
     path = tmp_path / "model.weights.h5"
     narrow.save_weights(path)
-    other = build_instance_fcn(ModelConfig(**NARROW), "float32")
+    other = build_network(ModelConfig(**NARROW), "float32")
     for weight in other.weights:
         weight.assign(tf.zeros_like(weight))
     load_weights(other, path)
@@ -168,12 +168,12 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, narrow):
     narrow.save_weights(path)
     (tmp_path / "text.weights.h5").write_text("no weights")
     (tmp_path / "cut.weights.h5").write_bytes(path.read_bytes()[:5000])
-    k3 = build_instance_fcn(ModelConfig(k=3, **NARROW), "float32")
+    k3 = build_network(ModelConfig(k=3, **NARROW), "float32")
     before = k3.get_weights()
     with pytest.raises(UserError, match=r"model\.weights\.h5 holds weights for k = 5, the model has k = 3"):
         load_weights(k3, path)
     with pytest.raises(UserError, match="another architecture: block1_conv1/kernel has shape"):
-        load_weights(build_instance_fcn(ModelConfig(trunk_channels=(4,) * 5, branch_channels=4), "float32"), path)
+        load_weights(build_network(ModelConfig(trunk_channels=(4,) * 5, branch_channels=4), "float32"), path)
     for name in ("text.weights.h5", "cut.weights.h5"):
         with pytest.raises(UserError, match=f"{name} is no weights file"):
             load_weights(k3, tmp_path / name)
@@ -206,7 +206,7 @@ def test_the_settings_beside_weights(tmp_path):
 
 
 def test_backbone_is_keras_vgg16(backbone_weights):
-    model = build_instance_fcn(ModelConfig(), "float32")
+    model = build_network(ModelConfig(), "float32")
     load_backbone(model, str(backbone_weights))
     vgg16 = keras.applications.VGG16(include_top=False, weights=backbone_weights)
     image = images(1, 64, 96, 3)
@@ -237,7 +237,7 @@ def test_auto_precision_follows_the_machine(monkeypatch, cpu_flags, capabilities
 def test_bfloat16_is_near_float32():
     """Without photographs or weights: logits of a narrow network differ by a few percent of their spread."""
     inputs = {"image": images(1, 160, 200, 3), "windows": np.array([[[9, 9], [12, 15], [4, 20]]], np.int32)}
-    exact, rounded = (build_instance_fcn(ModelConfig(**NARROW), p)(inputs) for p in ("float32", "bfloat16"))
+    exact, rounded = (build_network(ModelConfig(**NARROW), p)(inputs) for p in ("float32", "bfloat16"))
     for name, value in exact.items():
         on_map = value.numpy() > OUTSIDE_LOGIT
         difference = (rounded[name].numpy() - value.numpy())[on_map]

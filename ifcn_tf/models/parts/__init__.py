@@ -1,0 +1,1 @@
+"""What networks are built of: layers, their arithmetic, and their weights as constants."""

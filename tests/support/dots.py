@@ -1,0 +1,63 @@
+"""A method that is not InstanceFCN, as a user would add one of their own: importing this registers it.
+
+One map says what is foreground, on a grid twice as fine as the windows'; a window's mask is a cut of it.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from ifcn_tf.config.network import METHODS, NetworkConfig
+from ifcn_tf.geometry import WindowGrid
+from ifcn_tf.models.instance_fcn.assembler import Assembler, assemble
+from ifcn_tf.models.method import Method
+from ifcn_tf.models.parts.constant_weights import with_constant_weights
+from ifcn_tf.models.parts.layers import Conv2D
+
+
+@dataclasses.dataclass(frozen=True)
+class DotsConfig(NetworkConfig):
+    module: ClassVar[str] = __name__
+    method: str = "dots"
+    grid = WindowGrid(stride=16, window_cells=6, mask_cells=12)
+
+
+class Dots(Method):
+    def maps(self, features):
+        upsampled = keras.layers.UpSampling2D(2, dtype="float32")(features)
+        foreground = Conv2D(1, 3, padding="same", dtype="float32", name="foreground")(upsampled)
+        return {"foreground": foreground, "dots": Conv2D(1, 3, padding="same", dtype="float32", name="dots")(features)}
+
+    def of_windows(self, maps, windows):
+        dots = Assembler(1, 1, dtype="float32")(maps["dots"], windows)
+        masks = Assembler(1, 12, dtype="float32", name="mask_logits")(maps["foreground"], 2 * windows)
+        return {"objectness_logits": keras.layers.Reshape((-1,))(dots), "mask_logits": masks}
+
+    def losses(self, outputs, inputs, targets, config):
+        wrong = tf.nn.sigmoid_cross_entropy_with_logits
+        dots = tf.reduce_mean(targets["weights"] * wrong(targets["labels"], outputs["objectness_logits"]))
+        mask = tf.reduce_mean(targets["labels"][..., None, None] * wrong(targets["masks"], outputs["mask_logits"]))
+        return {"loss": dots + config.mask_weight * mask, "dots_loss": dots, "mask_loss": mask}
+
+    def statistics(self, outputs, inputs, targets):
+        return {"positives": tf.reduce_sum(targets["labels"])}
+
+    def window_model(self, config):
+        return DotsModel(with_constant_weights(self.map_model))
+
+
+class DotsModel:
+    def __init__(self, network):
+        self.features = network
+
+    def objectness(self, features, windows):
+        return tf.gather_nd(features["dots"][0, ..., 0], windows)
+
+    def masks(self, features, windows):
+        return assemble(features["foreground"], 2 * windows[None], 1, 12)[0]
+
+
+METHOD = Dots
+METHODS["dots"] = DotsConfig
