@@ -4,6 +4,7 @@ One map says what is foreground, on a grid twice as fine as the windows'; a wind
 """
 
 import dataclasses
+import types
 from typing import ClassVar
 
 import keras
@@ -31,9 +32,11 @@ class Dots(Method):
         return {"foreground": foreground, "dots": Conv2D(1, 3, padding="same", dtype="float32", name="dots")(features)}
 
     def of_windows(self, maps, windows):
-        dots = Assembler(1, 1, dtype="float32")(maps["dots"], windows)
-        masks = Assembler(1, 12, dtype="float32", name="mask_logits")(maps["foreground"], 2 * windows)
-        return {"objectness_logits": keras.layers.Reshape((-1,))(dots), "mask_logits": masks}
+        dots = keras.layers.Reshape((-1,), dtype="float32")(Assembler(1, 1, dtype="float32")(maps["dots"], windows))
+        return {
+            "objectness_logits": dots,
+            "mask_logits": Assembler(1, 12, dtype="float32")(maps["foreground"], 2 * windows),
+        }
 
     def losses(self, outputs, inputs, targets, config):
         wrong = tf.nn.sigmoid_cross_entropy_with_logits
@@ -45,19 +48,11 @@ class Dots(Method):
         return {"positives": tf.reduce_sum(targets["labels"])}
 
     def window_model(self, config):
-        return DotsModel(with_constant_weights(self.map_model))
+        return types.SimpleNamespace(
+            features=with_constant_weights(self.map_model),
+            objectness=lambda features, windows: tf.gather_nd(features["dots"][0, ..., 0], windows),
+            masks=lambda features, windows: assemble(features["foreground"], 2 * windows[None], 1, 12)[0],
+        )
 
 
-class DotsModel:
-    def __init__(self, network):
-        self.features = network
-
-    def objectness(self, features, windows):
-        return tf.gather_nd(features["dots"][0, ..., 0], windows)
-
-    def masks(self, features, windows):
-        return assemble(features["foreground"], 2 * windows[None], 1, 12)[0]
-
-
-METHOD = Dots
-METHODS["dots"] = DotsConfig
+METHOD, METHODS["dots"] = Dots, DotsConfig

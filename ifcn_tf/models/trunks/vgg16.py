@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -69,7 +70,8 @@ class VGG16(Trunk):
         if source != "imagenet" and not Path(source).is_file():
             raise UserError(f"there is no weights file {source}: give the path of a VGG-16 file.")
         try:
-            vgg16 = keras.applications.VGG16(include_top=False, weights=source)
+            with warnings.catch_warnings(action="ignore"):  # of every container of layers that has nothing to load
+                vgg16 = keras.applications.VGG16(include_top=False, weights=source)
             for layer in vgg16.layers:
                 if layer.weights:
                     model.get_layer(layer.name).set_weights(layer.get_weights())
