@@ -29,6 +29,7 @@ SETTINGS = (
         "overlap_penalty", None, "What overlap with a better box takes from it; the weights' own, or 0."
     ),
     flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
+    flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )

@@ -38,6 +38,9 @@ class ProposerConfig(Settings):
     """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
+    num_ranked: int = 1000
+    """Proposals of highest objectness that suppression leaves to be ranked, of which the best `num_proposals` are kept;
+    where it is smaller than `num_proposals`, that many are ranked [count]."""
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
     min_area: float = 0.0
@@ -54,7 +57,7 @@ class ProposerConfig(Settings):
         require(self.blend_cells >= 0, f"blend_cells must not be negative, not {self.blend_cells}.")
         for name in ("confidence_weight", "overlap_penalty"):
             require_amount(name, getattr(self, name))
-        for name in ("num_proposals", "pre_nms"):
+        for name in ("num_proposals", "num_ranked", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
         require(
@@ -64,9 +67,9 @@ class ProposerConfig(Settings):
         require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
 
     @property
-    def num_ranked(self) -> int:
-        """Proposals that suppression leaves to be ranked, so that the first few do not depend on `num_proposals`."""
-        return max(self.num_proposals, 1000)
+    def post_nms(self) -> int:
+        """Proposals that suppression leaves at most: `num_ranked`, but never fewer than `num_proposals`."""
+        return max(self.num_proposals, self.num_ranked)
 
 
 @dataclasses.dataclass(frozen=True)

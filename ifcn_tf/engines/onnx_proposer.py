@@ -92,7 +92,7 @@ class NumpyProposer:
         area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.window_cells**2)
         usable = np.flatnonzero((cells > 0) & (area >= self.config.min_area))
         suppressing = non_max_suppression(
-            boxes[usable], candidates["logits"][usable], self.config.num_ranked, self.config.nms_iou
+            boxes[usable], candidates["logits"][usable], self.config.post_nms, self.config.nms_iou
         )
         proposals = {**candidates, "boxes_yxyx": boxes}
         return self._ranked({name: values[usable[suppressing]] for name, values in proposals.items()})

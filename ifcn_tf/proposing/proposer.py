@@ -133,7 +133,7 @@ class Proposer:
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
-        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_ranked, self.config.nms_iou)
+        kept = tf.image.non_max_suppression(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
 

@@ -107,7 +107,14 @@ def test_the_file_has_the_maps_of_the_network(size_hw, network, onnx_file):
     np.testing.assert_allclose(objectness, expected["objectness_map"][..., 0], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("changes", [{}, {"blend_cells": 1, "confidence_weight": 0.8, "overlap_penalty": 2.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"blend_cells": 1, "confidence_weight": 0.8, "overlap_penalty": 2.0},
+        {"confidence_weight": 0.8, "overlap_penalty": 2.0, "num_proposals": 3, "num_ranked": 5},
+    ],
+)
 @pytest.mark.parametrize("size_hw", [(70, 100), (131, 77), (5, 40), (7, 9)])
 def test_the_proposer_is_that_of_tensorflow(size_hw, changes, network):
     """On the very same maps, every step after the network has to decide the same."""
