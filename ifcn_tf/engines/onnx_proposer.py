@@ -12,7 +12,7 @@ from scipy import special
 from ifcn_tf.config.network import require_narrow_blend
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_images import preprocess
-from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, resized_hw, window_extent
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WINDOW_CELLS, blended_bins, window_extent
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 Arrays = dict[str, np.ndarray]
@@ -57,7 +57,7 @@ class NumpyProposer:
 
     def best_windows(self, image: np.ndarray) -> Arrays:
         """The windows of highest objectness over all scales, as `Proposer.best_windows` returns them."""
-        scales = [self._maps(image, side) for side in self.config.shorter_sides]
+        scales = [self._maps(image, *size) for size in self.config.pyramid_hw(*image.shape[:2])]
         logits = np.concatenate([scale.objectness.ravel() for scale in scales])
         best = np.argsort(-logits, kind="stable")[: self.config.pre_nms]
         offset, candidates = 0, []
@@ -67,11 +67,9 @@ class NumpyProposer:
             offset += scale.objectness.size
         return {name: np.concatenate([scale[name] for scale in candidates]) for name in candidates[0]}
 
-    def _maps(self, image: np.ndarray, shorter_side: int) -> _Scale:
-        size = np.array(image.shape[:2])
-        height, width = resized_hw(image.shape[0], image.shape[1], shorter_side, self.config.longer_side_limit)
+    def _maps(self, image: np.ndarray, height: int, width: int) -> _Scale:
         score_maps, objectness = self.network(preprocess(image, height, width)[None])
-        return _Scale(score_maps[0], objectness[0], (size / (height, width)).astype(np.float32))
+        return _Scale(score_maps[0], objectness[0], (np.array(image.shape[:2]) / (height, width)).astype(np.float32))
 
     def _windows(self, scale: _Scale, chosen: np.ndarray) -> Arrays:
         """Logits, masks and places of the windows of a scale that are numbered `chosen`, row by row."""

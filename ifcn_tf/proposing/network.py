@@ -32,7 +32,7 @@ def load_network(
     if backbone_weights:
         return _untrained(weights, backbone_weights, k, precision), ProposerConfig.from_dict(settings)
     path = Path(weights or DEFAULT_WEIGHTS)
-    config = ProposerConfig.from_dict({**read_proposer_config(path).to_dict(), **settings})
+    config = read_proposer_config(path).changed(settings)
     model_config = read_model_config(path) or _model_config(k)
     if k not in (None, model_config.k):
         raise UserError(f"{path} holds weights for k = {model_config.k}, not {k}: leave k out, or take other weights.")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, resized_hw, window_extent
+from ifcn_tf.geometry import STRIDE, WINDOW_CELLS, window_extent
 from ifcn_tf.images.tensors import preprocess
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.ranking import rescore
@@ -90,17 +90,16 @@ class Proposer:
         Returns:
             logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms.
         """
-        scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
+        height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[:2])  # products of long sides pass 32 bits
+        scales = [self._score_windows(image, *size) for size in self.config.pyramid_hw(height, width)]
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, best)
 
-    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
-        size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
-        height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
+    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> _Scale:
         features = self.model.features(preprocess(image, height, width)[None])
         windows = dense_windows(height, width, self.stride)
-        pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
+        pixel_hw = tf.cast(tf.shape(image, out_type=tf.int64)[:2] / tf.stack([height, width]), tf.float32)
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
 
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:

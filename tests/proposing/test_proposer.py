@@ -62,7 +62,8 @@ def propose_slowly(model, image, config):
     """Section 3.3 "Inference", in the order of the text, with the fill-ins of `ProposerConfig`."""
     height, width = image.shape[:2]
     candidates = []
-    for side in config.shorter_sides:
+    sides = [max(1, math.floor(factor * min(height, width) + 0.5)) for factor in config.scale_factors]
+    for side in sides or config.shorter_sides:
         new_height, new_width = resized_hw(height, width, side, config.longer_side_limit)
         windows = np.array([(y, x) for y in range(math.ceil(new_height / 8)) for x in range(math.ceil(new_width / 8))])
         resized = np.zeros((1, new_height, new_width, 3), np.float32)
@@ -113,6 +114,8 @@ def iou(a, b):
         ((75, 60), {"pre_nms": 300, "min_area": 400.0}),
         ((37, 120), {"nms_iou": 0.51, "num_proposals": 15, "mask_threshold": 0.7}),
         ((5, 5), {"shorter_sides": (8, 64)}),
+        ((60, 75), {"scale_factors": (0.6, 1.25, 2**0.5)}),
+        ((75, 20), {"scale_factors": (0.75, 2.0), "longer_side_limit": 140}),
         ((60, 75), {"confidence_weight": 0.7}),
         ((75, 60), {"overlap_penalty": 3.0}),
         ((60, 75), {"confidence_weight": 1.3, "overlap_penalty": 0.6, "num_proposals": 50}),
