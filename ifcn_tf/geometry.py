@@ -13,6 +13,7 @@ Functions that take integers use nothing but operators, so Python numbers, NumPy
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,20 @@ def _minimum(a: Any, b: Any) -> Any:
 
 def _maximum(a: Any, b: Any) -> Any:
     return (a + b + abs(a - b)) // 2
+
+
+def relative_side(height: Any, width: Any, factor: float) -> Any:
+    """Shorter side of an image times a factor, for `resized_hw`.
+
+    Args:
+        height, width: size of the image [px], integers, at least 1.
+        factor: above 0, taken as the nearest fraction with a denominator of up to a million.
+
+    Returns:
+        An integer [px], rounded half up, at least 1.
+    """
+    shorter, share = _minimum(height, width), Fraction(factor).limit_denominator(10**6)
+    return _maximum((2 * shorter * share.numerator + share.denominator) // (2 * share.denominator), 1)
 
 
 def resized_hw(height: Any, width: Any, shorter_side: int, longer_side_limit: int) -> tuple[Any, Any]:

@@ -17,7 +17,7 @@ from ifcn_tf.models.method import Method
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
 from ifcn_tf.proposing.proposer import Proposer
-from ifcn_tf.saved_model.load import SavedProposer
+from ifcn_tf.saved_model.load import ExportedProposer
 
 
 class Predictor:
@@ -30,7 +30,7 @@ class Predictor:
     """
 
     def __init__(
-        self, proposer: Proposer | SavedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS
+        self, proposer: Proposer | ExportedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS
     ) -> None:
         self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
         self._graph = proposer.compile()
@@ -106,5 +106,5 @@ def load_saved_model(folder: str | Path) -> Predictor:
     Raises:
         UserError: there is no such model, or it cannot be loaded.
     """
-    proposer = SavedProposer(Path(folder))
+    proposer = ExportedProposer(Path(folder))
     return Predictor(proposer, proposer.settings, proposer.max_pixels)

@@ -6,11 +6,15 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from absl import app, flags, logging
 
 # Errors are raised as exceptions too; what TensorFlow logs of them only repeats it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+_Number = TypeVar("_Number", int, float)
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -55,14 +59,21 @@ def bound_memory() -> None:
 
 def integers(flag: flags.FlagHolder[list[str]]) -> tuple[int, ...]:
     """Whole numbers of a comma-separated flag; raises UserError when one is not."""
+    return _parsed(flag, int, "whole numbers")
+
+
+def numbers(flag: flags.FlagHolder[list[str]]) -> tuple[float, ...]:
+    """Numbers of a comma-separated flag; raises UserError when one is not."""
+    return _parsed(flag, float, "numbers")
+
+
+def _parsed(flag: flags.FlagHolder[list[str]], parse: Callable[[str], _Number], expected: str) -> tuple[_Number, ...]:
     from ifcn_tf.common.files import UserError
 
     try:
-        return tuple(int(value) for value in flag.value)
+        return tuple(parse(value) for value in flag.value)
     except ValueError as error:
-        raise UserError(
-            f"--{flag.name} takes whole numbers separated by commas, not {','.join(flag.value)}."
-        ) from error
+        raise UserError(f"--{flag.name} takes {expected} separated by commas, not {','.join(flag.value)}.") from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from absl import flags
 
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import Precision
 from ifcn_tf.images import files as image_files
 from pipelines import _cli
@@ -15,6 +16,11 @@ K = flags.DEFINE_integer("k", None, "Relative positions a side (3, 5 or 7), wher
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 MAX_PIXELS = flags.DEFINE_integer("max_pixels", image_files.MAX_PIXELS, "Larger images are refused [px].", 1)
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
+SCALE_FACTORS = flags.DEFINE_list(
+    "scale_factors",
+    [],
+    "Scales instead, relative to the image's own shorter side; DeepMask's: 0.25,0.3536,0.5,0.7071,1,1.4142,2.",
+)
 #: Fields of ProposerConfig; what is not given comes from the config.json of the weights, else from ProposerConfig.
 SETTINGS = (
     flags.DEFINE_integer(
@@ -29,17 +35,22 @@ SETTINGS = (
         "overlap_penalty", None, "What overlap with a better box takes from it; the weights' own, or 0."
     ),
     flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
+    flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
-_ALL = (WEIGHTS, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, *SETTINGS)
+_ALL = (WEIGHTS, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
 
 
 def arguments() -> dict[str, Any]:
     """The flags as keyword arguments of `predictor.load_network`; raises UserError on a wrong one."""
     settings: dict[str, Any] = {flag.name: flag.value for flag in SETTINGS if flag.value is not None}
+    if SHORTER_SIDES.value and SCALE_FACTORS.value:
+        raise UserError("give --shorter_sides or --scale_factors, not both: each names all scales.")
     if SHORTER_SIDES.value:
         settings["shorter_sides"] = _cli.integers(SHORTER_SIDES)
+    if SCALE_FACTORS.value:
+        settings["scale_factors"] = _cli.numbers(SCALE_FACTORS)
     return {"weights": WEIGHTS.value, "k": K.value, "precision": cast(Precision, PRECISION.value), **settings}
 
 

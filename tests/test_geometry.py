@@ -7,7 +7,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import SIX_SCALES, ProposerConfig
-from ifcn_tf.geometry import position_bins, resized_hw, window_extent
+from ifcn_tf.geometry import position_bins, relative_side, resized_hw, window_extent
 
 
 def test_scales_are_600_times_powers_of_one_and_a_half():
@@ -32,6 +32,24 @@ def test_resized_size_for_numbers_arrays_and_tensors(size_hw, shorter_side, expe
     assert resized_hw(*size_hw, shorter_side, 2700) == expected
     assert tuple(int(side) for side in resized_hw(*np.array(size_hw), shorter_side, 2700)) == expected
     assert tuple(int(side) for side in resized_hw(*tf.constant(size_hw, tf.int64), shorter_side, 2700)) == expected
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "factor", "expected"),
+    [
+        ((480, 640), 0.25, 120),
+        ((640, 480), 2.0, 960),
+        ((427, 640), 2**-1.5, 151),  # 150.97
+        ((500, 375), 2**0.5, 530),  # 530.33
+        ((3, 90), 0.5, 2),  # 1.5 rounds up
+        ((15, 100), 0.7, 11),  # 10.5, though the nearest float is below 0.7
+        ((1, 1000), 0.25, 1),  # never nothing
+    ],
+)
+def test_relative_side_for_numbers_arrays_and_tensors(size_hw, factor, expected):
+    assert relative_side(*size_hw, factor) == expected
+    assert int(relative_side(*np.array(size_hw), factor)) == expected
+    assert int(relative_side(*tf.constant(size_hw, tf.int64), factor)) == expected
 
 
 def test_window_covers_168_px_around_its_centre_cell():

@@ -17,7 +17,6 @@ from PIL import Image
 
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
 from ifcn_tf.config.network import Precision
-from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images.tensors import read_image, resize
 from ifcn_tf.models.method import Method, output_shapes
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
@@ -80,8 +79,7 @@ def _seconds(predictor: Predictor, image: np.ndarray) -> float:
 
 
 def _times(predictor: Predictor, network: Method, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
-    config = predictor.config
-    sizes = [resized_hw(*SIZE_HW, side, config.longer_side_limit) for side in config.shorter_sides]
+    sizes = predictor.config.pyramid_hw(*SIZE_HW)
     seconds = in_turn(_steps(predictor, network, encoded, image, sizes), rounds)
     yield {
         "step": "whole",

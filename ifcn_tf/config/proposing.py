@@ -1,4 +1,4 @@
-"""Settings of the network, the proposer and the evaluation: frozen dataclasses, every field with its unit.
+"""How an image becomes proposals, and which of them are shown: frozen dataclasses, every field with its unit.
 
 A configuration is checked on creation, passed as an argument and never kept as a global. Values marked [P] are the
 paper's (Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016); the others are this project's choice.
@@ -7,11 +7,15 @@ paper's (Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016)
 from __future__ import annotations
 
 import dataclasses
+from typing import Any, Self
 
 from ifcn_tf.config.settings import Settings, require, require_amount
+from ifcn_tf.geometry import relative_side, resized_hw
 
 #: Shorter sides of the image pyramid in pixels, 600 * 1.5^{-4, -3, -2, -1, 0, 1} [P].
 SIX_SCALES = (119, 178, 267, 400, 600, 900)
+#: Shorter sides as multiples of the image's own, 2^{-2, -1.5, ..., 1}, as DeepMask proposes on COCO [ratio].
+DEEPMASK_FACTORS = tuple(2 ** (step / 2) for step in range(-4, 3))
 #: No image is resized to a longer side [px].
 LONGEST_SIDE = 100_000
 
@@ -22,8 +26,12 @@ class ProposerConfig(Settings):
 
     shorter_sides: tuple[int, ...] = SIX_SCALES
     """Shorter side of the image at each scale of the pyramid [px] [P]."""
+    scale_factors: tuple[float, ...] = ()
+    """Where there are any, the scales are these instead of `shorter_sides`: multiples of the image's own shorter side,
+    such as `DEEPMASK_FACTORS` [ratio]."""
     longer_side_limit: int = 2700
-    """No resized image is longer than this [px]; keeps panoramas (over 3 : 1 at 900 px) within memory."""
+    """No resized image is longer than this [px]; keeps panoramas (over 3 : 1 at 900 px) within memory. All scales that
+    it lowers are of one size and are computed all the same: from 4.5 : 1 on, 900 px repeats 600 px."""
     blend_cells: int = 0
     """So far from a border between relative positions the score maps of both sides are averaged; the paper copies from
     one map [cells]."""
@@ -38,6 +46,9 @@ class ProposerConfig(Settings):
     """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
+    num_ranked: int = 1000
+    """Proposals of highest objectness that suppression leaves to be ranked, of which the best `num_proposals` are kept;
+    where it is smaller than `num_proposals`, that many are ranked [count]."""
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
     min_area: float = 0.0
@@ -49,12 +60,16 @@ class ProposerConfig(Settings):
             bool(self.shorter_sides) and all(8 <= side <= LONGEST_SIDE for side in self.shorter_sides),
             f"shorter_sides needs at least one scale, each of 8 to {LONGEST_SIDE} px, not {self.shorter_sides}.",
         )
+        require(
+            all(0.01 <= factor <= 100 for factor in self.scale_factors),
+            f"scale_factors must lie in 0.01..100, not {self.scale_factors}.",
+        )
         require(0 < self.mask_threshold < 1, f"mask_threshold must lie between 0 and 1, not {self.mask_threshold}.")
         require(0 <= self.nms_iou <= 1, f"nms_iou must lie in 0..1, not {self.nms_iou}.")
         require(self.blend_cells >= 0, f"blend_cells must not be negative, not {self.blend_cells}.")
         for name in ("confidence_weight", "overlap_penalty"):
             require_amount(name, getattr(self, name))
-        for name in ("num_proposals", "pre_nms"):
+        for name in ("num_proposals", "num_ranked", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
         require(
@@ -64,9 +79,26 @@ class ProposerConfig(Settings):
         require(self.min_area >= 0, f"min_area must not be negative, not {self.min_area}.")
 
     @property
-    def num_ranked(self) -> int:
-        """Proposals that suppression leaves to be ranked, so that the first few do not depend on `num_proposals`."""
-        return max(self.num_proposals, 1000)
+    def post_nms(self) -> int:
+        """Proposals that suppression leaves at most: `num_ranked`, but never fewer than `num_proposals`."""
+        return max(self.num_proposals, self.num_ranked)
+
+    def pyramid_hw(self, height: Any, width: Any) -> list[tuple[Any, Any]]:
+        """Size of an image at each scale: integers or int64 tensors [px] -> as many pairs (height, width), alike."""
+        relative = [relative_side(height, width, factor) for factor in self.scale_factors]
+        return [resized_hw(height, width, side, self.longer_side_limit) for side in relative or self.shorter_sides]
+
+    def most_pixels(self, max_pixels: int) -> int:
+        """Pixels of the largest image to which one of at most `max_pixels` is resized [px]."""
+        longest = self.longer_side_limit
+        if self.scale_factors:
+            return max(1, min(longest**2, round(max(self.scale_factors) ** 2 * max_pixels)))
+        return longest * min(longest, max(self.shorter_sides))
+
+    def changed(self, settings: dict[str, Any]) -> Self:
+        """With other values of some fields, as `from_dict` takes them; new `shorter_sides` end old `scale_factors`."""
+        ended = {"scale_factors": ()} if "shorter_sides" in settings else {}
+        return self.from_dict({**self.to_dict(), **ended, **settings})
 
 
 @dataclasses.dataclass(frozen=True)

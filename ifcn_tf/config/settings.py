@@ -1,4 +1,4 @@
-"""What the settings of `config.py` and `train_config.py` share: checks, and the way to and from JSON."""
+"""What all settings share: checks, and the way to and from JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from ifcn_tf.common.files import UserError
 
@@ -35,17 +35,18 @@ _TYPE_NAMES = {
     float: "a number",
     bool: "true or false",
     str: "a word",
-    tuple: "a list, such as [1, 2],",
+    tuple: "a list such as [1, 2]",
 }
 
 
-def _typed(name: str, value: Any, default: Any) -> Any:
-    """A value of the type that a setting's default has; raises UserError on another type."""
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        return tuple(_typed(name, item, default[0]) for item in value)
-    if isinstance(default, float) and type(value) is int:
+def _typed(name: str, value: Any, annotation: Any) -> Any:
+    """A value of the type that a setting is annotated with; raises UserError on another type."""
+    kind = str if get_origin(annotation) is Literal else get_origin(annotation) or annotation
+    if kind is tuple and isinstance(value, list | tuple):
+        return tuple(_typed(name, item, get_args(annotation)[0]) for item in value)
+    if kind is float and type(value) is int:
         return float(value)
-    require(type(value) is type(default), f"{name} must be {_TYPE_NAMES[type(default)]}, not {value!r}.")
+    require(type(value) is kind, f"{name} must be {_TYPE_NAMES[kind]}, not {value!r}.")
     return value
 
 
@@ -60,10 +61,11 @@ class Settings:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Builds the configuration from `to_dict`'s output; raises UserError on an unknown name or a wrong type."""
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(values) - set(defaults))
+        hints = get_type_hints(cls)
+        annotations = {field.name: hints[field.name] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(annotations))
         require(
             not unknown,
-            f"{', '.join(unknown)}: {cls.__name__} has no such setting; it has {', '.join(sorted(defaults))}.",
+            f"{', '.join(unknown)}: {cls.__name__} has no such setting; it has {', '.join(sorted(annotations))}.",
         )
-        return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
+        return cls(**{name: _typed(name, value, annotations[name]) for name, value in values.items()})

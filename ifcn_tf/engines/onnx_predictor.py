@@ -47,7 +47,7 @@ class OnnxPredictor:
         **settings: Any,
     ) -> None:
         self._session, stored = _read(Path(path), providers)
-        self.config = ProposerConfig.from_dict({**stored["proposer"], **settings})
+        self.config = ProposerConfig.from_dict(stored["proposer"]).changed(settings)
         self.max_pixels = max_pixels
         self.settings = {"weights": stored["sha256"], "precision": "float32", "proposer": self.config.to_dict()}
         network = network_config(stored["model"])

@@ -11,7 +11,7 @@ from scipy import special
 
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_images import resize
-from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid, blended_bins, resized_hw
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid, blended_bins
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 Arrays = dict[str, np.ndarray]
@@ -50,7 +50,7 @@ class NumpyProposer:
 
     def best_windows(self, image: np.ndarray) -> Arrays:
         """The windows of highest objectness over all scales, as `Proposer.best_windows` returns them."""
-        scales = [self._maps(image, side) for side in self.config.shorter_sides]
+        scales = [self._maps(image, *size) for size in self.config.pyramid_hw(*image.shape[:2])]
         logits = np.concatenate([scale.objectness.ravel() for scale in scales])
         best = np.argsort(-logits, kind="stable")[: self.config.pre_nms]
         offset, candidates = 0, []
@@ -60,11 +60,9 @@ class NumpyProposer:
             offset += scale.objectness.size
         return {name: np.concatenate([scale[name] for scale in candidates]) for name in candidates[0]}
 
-    def _maps(self, image: np.ndarray, shorter_side: int) -> _Scale:
-        size = np.array(image.shape[:2])
-        height, width = resized_hw(image.shape[0], image.shape[1], shorter_side, self.config.longer_side_limit)
+    def _maps(self, image: np.ndarray, height: int, width: int) -> _Scale:
         score_maps, objectness = self.network(resize(image, height, width)[None])
-        return _Scale(score_maps[0], objectness[0], (size / (height, width)).astype(np.float32))
+        return _Scale(score_maps[0], objectness[0], (np.array(image.shape[:2]) / (height, width)).astype(np.float32))
 
     def _windows(self, scale: _Scale, chosen: np.ndarray) -> Arrays:
         """Logits, masks and places of the windows of a scale that are numbered `chosen`, row by row."""
@@ -85,7 +83,7 @@ class NumpyProposer:
         area = cells * (windows[:, 2:] - windows[:, :2]).prod(1) / np.float32(self.grid.mask_cells**2)
         usable = np.flatnonzero((cells > 0) & (area >= self.config.min_area))
         suppressing = non_max_suppression(
-            boxes[usable], candidates["logits"][usable], self.config.num_ranked, self.config.nms_iou
+            boxes[usable], candidates["logits"][usable], self.config.post_nms, self.config.nms_iou
         )
         proposals = {**candidates, "boxes_yxyx": boxes}
         return self._ranked({name: values[usable[suppressing]] for name, values in proposals.items()})

@@ -31,7 +31,7 @@ def load_network(
     path = Path(weights or DEFAULT_WEIGHTS)
     network_settings = read_network_config(path)
     _require_k(k, network_settings, path)
-    config = ProposerConfig.from_dict({**read_proposer_config(path).to_dict(), **settings})
+    config = read_proposer_config(path).changed(settings)
     network = build_network(network_settings, precision)
     load_weights(network, path)
     return network, config

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.geometry import WindowGrid, resized_hw
+from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import resize
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.ranking import rescore
@@ -88,17 +88,16 @@ class Proposer:
         Returns:
             logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms.
         """
-        scales = [self._score_windows(image, side) for side in self.config.shorter_sides]
+        height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[:2])  # products of long sides pass 32 bits
+        scales = [self._score_windows(image, *size) for size in self.config.pyramid_hw(height, width)]
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, best)
 
-    def _score_windows(self, image: tf.Tensor, shorter_side: int) -> _Scale:
-        size = tf.shape(image, out_type=tf.int64)[:2]  # products of long sides pass 32 bits
-        height, width = resized_hw(size[0], size[1], shorter_side, self.config.longer_side_limit)
+    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> _Scale:
         features = self.model.features(resize(image, height, width)[None])
         windows = dense_windows(*self.grid.map_hw(height, width))
-        pixel_hw = tf.cast(size / tf.stack([height, width]), tf.float32)
+        pixel_hw = tf.cast(tf.shape(image, out_type=tf.int64)[:2] / tf.stack([height, width]), tf.float32)
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
 
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
@@ -131,7 +130,7 @@ class Proposer:
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
-        kept = tf.image.non_max_suppression(boxes, logits, self.config.num_ranked, self.config.nms_iou)
+        kept = tf.image.non_max_suppression(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
 

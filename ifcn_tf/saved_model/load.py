@@ -17,7 +17,7 @@ from ifcn_tf.proposing.proposer import Tensors
 SETTINGS = Path("assets.extra") / "ifcn.json"
 
 
-class SavedProposer:
+class ExportedProposer:
     """Proposes the objects of an image by an exported graph; to `Predictor` it is as good as a `Proposer`.
 
     Args:

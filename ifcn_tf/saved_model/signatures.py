@@ -86,8 +86,7 @@ class ServingModule(tf.Module):
         """
         if signature != "score_maps":
             return self._serving.max_pixels
-        longest = self._config.longer_side_limit
-        return min(self._serving.max_pixels, longest * min(longest, max(self._config.shorter_sides)))
+        return min(self._serving.max_pixels, self._config.most_pixels(self._serving.max_pixels))
 
     def propose_bytes(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded images, string [B], JPEG or PNG, each of its own size -> answers (see the class)."""

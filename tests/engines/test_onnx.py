@@ -107,7 +107,15 @@ def test_the_file_has_the_maps_of_the_network(size_hw, network, onnx_file):
     np.testing.assert_allclose(objectness, expected["objectness_map"][..., 0], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("changes", [{}, {"blend_cells": 1, "confidence_weight": 0.8, "overlap_penalty": 2.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"blend_cells": 1, "confidence_weight": 0.8, "overlap_penalty": 2.0},
+        {"confidence_weight": 0.8, "overlap_penalty": 2.0, "num_proposals": 3, "num_ranked": 5},
+        {"scale_factors": (0.3, 2**0.5)},
+    ],
+)
 @pytest.mark.parametrize("size_hw", [(70, 100), (131, 77), (5, 40), (7, 9)])
 def test_the_proposer_is_that_of_tensorflow(size_hw, changes, network):
     """On the very same maps, every step after the network has to decide the same."""
@@ -137,6 +145,8 @@ def test_the_same_proposals_as_the_predictor(network, onnx_file):
 def test_settings_travel_in_the_file_and_can_be_changed(onnx_file):
     assert OnnxPredictor(onnx_file).config == CONFIG
     assert len(OnnxPredictor(onnx_file, num_proposals=3).propose(photograph(50, 60))) == 3
+    relative = OnnxPredictor(onnx_file, scale_factors=(0.5, 1), num_ranked=70).config
+    assert relative == dataclasses.replace(CONFIG, scale_factors=(0.5, 1.0), num_ranked=70)
     with pytest.raises(UserError, match="nms_iou must lie in"):
         OnnxPredictor(onnx_file, nms_iou=2.0)
     with pytest.raises(UserError, match="blend_cells must be 2 or less with k = 3, not 3"):

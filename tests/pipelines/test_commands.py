@@ -48,6 +48,16 @@ def test_propose_resumes(tmp_path):
     assert "was made with other settings (proposer)" in other.stderr
 
 
+def test_propose_at_relative_scales(tmp_path):
+    sample = ROOT / "savedmodels" / "sample" / "coffee.jpg"
+    flags = ["--scale_factors=0.25,.3536", "--num_ranked=40", "--num_proposals=20"]
+    done = command("propose", f"--images={sample}", f"--output={tmp_path}", *flags)
+    assert done.returncode == 0, done.stderr
+    settings = json.loads((tmp_path / "run.json").read_text())["proposer"]
+    assert (settings["scale_factors"], settings["num_ranked"]) == ([0.25, 0.3536], 40)
+    assert len(json.loads((tmp_path / "proposals.json").read_text())) == 20
+
+
 def test_propose_reports_bad_files_and_fails(tmp_path):
     (tmp_path / "bad.jpg").write_text("no image")
     done = command("propose", f"--images={tmp_path}", f"--output={tmp_path / 'out'}", "--shorter_sides=119")
@@ -65,6 +75,11 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
         (["--images=nowhere/*.jpg", "--output=o"], "no images at nowhere/*.jpg"),
         (["--images=.", "photo.jpg", "--output=o"], "unexpected argument 'photo.jpg'"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--shorter_sides=1,x"], "takes whole numbers"),
+        (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--scale_factors=1,x"], "takes numbers separated"),
+        (
+            ["--images=savedmodels/sample/coffee.jpg", "--output=o", "--scale_factors=1", "--shorter_sides=400"],
+            "give --shorter_sides or --scale_factors, not both",
+        ),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--k=4"], "holds weights for k = 5, not 4"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--weights=absent.h5"], "no weights file absent.h5"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--mask_threshold=2"], "mask_threshold must lie"),

@@ -62,7 +62,8 @@ def propose_slowly(model, image, config):
     """Section 3.3 "Inference", in the order of the text, with the fill-ins of `ProposerConfig`."""
     height, width = image.shape[:2]
     candidates = []
-    for side in config.shorter_sides:
+    sides = [max(1, math.floor(factor * min(height, width) + 0.5)) for factor in config.scale_factors]
+    for side in sides or config.shorter_sides:
         new_height, new_width = resized_hw(height, width, side, config.longer_side_limit)
         windows = np.array([(y, x) for y in range(math.ceil(new_height / 8)) for x in range(math.ceil(new_width / 8))])
         resized = np.zeros((1, new_height, new_width, 3), np.float32)
@@ -86,7 +87,7 @@ def propose_slowly(model, image, config):
         box = np.clip(box, 0, [height, width, height, width])
         if all(iou(box, other) <= config.nms_iou for _, other, _, _ in kept):
             kept.append((logit, box, window, mask))
-        if len(kept) == max(config.num_proposals, 1000):
+        if len(kept) == max(config.num_proposals, config.num_ranked):
             break
     ranked = sorted(((rescored(kept, i, config), *kept[i][1:]) for i in range(len(kept))), key=lambda c: -c[0])
     return ranked[: config.num_proposals]
@@ -113,9 +114,13 @@ def iou(a, b):
         ((75, 60), {"pre_nms": 300, "min_area": 400.0}),
         ((37, 120), {"nms_iou": 0.51, "num_proposals": 15, "mask_threshold": 0.7}),
         ((5, 5), {"shorter_sides": (8, 64)}),
+        ((60, 75), {"scale_factors": (0.6, 1.25, 2**0.5)}),
+        ((75, 20), {"scale_factors": (0.75, 2.0), "longer_side_limit": 140}),
         ((60, 75), {"confidence_weight": 0.7}),
         ((75, 60), {"overlap_penalty": 3.0}),
         ((60, 75), {"confidence_weight": 1.3, "overlap_penalty": 0.6, "num_proposals": 50}),
+        ((60, 75), {"confidence_weight": 1.3, "num_proposals": 20, "num_ranked": 40}),
+        ((60, 75), {"confidence_weight": 1.3, "num_proposals": 20, "num_ranked": 7}),
     ],
 )
 def test_equals_the_slow_version(size_hw, settings):
@@ -147,6 +152,21 @@ def test_fewer_proposals_are_the_first_of_more():
     )
     for name, values in few.items():
         np.testing.assert_array_equal(values, many[name][:12])
+
+
+@pytest.mark.parametrize(("num_ranked", "best"), [(1, [1, 0]), (2, [1, 0]), (3, [2, 1]), (4, [3, 2])])
+def test_only_what_is_ranked_can_reach_the_top(num_ranked, best):
+    """Four windows apart: objectness 0, -1, -2, -3 and 2 x confidence 1, 3, 5, 7, so the last of those ranked wins."""
+
+    def four(inputs):
+        number = tf.cast(inputs["windows"][..., 1], tf.float32)  # 0, 1, 2, 3
+        return {"objectness_logits": -number, "mask_logits": tf.ones([1, 4, 1, 1]) * (0.5 + number)[..., None, None]}
+
+    config = ProposerConfig(
+        shorter_sides=(8,), confidence_weight=2.0, num_proposals=2, num_ranked=num_ranked, nms_iou=0.0
+    )
+    found = Proposer(Windowed(four), config, window_cells=1).compile()(np.zeros((8, 32, 3), np.uint8))
+    assert (found["windows_yxyx"][:, 1] / 8).numpy().tolist() == best
 
 
 def test_a_duplicate_ranks_behind_a_fainter_new_object():

@@ -127,9 +127,10 @@ def test_warm_up_requests_are_answered():
     assert all(answer["error"].tolist() == [b""] for answer in answers)
 
 
-def test_warm_up_requests_keep_to_the_limits(tmp_path):
-    """A server does not load a model whose warm-up fails. Score maps: 16 x 40 px at most, the proposer's largest."""
-    config = ProposerConfig(shorter_sides=(8, 16), longer_side_limit=40, num_proposals=3)
+@pytest.mark.parametrize("scales", [{"shorter_sides": (8, 16)}, {"scale_factors": (0.25, 0.8)}])
+def test_warm_up_requests_keep_to_the_limits(scales, tmp_path):
+    """A server does not load a model whose warm-up fails. Score maps: at most 16 x 40 = .8^2 x 1000 px."""
+    config = ProposerConfig(**scales, longer_side_limit=40, num_proposals=3)
     version = export(narrow_network(), config, tmp_path, ServingConfig(max_pixels=1000))
     small = Session(version)
     for record in tf.data.TFRecordDataset(str(version / REQUESTS)).as_numpy_iterator():
