@@ -1,0 +1,5 @@
+"""Former name of `proposing.proposer`, kept for programs that were written after the first release."""
+
+from ifcn_tf.proposing.proposer import Proposer, WindowModel
+
+__all__ = ["Proposer", "WindowModel"]
