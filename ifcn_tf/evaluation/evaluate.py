@@ -47,15 +47,15 @@ def evaluate(
     truth.require_objects()
     kinds = ("mask", "box") if results.has_masks else ("box",)
     tables: dict[str, list[ObjectTable]] = {kind: [] for kind in kinds}
-    duplicates = 0
+    repeated = 0
     for chunk in _chunks(truth, results, config.num_proposals[-1], name):
-        duplicates += sum(found.duplicates for _, _, found in chunk)
+        repeated += sum(found.repeated for _, _, found in chunk)
         for kind in kinds:
             tables[kind] += match_chunk(chunk, kind, config.num_proposals, matcher)
     evaluated = {kind: _evaluate_kind(ObjectTable.concatenate(tables[kind]), truth, config) for kind in kinds}
     counts = results.counts()
     total = sum(counts[image.image_id] for image in truth.images)
-    return Evaluation(name, evaluated, total, notes_on(results, truth, config.num_proposals, duplicates))
+    return Evaluation(name, evaluated, total, notes_on(results, truth, config.num_proposals, repeated))
 
 
 #: Image number, image and its results.
@@ -149,8 +149,8 @@ class Evaluation:
     notes: list[str]
 
 
-def notes_on(results: Results, truth: Truth, limits: Sequence[int], duplicates: int) -> list[str]:
-    """Sentences about missing images, too few proposals and duplicates; none if there is nothing to say."""
+def notes_on(results: Results, truth: Truth, limits: Sequence[int], repeated: int) -> list[str]:
+    """Sentences about missing images, too few proposals and repeated ones; none if there is nothing to say."""
     counts = results.counts()
     evaluated = {image.image_id: counts[image.image_id] for image in truth.images}
     notes = []
@@ -163,6 +163,6 @@ def notes_on(results: Results, truth: Truth, limits: Sequence[int], duplicates: 
             notes.append(
                 f"{len(few)} of {len(evaluated)} images have fewer than {limit} proposals (fewest: {min(few)})"
             )
-    if duplicates:
-        notes.append(f"{duplicates} proposals repeat another one, mask, box and score, and were left out")
+    if repeated:
+        notes.append(f"{repeated} proposals repeat another one, mask, box and score; each of them counts")
     return notes
