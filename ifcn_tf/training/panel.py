@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
-from ifcn_tf.data.photographs import Photograph
+from ifcn_tf.data.photographs import pixels_of
 from ifcn_tf.geometry import STRIDE, window_extent
 from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
 from ifcn_tf.pictures.proposals import draw_proposals, heat, tile
@@ -26,7 +27,7 @@ _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a networ
 
 
 def draw(
-    model: keras.Model, config: ProposerConfig, photograph: Photograph, example: tuple[Tensors, Tensors]
+    model: keras.Model, config: ProposerConfig, photograph: Example, example: tuple[Tensors, Tensors]
 ) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
@@ -45,8 +46,9 @@ def draw(
     inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
     objectness, score_maps, mask_logits = _forward(model, inputs)
     k = round(score_maps.shape[-1] ** 0.5)
-    proposals = Predictor.of_network(model, config).propose(photograph.image)
-    truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
+    pixels = pixels_of(photograph)
+    proposals = Predictor.of_network(model, config).propose(pixels)
+    truth = Proposals(photograph.size_hw, np.ones(len(photograph.rles)), photograph.rles)
     rows = [
         [
             _panel("photograph, resized", _pixels(inputs["image"])),
@@ -55,8 +57,8 @@ def draw(
         ],
         [_panel("windows, their targets, assembled masks", _windows(inputs, targets, mask_logits))],
         [
-            _panel("best distinct proposals", np.asarray(draw_proposals(photograph.image, proposals.distinct(_SHOWN)))),
-            _panel("truth", np.asarray(draw_proposals(photograph.image, truth))),
+            _panel("best distinct proposals", np.asarray(draw_proposals(pixels, proposals.distinct(_SHOWN)))),
+            _panel("truth", np.asarray(draw_proposals(pixels, truth))),
         ],
     ]
     return _stack([np.concatenate(row, 1) for row in rows])

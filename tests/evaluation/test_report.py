@@ -199,7 +199,8 @@ def test_worst_images_come_first(tmp_path: Path):
     kept = [a for i, a in enumerate(content["annotations"]) if a["image_id"] == 2 or (a["image_id"] == 0 and i < 2)]
     path = write(tmp_path / "p.json", [a | {"score": 1.0} for a in kept])
     truth = read_truth(str(truth_path), None, "", None)
-    run({"p": str(path)}, truth, CONFIG, match_with_pycocotools, Outputs(tmp_path / "out", show=tmp_path / "show"))
+    outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
+    run({"p": str(path)}, truth, CONFIG, match_with_pycocotools, outputs)
     page = (tmp_path / "show" / "index.html").read_text()
     assert page.index("1.jpg") < page.index("0.jpg") < page.index("2.jpg")
     assert "1: mean best IoU 0.00, missed 4 of 4" in page
@@ -259,9 +260,9 @@ def test_photographs_must_be_there(tmp_path: Path):
 def test_boxes_alone_cannot_be_shown(tmp_path: Path):
     truth_path, _, _ = case_files(tmp_path)
     path = write(tmp_path / "boxes.json", [{"image_id": 1, "score": 1, "bbox": [1, 2, 3, 4]}])
-    outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
+    outputs, truth = Outputs(tmp_path / "out", show=tmp_path / "show"), read_truth(str(truth_path), None, "", None)
     with pytest.raises(UserError, match="the proposals of boxes are boxes only"):
-        run({"boxes": str(path)}, read_truth(str(truth_path), None, "", None), CONFIG, match_with_pycocotools, outputs)
+        run({"boxes": str(path)}, truth, CONFIG, match_with_pycocotools, outputs)
     assert not (tmp_path / "out").exists()
 
 

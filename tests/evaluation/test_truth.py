@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,16 @@ import scipy.io
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.annotations.label_images import VOC_CATEGORIES
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.evaluation import EvaluationConfig
+from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.protocols import PROTOCOLS, apply_protocol
 from ifcn_tf.evaluation.run import read_truth
-from ifcn_tf.evaluation.truth import Truth, TruthImage, read_coco
+from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
+from ifcn_tf.results.reader import Results
 from tests.support.evaluation_data import annotation, rectangle, rle, truth_content, write
 
 SIZE_HW = (12, 16)
@@ -43,10 +46,10 @@ def write_voc(root: Path, names: list[str]) -> Path:
     return root
 
 
-def write_sbd(root: Path, names: list[str]) -> Path:
+def write_sbd(root: Path, names: list[str], categories: tuple[int, ...] = (12, 15)) -> Path:
     (root / "inst").mkdir(parents=True)
     for name in names:
-        content = {"Segmentation": INSTANCES % 255, "Categories": np.array([[12], [15]], np.uint8)}
+        content = {"Segmentation": INSTANCES % 255, "Categories": np.array(categories, np.uint8)[:, None]}
         scipy.io.savemat(root / "inst" / f"{name}.mat", {"GTinst": content})
     (root / "val.txt").write_text("\n".join(names))
     return root
@@ -62,21 +65,40 @@ def test_voc_and_sbd_give_the_same_objects(tmp_path: Path, make):
     np.testing.assert_array_equal(masks, [INSTANCES == 1, INSTANCES == 2])  # void is no object
     assert image.areas.tolist() == [20, 8]
     assert image.boxes_xywh.tolist() == [[2, 2, 5, 4], [7, 2, 2, 4]]
-    assert image.categories == ["dog", "person"]
+    assert [truth.categories[item.category_id] for item in image.objects] == ["dog", "person"]
     assert image.file_name == "2007_000032.jpg"
     assert truth.num_objects == 4
 
 
+def test_an_object_of_sbd_without_pixels_is_none(tmp_path: Path):
+    """As in data preparation; one of a single pixel counts here alone."""
+    root = write_sbd(tmp_path, ["1"], categories=(12, 15, 3))
+    assert read_voc(root, "val").images[0].areas.tolist() == [20, 8]
+    content = {"Segmentation": np.where(INSTANCES == 2, 0, INSTANCES % 255), "Categories": np.array([[12], [15]])}
+    content["Segmentation"][0, 0] = 2
+    scipy.io.savemat(root / "inst" / "1.mat", {"GTinst": content})
+    assert read_voc(root, "val").images[0].areas.tolist() == [20, 1]
+
+
+def test_photographs_without_classes_have_objects_of_none(tmp_path: Path):
+    write_voc(tmp_path, ["1", "2"])
+    (tmp_path / "SegmentationClass" / "1.png").unlink()
+    truth = read_voc(tmp_path, "val")
+    assert [[item.category_id for item in image.objects] for image in truth.images] == [[0, 0], [12, 15]]
+    found = evaluate(Results(truth.sizes), truth, "none", EvaluationConfig(num_proposals=(1,), resamples=2))
+    assert found.kinds["mask"].categories == {"dog": [0], "person": [0]}
+
+
 def test_a_split_may_be_a_file(tmp_path: Path):
     write_voc(tmp_path / "voc", ["1", "2", "3"])
-    (tmp_path / "mine.txt").write_text("3\n1\n")
+    (tmp_path / "mine.txt").write_text("3.jpg\n1\n")
     assert [image.image_id for image in read_voc(tmp_path / "voc", str(tmp_path / "mine.txt")).images] == [1, 3]
 
 
 def test_the_real_voc_is_read(voc_root: Path):
     truth = read_voc(voc_root, "val")
     assert len(truth.images) == 100
-    assert all(set(image.categories) <= set(VOC_CATEGORIES.values()) for image in truth.images)
+    assert {item.category_id for image in truth.images for item in image.objects} <= set(VOC_CATEGORIES)
     instances = np.array(Image.open(voc_root / "SegmentationObject" / "000039.png"))
     image = next(image for image in truth.images if image.image_id == 39)
     assert len(image.rles) == len(set(np.unique(instances)) - {0, 255})
@@ -132,6 +154,12 @@ def test_an_area_that_is_none_is_the_masks_own(tmp_path: Path, area):
     assert read_coco(write(tmp_path / "t.json", content)).images[0].areas.tolist() == [24]
 
 
+def test_ids_may_be_negative_and_texts_of_numbers(tmp_path: Path):
+    content = truth_content({"-3": SIZE_HW, "x-3": SIZE_HW, 2: SIZE_HW}, [annotation(-1, -3, MASK)])
+    truth = read_coco(write(tmp_path / "t.json", content))
+    assert [(image.image_id, len(image.objects)) for image in truth.images] == [(-3, 1), (2, 0), ("x-3", 0)]
+
+
 def test_an_area_that_is_stated_is_kept(tmp_path: Path):
     content = truth_content({1: SIZE_HW}, [annotation(0, 1, MASK, area=30.5), annotation(1, 1, MASK, area=0)])
     assert read_coco(write(tmp_path / "t.json", content)).images[0].areas.tolist() == [30.5, 0]
@@ -141,10 +169,11 @@ def test_ids_boxes_areas_and_categories_may_be_absent(tmp_path: Path):
     bare = {"image_id": "0001", "segmentation": rle(MASK)}
     annotations = [bare, bare | {"id": 7, "bbox": None}, bare | {"id": None}]
     content = truth_content({1: SIZE_HW}, annotations) | {"categories": []}
-    image = read_coco(write(tmp_path / "t.json", content)).images[0]
+    truth = read_coco(write(tmp_path / "t.json", content))
+    (image,) = truth.images
     assert image.boxes_xywh.tolist() == [[2, 1, 6, 4]] * 3
     assert image.areas.tolist() == [24] * 3
-    assert image.categories == []
+    assert truth.categories == {}
     del content["categories"]
     assert read_coco(write(tmp_path / "t.json", content)).num_objects == 3
 
@@ -161,7 +190,7 @@ def with_annotation(**more: Any) -> dict[str, Any]:
 
 
 REFUSED = {
-    "results instead": ([], "no COCO annotation file"),
+    "results instead": ([], "is no COCO json: it has to be an object"),
     "image twice": (COMPLETE | {"images": COMPLETE["images"] * 2}, r"2 image id\(s\) appear more than once \(1, 2\)"),
     "annotation twice": (COMPLETE | {"annotations": COMPLETE["annotations"] * 2}, "1 annotation id"),
     "unknown image": (COMPLETE | {"annotations": [annotation(5, 9, MASK)]}, r"1 annotations \(5\) belong to images"),
@@ -179,6 +208,9 @@ REFUSED = {
     "half a box": (with_annotation(bbox=[1, 2]), r"annotation 1 of image 1: its bbox is \[1, 2\], four finite"),
     "empty box": (with_annotation(bbox=[]), r"annotation 1 of image 1: its bbox is \[\], four finite"),
     "text in box": (with_annotation(bbox=["a", 1, 2, 3]), "annotation 1 of image 1: its bbox is .'a', 1, 2, 3., four"),
+    "crowd of text": (with_annotation(iscrowd="0"), "annotation 1 of image 1: its iscrowd is '0', 0 or 1 is needed"),
+    "empty list for mask": (with_annotation(segmentation=[]), "annotation 1 of image 1: it has no segmentation"),
+    "no annotations": ({"images": []}, "is no COCO json: it needs lists of 'images' and 'annotations'"),
     "text for area": (with_annotation(area="x"), "annotation 1 of image 1: its area is 'x', a number"),
     "odd id": (with_annotation(id=[1]), r"annotation id \[1\] is neither"),
     "no image of it": (with_annotation(image_id=None), "annotation 1: its image_id is None"),
@@ -218,9 +250,7 @@ def test_exactly_one_truth_is_needed():
 
 
 def images(count: int, pattern: str) -> Truth:
-    image = TruthImage.from_masks(0, "", MASK[None])
-    numbered = [dataclasses.replace(image, image_id=i, file_name=pattern.format(i)) for i in range(count)]
-    return Truth("truth", numbered, {})
+    return Truth("truth", [Example(str(i), pattern.format(i), SIZE_HW, ()) for i in range(count)], {})
 
 
 @pytest.mark.parametrize(
