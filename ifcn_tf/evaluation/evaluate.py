@@ -29,7 +29,7 @@ _CHUNK = 50
 
 
 @dataclasses.dataclass(frozen=True)
-class KindEvaluation:
+class KindRecall:
     """The recall of masks, or of boxes.
 
     Attributes:
@@ -57,7 +57,7 @@ class Evaluation:
     """
 
     name: str
-    kinds: dict[str, KindEvaluation]
+    kinds: dict[str, KindRecall]
     num_proposals: int
     notes: list[str]
 
@@ -116,7 +116,7 @@ def _match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], match
     ]
 
 
-def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindEvaluation:
+def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindRecall:
     num_images = len(truth.images)
     draws = resample(num_images, config.resamples, config.seed)
 
@@ -125,7 +125,7 @@ def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindE
         hits = {limit: table.hits(size, limit, num_images) for limit in config.num_proposals}
         return {n: interval(resampled_recalls(draws, h, objects), config.confidence) for n, h in hits.items()}
 
-    return KindEvaluation(
+    return KindRecall(
         table,
         {size: measure(table, size, config.num_proposals, intervals(size)) for size in SIZES},
         {size: curve(table, size, config.num_proposals[-1]) for size in SIZES},

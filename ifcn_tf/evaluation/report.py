@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.evaluation.compare import Difference, image_rows
-from ifcn_tf.evaluation.evaluate import Evaluation, KindEvaluation
+from ifcn_tf.evaluation.evaluate import Evaluation, KindRecall
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.measures import Measure
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
@@ -48,7 +48,7 @@ def recall_table(evaluations: Sequence[Evaluation], published: Sequence[Publishe
     return table
 
 
-def _cells(recall: KindEvaluation, size: str) -> Iterator[str]:
+def _cells(recall: KindRecall, size: str) -> Iterator[str]:
     measures = recall.measures[size]
     last = measures[-1]
     yield f"  {size} {last.objects}"
