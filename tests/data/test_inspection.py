@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
-from ifcn_tf.annotations.example import Example, Instance, counts_of
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.training import DataConfig
@@ -30,7 +30,7 @@ CONFIG, GRID = DataConfig(shorter_sides=(100, 200)), WindowGrid()
 def instance(top, left, height, width, is_crowd=False):
     mask = np.zeros((100, 100), bool)
     mask[top : top + height, left : left + width] = True
-    return Instance(counts_of(mask), 1, is_crowd, float(mask.sum()))
+    return Instance.of_mask(mask, 1, is_crowd)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def data(tmp_path_factory):
         (instance(40, 40, 64, 40, is_crowd=True), instance(40, 40, 60, 40)),  # a crowd, and an object hidden by it
         (),
     ]
-    examples = [Example(str(i), f"{i}.png", encoded, (100, 100), some) for i, some in enumerate(objects)]
+    examples = [Example(str(i), f"{i}.png", (100, 100), some, encoded) for i, some in enumerate(objects)]
     folder = tmp_path_factory.mktemp("data") / "boxes"
     records_writer(shapes_source(1, 0), folder, 1)(examples, Report())
     return folder
