@@ -36,7 +36,7 @@ class Example:
     Attributes:
         source_id: unique name within the source.
         file_name: of the image.
-        encoded: the image file's bytes: JPEG, PNG, GIF or BMP.
+        encoded: the image as a JPEG or PNG, upright.
         size_hw: image size [px].
         objects: in the source's order; may be empty.
     """

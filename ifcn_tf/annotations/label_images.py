@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
 from ifcn_tf.common.files import BadImageError, read_text
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.images.files import GRAPH_FORMATS, ImageFile, decode, encode, is_lossy_webp, open_image
 
 #: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
 VOC_CATEGORIES = {
@@ -59,11 +58,12 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Reads a photograph and decodes it once, so that training never meets a broken one.
 
     Returns:
-        The bytes of the upright image, and its (height, width) [px]. A photograph that its EXIF orientation turns is
-        encoded anew, a JPEG at quality 95; all others are the file's bytes.
+        The bytes of the upright image, and its (height, width) [px]. A JPEG or PNG is the file's bytes; one that its
+        EXIF orientation turns, and what graphs do not decode, is encoded anew: what lost something in its file already
+        (JPEG and lossy WebP) as JPEG of quality 95, all else as PNG.
 
     Raises:
-        ImageLeftOutError: there is no such file, or it is no whole image that `image_files.open_image` takes.
+        ImageLeftOutError: there is no such file, or it is no whole image that `open_image` takes.
     """
     if not path.is_file():
         raise ImageLeftOutError("missing image", f"{path}: no such file")
@@ -73,13 +73,13 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     except BadImageError as error:
         raise ImageLeftOutError("unreadable image", str(error)) from error
     height, width = pixels.shape[:2]
-    return _encoded(pixels, file.format) if file.orientation in range(2, 9) else file.encoded, (height, width)
+    as_it_is = file.format in GRAPH_FORMATS and file.orientation not in range(2, 9)
+    return file.encoded if as_it_is else _encoded(pixels, file), (height, width)
 
 
-def _encoded(pixels: np.ndarray, file_format: str) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, file_format, quality=95)
-    return content.getvalue()
+def _encoded(pixels: np.ndarray, file: ImageFile) -> bytes:
+    lossy = file.format == "JPEG" or (file.format == "WEBP" and is_lossy_webp(file.encoded))
+    return encode(Image.fromarray(pixels), "JPEG", quality=95) if lossy else encode(Image.fromarray(pixels), "PNG")
 
 
 def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict[int, str]) -> Source:

@@ -43,7 +43,7 @@ def training_examples(
 
     Returns:
         Pairs (inputs, targets); H and W vary, W windows and m cells are `config.num_windows` and `window_cells`:
-            inputs: "image" float32 [H, W, 3] (`images.preprocess`), "windows" int32 [W, 2], centre cells (y, x).
+            inputs: "image" float32 [H, W, 3] (`tensors.preprocess`), "windows" int32 [W, 2], centre cells (y, x).
             targets: "labels" float32 [W], "weights" float32 [W], "masks" float32 [W, m, m] (`training_targets`), and
                 "image_id", a string scalar.
 
@@ -165,7 +165,7 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
 
 
 def image_of(record: Tensors, view: View) -> tf.Tensor:
-    """The photograph of a record in a view, float32 [H, W, 3], as `images.preprocess` makes it."""
+    """The photograph of a record in a view, float32 [H, W, 3], as `images.tensors.preprocess` makes it."""
     image = decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))

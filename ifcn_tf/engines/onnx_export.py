@@ -29,7 +29,7 @@ _OPSET = 17
 def export_onnx(model: keras.Model, config: ProposerConfig, path: Path) -> None:
     """Writes `build_instance_fcn`'s float32 model, without its assembling.
 
-    The file maps image float32 [1, H, W, 3], preprocessed (`images.preprocess`), of any size, to score_maps float32
+    The file maps image float32 [1, H, W, 3], preprocessed (`tensors.preprocess`), of any size, to score_maps float32
     [1, ceil(H / 8), ceil(W / 8), k * k] and objectness_logits float32 [1, ceil(H / 8), ceil(W / 8)].
 
     Raises:

@@ -1,4 +1,4 @@
-"""`images.preprocess` in NumPy: the same resizing and value range for runtimes without TensorFlow."""
+"""`images.tensors.preprocess` in NumPy: the same resizing and value range for runtimes without TensorFlow."""
 
 from __future__ import annotations
 

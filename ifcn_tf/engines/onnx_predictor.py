@@ -13,7 +13,7 @@ import numpy as np
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
-from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, decode, open_image
+from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, read_pixels
 from ifcn_tf.proposals import Proposals
 
 try:
@@ -51,16 +51,20 @@ class OnnxPredictor:
         self.settings = {"weights": stored["sha256"], "precision": "float32", "proposer": self.config.to_dict()}
         self._proposer = NumpyProposer(self._network, self.config, stored["k"], stored["window_cells"])
 
+    def read(self, path: str | Path) -> np.ndarray:
+        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        return read_pixels(Path(path), self.max_pixels)
+
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
-        image = decode(open_image(path, self.max_pixels), path)
+        image = self.read(path)
         return image, self.propose(image)
 
     def propose(self, image: str | Path | np.ndarray) -> Proposals:
         """Proposes the objects of one image.
 
         Args:
-            image: a JPEG, PNG, GIF or BMP file, or uint8 [H, W, 3], RGB.
+            image: a file (see `images.files.decode`), or uint8 [H, W, 3], RGB.
 
         Raises:
             UserError: the file cannot be read, or the array is no such image.

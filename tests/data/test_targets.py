@@ -23,7 +23,8 @@ from ifcn_tf.data.targets import (
     sample_windows,
     training_targets,
 )
-from ifcn_tf.masks import paste as full_masks
+from ifcn_tf.masks.paste import crop
+from ifcn_tf.masks.rle import decode
 from tests.support import obvious_targets
 
 CONFIG = DataConfig()
@@ -221,13 +222,13 @@ def test_a_cut_shows_the_same_windows_and_masks_as_the_whole(flipped):
 def test_average_over_pixel_centres_is_near_the_exact_average():
     """Cells whose exact coverage is farther than 0.06 from the threshold never differ; here a pixel is 1.7 px wide."""
     mask = random_scene(np.random.default_rng(8), 1, (200, 260))[0]
-    mask = full_masks.decode([rle_of(counts_of(mask), mask.shape)], mask.shape)[0]
+    mask = decode([rle_of(counts_of(mask), mask.shape)], mask.shape)[0]
     objects, view = objects_of(mask[None]), view_of(119, 155)
     for window in ((4, 6), (9, 10), (14, 18)):
         found = mask_targets(objects, view, tf.constant([window], tf.int64), tf.constant([0], tf.int64), CONFIG)[0]
         corner = np.array([8 * (window[0] - 10), 8 * (window[1] - 10)])
         scale = np.array(mask.shape) / (119, 155)
-        exact = full_masks.crop(mask, [*(corner * scale), *((corner + 168) * scale)], 21)
+        exact = crop(mask, [*(corner * scale), *((corner + 168) * scale)], 21)
         differing = found.numpy() != (exact >= 0.4)
         assert np.all(np.abs(exact[differing] - 0.4) < 0.06)
 
