@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance, counts_of
-from ifcn_tf.common.files import UserError, new_folder
+from ifcn_tf.common.files import UserError, whole_folder
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import objects_of, training_examples
 from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, parse, serialize
@@ -117,19 +117,7 @@ def test_spoilt_folders_are_named(folder, spoil, message):
 
 
 def test_no_example_is_an_error(tmp_path):
-    with new_folder(tmp_path / "empty") as folder:
+    with whole_folder(tmp_path / "empty") as folder:
         Writer(folder, "empty", 1).close({"categories": {}})
     with pytest.raises(UserError, match="holds no example"):
         Records.open([tmp_path / "empty"])
-
-
-def test_nothing_is_left_of_a_folder_that_failed(tmp_path):
-    with pytest.raises(KeyError), new_folder(tmp_path / "new") as folder:
-        (folder / "file").write_text("x")
-        raise KeyError
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_existing_folders_are_not_overwritten(tmp_path):
-    with pytest.raises(UserError, match="exists already"), new_folder(tmp_path):
-        pass
