@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.common.files import atomic_write
+from ifcn_tf.common.files import write_bytes
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import image_of, objects_of, view_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
+from ifcn_tf.images.files import encode
 from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR
 from ifcn_tf.pictures.targets import draw_targets
 
@@ -164,5 +165,4 @@ def save_pictures(data: Sequence[Path], count: int, config: DataConfig, output: 
     for number in np.unique(np.linspace(0, len(records) - 1, count).astype(int)) if count else ():
         for side in config.shorter_sides:
             image_id, *drawn = parts(records, int(number), side, config)
-            with atomic_write(output / f"{image_id}_{side}.png", "wb") as file:
-                draw_targets(*drawn).save(file, "PNG")
+            write_bytes(output / f"{image_id}_{side}.png", encode(draw_targets(*drawn), "PNG"))
