@@ -13,11 +13,11 @@ from ifcn_tf.pictures.paint import Canvas
 POSITIVE, NEGATIVE, IGNORED = (40, 255, 70), (255, 30, 30), (255, 210, 0)
 #: Radius of a dot, of a positive window and of others [cells].
 _LARGE, _SMALL = 0.36, 0.2
-#: An image is shown twice as large, and larger where its shorter side would have fewer pixels.
-_SHOWN_SIDE = 480
+#: An image is shown twice as large, or larger, so that its sides have about so many pixels.
+_SHORTER_PX, _LONGER_PX = 480, 2000
 _GAP = 8  # between the parts of a picture [px]
-#: Height of a line of the legend [px], at least, and how many of them are as high as the photograph at most.
-_LINE, _LINES = 24, 40
+#: A line of the legend is so high [px], and higher beside a photograph of more lines than so many.
+_LINE_PX, _LINES = 24, 40
 _GROUND, _INK = (30, 30, 30), (255, 255, 255)
 
 
@@ -32,10 +32,10 @@ def draw_targets(
         windows: integers [p, 2], centre cells (y, x) of the windows to show.
         masks: bool [p, m, m], their targets.
     """
-    zoom = max(2, round(_SHOWN_SIDE / min(image.shape[:2])))
+    zoom = max(2, min(round(_SHORTER_PX / min(image.shape[:2])), _LONGER_PX // max(image.shape[:2])))
     photograph = _draw_centres(image, positive, negative, zoom)
     pairs = [_draw_window(image, window, mask) for window, mask in zip(windows, masks, strict=True)]
-    line = max(_LINE, photograph.height // _LINES)
+    line = max(_LINE_PX, photograph.height // _LINES)
     legend = _draw_legend(positive, negative, _notes(image.shape[:2], zoom, masks), line)
     parts = [(photograph, (0, 0)), *_beside(photograph, pairs)]
     parts.append((legend, (0, max(y + part.height for part, (_, y) in parts))))

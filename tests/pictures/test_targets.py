@@ -34,6 +34,7 @@ def test_dots_of_three_colours_on_the_photograph_as_it_is():
 def test_small_images_are_shown_larger():
     for height, factor in ((119, 4), (300, 2), (900, 2)):
         assert drawing(height, height + 8, ()).width == max(factor * (height + 8), 20 * 24)
+    assert drawing(8, 1600, ()).width == 2 * 1600  # and not 60 times, as its height would allow
 
 
 def test_a_window_stands_beside_and_its_target_is_green():
