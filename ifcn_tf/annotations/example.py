@@ -62,7 +62,7 @@ class Example:
         file_name: of the image.
         size_hw: image size [px].
         objects: in the source's order; may be none.
-        encoded: the image file's bytes, JPEG, PNG, GIF or BMP; empty where only the annotations were read.
+        encoded: the image as a JPEG or PNG, upright; empty where only the annotations were read.
     """
 
     source_id: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,13 +12,11 @@ from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Loaded, Problem
 from ifcn_tf.common.files import BadImageError, read_text
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.images.files import GRAPH_FORMATS, SUFFIXES, ImageFile, decode, encode, is_lossy_webp, open_image
 from ifcn_tf.masks.coco_forms import UnusableError
 
 #: Smaller masks are left out [px]: nothing can be learned from one pixel.
 MIN_AREA = 2
-#: Endings of photographs' names, which a list of names may have or leave out.
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 
 class ImageLeftOutError(Exception):
@@ -34,11 +31,12 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     """Reads a photograph and decodes it once, so that training never meets a broken one.
 
     Returns:
-        The bytes of the upright image, and its (height, width) [px]. A photograph that its EXIF orientation turns is
-        encoded anew, a JPEG at quality 95; all others are the file's bytes.
+        The bytes of the upright image, and its (height, width) [px]. A JPEG or PNG is the file's bytes; one that its
+        EXIF orientation turns, and what graphs do not decode, is encoded anew: what lost something in its file already
+        (JPEG and lossy WebP) as JPEG of quality 95, all else as PNG.
 
     Raises:
-        ImageLeftOutError: there is no such file, or it is no whole image that `images.files.open_image` takes.
+        ImageLeftOutError: there is no such file, or it is no whole image that `open_image` takes.
     """
     if not path.is_file():
         raise ImageLeftOutError("missing image", f"{path}: no such file")
@@ -48,13 +46,13 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     except BadImageError as error:
         raise ImageLeftOutError("unreadable image", str(error)) from error
     height, width = pixels.shape[:2]
-    return _encoded(pixels, file.format) if file.orientation in range(2, 9) else file.encoded, (height, width)
+    as_it_is = file.format in GRAPH_FORMATS and file.orientation not in range(2, 9)
+    return file.encoded if as_it_is else _encoded(pixels, file), (height, width)
 
 
-def _encoded(pixels: np.ndarray, file_format: str) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, file_format, quality=95)
-    return content.getvalue()
+def _encoded(pixels: np.ndarray, file: ImageFile) -> bytes:
+    lossy = file.format == "JPEG" or (file.format == "WEBP" and is_lossy_webp(file.encoded))
+    return encode(Image.fromarray(pixels), "JPEG", quality=95) if lossy else encode(Image.fromarray(pixels), "PNG")
 
 
 def with_learnable(example: Example, place: str, found: Iterable[Found]) -> Loaded:
@@ -92,7 +90,7 @@ def read_names(path: Path) -> tuple[list[str], list[str]]:
         UserError: the file cannot be read.
     """
     words = (line.split()[0] for line in read_text(path).splitlines() if line.strip())
-    counts = Counter(Path(word).stem if word.lower().endswith(_ENDINGS) else word for word in words)
+    counts = Counter(Path(word).stem if word.lower().endswith(SUFFIXES) else word for word in words)
     return list(counts), [name for name, count in counts.items() if count > 1]
 
 

@@ -84,7 +84,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 @contextlib.contextmanager
 def _disk_errors() -> Iterator[None]:
-    """Around TensorFlow's writing: makes its errors those of the operating system, which `new_folder` words."""
+    """Around TensorFlow's writing: makes its errors those of the operating system, which `whole_folder` words."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -11,11 +11,10 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from ifcn_tf.annotations.example import Example
 from ifcn_tf.common.ids import ImageId, examples
+from ifcn_tf.common.progress import ProgressBar
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
@@ -100,11 +99,11 @@ _Item = tuple[int, Example, ImageResults]
 def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[list[_Item]]:
     """The images that have objects, a few at a time, each with its best proposals."""
     with_objects = [(i, image) for i, image in enumerate(truth.images) if image.objects]
-    for start in track(
-        range(0, len(with_objects), _CHUNK), description=f"matching {name}", console=Console(stderr=True)
-    ):
-        batch = with_objects[start : start + _CHUNK]
-        yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
+    with ProgressBar(f"matching {name}", len(with_objects)) as bar:
+        for start in range(0, len(with_objects), _CHUNK):
+            batch = with_objects[start : start + _CHUNK]
+            yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
+            bar.advance(len(batch))
 
 
 def _match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], matcher: Matcher) -> list[ObjectTable]:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import atomic_write
 from ifcn_tf.evaluation.compare import Difference, image_rows
 from ifcn_tf.evaluation.evaluate import Evaluation, KindRecall
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
@@ -177,11 +177,9 @@ def write_csv(path: Path, evaluations: Sequence[Evaluation]) -> None:
 
 
 def write_scalars(folder: Path, evaluations: Sequence[Evaluation], step: int) -> None:
-    """Adds the scalars of every method to TensorBoard event files; raises UserError when it is not installed."""
-    try:
-        from tensorboard.summary import Writer
-    except ImportError as error:
-        raise UserError("--tensorboard needs tensorboard: pip install 'ifcn-tf[plots]'.") from error
+    """Adds the scalars of every method to TensorBoard event files."""
+    from tensorboard.summary import Writer  # here, since it loads TensorFlow
+
     for evaluation in evaluations:
         writer = Writer(str(folder / evaluation.name))
         for name, value in scalars(evaluation).items():

@@ -14,7 +14,8 @@ from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.evaluation.truth import read_coco
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.images.files import read_pixels
+from ifcn_tf.images.tensors import decode
 from ifcn_tf.masks.rle import encode
 from tests.annotations.test_sources import HW, INSTANCES, coco, jpeg, load, rle
 
@@ -174,7 +175,7 @@ def test_the_rest_of_a_broken_coco_file_is_kept(tmp_path):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_annotations_are_of_the_upright_photograph(tmp_path, orientation):
-    """As everywhere else; a record holds the pixels that `image_files` reads, up to the loss of a second JPEG."""
+    """As everywhere else; a record holds the pixels that `images.files` reads, up to the loss of a second JPEG."""
     path = tmp_path / "images" / "2008_000001.jpg"
     source = coco(tmp_path, [(3, rle(INSTANCES == 1, "list"))])
     stored = Image.fromarray(np.linspace(0, 255, 40 * 60 * 3).astype(np.uint8).reshape(40, 60, 3))
@@ -184,7 +185,7 @@ def test_annotations_are_of_the_upright_photograph(tmp_path, orientation):
     stored.save(path, exif=exif, quality=95)
     (example,), problems = load(source)
     assert (example.size_hw, problems) == (HW, [])
-    read = decode(open_image(path), path)
+    read = read_pixels(path)
     in_record = np.asarray(Image.open(io.BytesIO(example.encoded)))
     assert (
         np.abs(in_record.astype(int) - read).mean() < 2 < np.abs(np.flip(in_record, (0, 1)).astype(int) - read).mean()
@@ -198,7 +199,22 @@ def test_sizes_of_the_stored_pixels_are_told_apart(tmp_path):
     assert turned.example is None and "of the upright image" in turned.problems[0].where
 
 
-def test_images_that_training_would_misread_are_left_out(tmp_path):
-    source = coco(tmp_path, [], images=[{"id": 1, "file_name": "palette.bmp"}])
-    Image.new("P", (60, 40)).save(tmp_path / "images" / "palette.bmp")
-    assert load(source) == ([], ["unreadable image"])
+@pytest.mark.parametrize(
+    ("name", "options", "begins", "most"),
+    [
+        ("a.tif", {}, b"\x89PNG", 0),
+        ("a.gif", {}, b"\x89PNG", 0),
+        ("a.bmp", {}, b"\x89PNG", 0),
+        ("lossless.webp", {"lossless": True}, b"\x89PNG", 0),
+        ("lossy.webp", {}, b"\xff\xd8\xff", 2),
+    ],
+)
+def test_what_the_training_graph_cannot_decode_is_encoded_anew(tmp_path, name, options, begins, most):
+    """Exactly, or as a JPEG where the photograph has lost more before."""
+    source, path = coco(tmp_path, [], images=[{"id": 1, "file_name": name}]), tmp_path / "images" / name
+    picture = Image.fromarray(np.linspace(0, 255, 40 * 60 * 3).astype(np.uint8).reshape(40, 60, 3))
+    (picture.convert("P") if name == "a.bmp" else picture).save(path, **options)
+    (example,), problems = load(source)
+    assert (example.file_name, example.size_hw, problems) == (name, HW, [])
+    assert example.encoded.startswith(begins)
+    assert abs(decode(example.encoded).numpy().astype(int) - read_pixels(path)).mean() <= most

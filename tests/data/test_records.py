@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance
-from ifcn_tf.common.files import UserError, new_folder
+from ifcn_tf.common.files import UserError, whole_folder
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.photographs import example_of
@@ -122,19 +122,7 @@ def test_spoilt_folders_are_named(folder, spoil, message):
 
 
 def test_no_example_is_an_error(tmp_path):
-    with new_folder(tmp_path / "empty") as folder:
+    with whole_folder(tmp_path / "empty") as folder:
         Writer(folder, "empty", 1).close({"categories": {}})
     with pytest.raises(UserError, match="holds no example"):
         Records.open([tmp_path / "empty"])
-
-
-def test_nothing_is_left_of_a_folder_that_failed(tmp_path):
-    with pytest.raises(KeyError), new_folder(tmp_path / "new") as folder:
-        (folder / "file").write_text("x")
-        raise KeyError
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_existing_folders_are_not_overwritten(tmp_path):
-    with pytest.raises(UserError, match="exists already"), new_folder(tmp_path):
-        pass

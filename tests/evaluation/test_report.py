@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.common.files import UserError
@@ -95,7 +96,6 @@ def case_files(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 def test_everything_is_written(tmp_path: Path, capsys):
-    pytest.importorskip("matplotlib")
     truth_path, a, b = case_files(tmp_path)
     truth = read_truth(str(truth_path), None, "", None)
     outputs = Outputs(tmp_path / "out", published="voc", show=tmp_path / "show")
@@ -125,17 +125,6 @@ def test_everything_is_written(tmp_path: Path, capsys):
     assert "Paired differences" in printed
     for name in ("proposals", "b"):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
-
-
-def test_without_matplotlib_plots_alone_are_left_out(tmp_path: Path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    truth_path, a, _ = case_files(tmp_path)
-    truth, outputs = read_truth(str(truth_path), None, "", None), Outputs(tmp_path / "out")
-    evaluate_files({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
-    assert {path.name for path in outputs.folder.iterdir()} == {"metrics.json", "metrics.csv"}
-    assert (
-        "NOTE: without plots, since the plots need matplotlib: pip install 'ifcn-tf[plots]'." in capsys.readouterr().out
-    )
 
 
 def test_the_table_shows_the_ends_of_intervals_in_80_columns(tmp_path: Path):
@@ -274,10 +263,9 @@ def test_scalars_leave_out_what_is_undefined(tmp_path: Path):
 
 
 def test_tensorboard_gets_every_scalar(tmp_path: Path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     evaluation, _ = evaluated(tmp_path, 4, CONFIG)
     write_scalars(tmp_path / "board", [evaluation], step=7)
-    events = accumulator.EventAccumulator(str(tmp_path / "board" / "first 4"))
+    events = EventAccumulator(str(tmp_path / "board" / "first 4"))
     events.Reload()
     expected = scalars(evaluation)
     assert len(events.Tags()["tensors"]) == len(expected)
@@ -311,7 +299,6 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_compares_two_files(tmp_path: Path):
-    pytest.importorskip("matplotlib")
     truth_path, a, b = case_files(tmp_path)
     truth = f"--annotations={truth_path}"
     done = command("--compare", str(a), str(b), truth, f"--output={tmp_path / 'out'}", "--num_proposals=5")
