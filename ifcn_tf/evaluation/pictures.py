@@ -15,9 +15,10 @@ from pycocotools import mask as coco_mask
 from rich.console import Console
 from rich.progress import track
 
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.common.ids import examples
-from ifcn_tf.evaluation.truth import Truth, TruthImage
+from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.images import files as image_files
 from ifcn_tf.masks.rle import decode
 from ifcn_tf.pictures.found_and_missed import draw
@@ -33,7 +34,7 @@ _FOUND_IOU = 0.5
 class Shown:
     """A picture that was written: its image, objects, missed ones, and mean best IoU."""
 
-    image: TruthImage
+    image: Example
     file_name: str
     missed: int
     best_ious: np.ndarray
@@ -84,7 +85,7 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
     return folder / "index.html"
 
 
-def _write_picture(folder: Path, results: Results, image: TruthImage, photographs: Path) -> Shown:
+def _write_picture(folder: Path, results: Results, image: Example, photographs: Path) -> Shown:
     photograph = _read(photographs / image.file_name, image.size_hw)
     objects = [rle for rle, crowd in zip(image.rles, image.crowd, strict=True) if not crowd]
     proposals = results.of(image.image_id).best(SHOWN_LIMIT).rles

@@ -76,7 +76,9 @@ def _name_parts(pattern: str) -> list[str]:
     return [part for part in path.parts if not set(part) & set("*?[]/")] or ["proposals"]
 
 
-def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs) -> None:
+def evaluate_files(
+    methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs
+) -> None:
     """Evaluates methods on the same truth, prints tables, and writes what `outputs` asks for.
 
     All proposals are read, and all that the outputs need is looked for, before the first is matched.
@@ -112,7 +114,7 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
             print(f"pictures, worst first: {write_pictures(folder, found, truth, photographs)}")
 
 
-def run_compare(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
+def compare_runs(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
     """Prints the paired differences between two earlier metrics.json, and writes them to differences.json."""
     differences = compare_files(Path(path_a), Path(path_b), config)
     _console().print(*difference_tables(differences), sep="\n")

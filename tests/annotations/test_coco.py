@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import math
 
 import numpy as np
 import pytest
@@ -11,8 +13,12 @@ from PIL import Image
 from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
+from ifcn_tf.evaluation.truth import read_coco
 from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.masks.rle import encode
 from tests.annotations.test_sources import HW, INSTANCES, coco, jpeg, load, rle
+
+MALFORMED = "malformed annotation"
 
 
 @pytest.mark.parametrize(
@@ -61,11 +67,16 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         ("no image", {"annotations": [entry | {"image_id": 8}]}, ["unknown image"]),
         ("missing", {"images": [image, {"id": 8, "file_name": "absent.jpg"}]}, ["missing image"]),
         ("size", {"images": [image | {"height": 41, "width": 60}]}, ["mask of another size"]),
+        ("category of a fraction", {"annotations": [entry | {"category_id": 3.5}]}, [MALFORMED]),
+        ("category of a float", {"annotations": [entry | {"category_id": 3.0}]}, []),
+        ("no list", {"annotations": {"id": 1}}, ["malformed entry"]),
+        ("null for a list", {"annotations": None}, []),
         ("no category", {"categories": [], "annotations": [entry | {"category_id": 99}]}, []),
         ("area null", {"annotations": [entry | {"area": None}]}, []),
-        ("crowd text", {"annotations": [entry | {"iscrowd": "0"}]}, ["malformed annotation"]),
-        ("area text", {"annotations": [entry | {"area": "x"}]}, ["malformed annotation"]),
-        ("category list", {"annotations": [entry | {"category_id": [1]}]}, ["malformed annotation"]),
+        ("no category of it", {"annotations": [{k: v for k, v in entry.items() if k != "category_id"}]}, [MALFORMED]),
+        ("crowd text", {"annotations": [entry | {"iscrowd": "0"}]}, [MALFORMED]),
+        ("area text", {"annotations": [entry | {"area": "x"}]}, [MALFORMED]),
+        ("category list", {"annotations": [entry | {"category_id": [1]}]}, [MALFORMED]),
         ("annotation id list", {"annotations": [entry | {"id": [1]}]}, []),
         ("annotation null", {"annotations": [None, entry]}, ["malformed entry"]),
         ("no image id", {"annotations": [{"id": 1}, entry]}, ["malformed entry"]),
@@ -91,6 +102,31 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         assert sorted(load(coco(tmp_path / name, [], **more))[1]) == kinds
 
 
+@pytest.mark.parametrize(("area", "expected"), [(0, 0), (30.5, 30.5), (-1, 300), (math.nan, 300), (1e11, 300)])
+def test_an_area_that_is_none_is_the_masks_own(tmp_path, area, expected):
+    """As in the truth of an evaluation, also where Python alone would write such a number."""
+    entry = {"id": 1, "image_id": 7, "category_id": 3, "segmentation": rle(INSTANCES == 1, "list"), "area": area}
+    (example,), problems = load(coco(tmp_path, [], annotations=[entry]))
+    assert ([item.area for item in example.objects], problems) == ([expected], [])
+
+
+def test_data_and_truth_hold_the_same_objects(tmp_path):
+    """In the order of their ids, wherever they stand in the file; only the stated box is the truth's alone."""
+    masks = [(3, rle(INSTANCES == 1, "list")), (12, [[32, 5, 50, 5, 50, 25, 32, 25]]), (3, rle(INSTANCES > 0, "x"))]
+    entries = [
+        {"id": number, "image_id": "007", "category_id": category, "segmentation": mask, "iscrowd": crowd}
+        for number, (category, mask), crowd in zip((10, 9, "a"), masks, (0, 1, None), strict=True)
+    ]
+    image = {"id": 7, "file_name": "2008_000001.jpg", "height": HW[0], "width": HW[1]}
+    for name, ordered in (("a", entries), ("b", entries[::-1])):
+        source = coco(tmp_path / name, [], images=[image], annotations=ordered)
+        (example,), problems = load(source)
+        (of_truth,) = read_coco(tmp_path / name / "file.json").images
+        assert (dataclasses.replace(example, encoded=b""), problems) == (of_truth, [])
+        assert example.rles == [encode(mask) for mask in (INSTANCES == 2, INSTANCES == 1, INSTANCES > 0)]
+        assert example.crowd.tolist() == [True, False, False]
+
+
 def test_a_list_of_names_takes_these_images_alone(tmp_path):
     names = ("a", "b", "c")
     images = [{"id": number, "file_name": f"{name}.jpg"} for number, name in enumerate(names)]
@@ -102,7 +138,7 @@ def test_a_list_of_names_takes_these_images_alone(tmp_path):
     assert whole.size == 3
     for name in names:
         jpeg(tmp_path / "images" / f"{name}.jpg")
-    (tmp_path / "list.txt").write_text("c\na x\n\nc\nabsent\n")
+    (tmp_path / "list.txt").write_text("c.jpg\na x\n\nc\nabsent.png\n")
     examples, problems = load(coco_source(tmp_path / "file.json", tmp_path / "images", tmp_path / "list.txt"))
     assert [(example.file_name, len(example.objects)) for example in examples] == [("a.jpg", 2), ("c.jpg", 1)]
     assert sorted(problems) == ["duplicate id", "missing image"]

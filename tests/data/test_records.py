@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.annotations.example import Example, Instance, counts_of
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import UserError, new_folder
+from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.photographs import example_of
 from ifcn_tf.data.pipeline import objects_of, training_examples
 from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, parse, serialize
+from ifcn_tf.masks.rle import encode
 from tests.support.prepared import prepare_shapes
 
 
@@ -25,8 +28,10 @@ def folder(tmp_path):
 def test_record_round_trip():
     mask = np.zeros((5, 7), bool)
     mask[1:4, 2:7] = True
-    objects = (Instance(counts_of(mask), 4, False, 14.5), Instance(counts_of(~mask), 9, True, 20.0))
-    record = parse(tf.constant(serialize(Example("some id", "a.png", b"bytes", (5, 7), objects))))
+    objects = (Instance.of_rle(encode(mask), 4, area=14.5), Instance.of_mask(~mask, 9, is_crowd=True))
+    example = Example("some id", "a.png", (5, 7), objects, b"bytes")
+    record = parse(tf.constant(serialize(example)))
+    assert example_of(record) == example
     assert record["image/source_id"] == b"some id" and record["image/encoded"] == b"bytes"
     assert record["image/object/class/label"].numpy().tolist() == [4, 9]
     assert record["image/object/area"].numpy().tolist() == [14.5, 20.0]
@@ -40,7 +45,7 @@ def test_record_round_trip():
 
 
 def test_an_image_without_objects():
-    found = objects_of(parse(tf.constant(serialize(Example("1", "a.png", b"", (5, 7), ())))))
+    found = objects_of(parse(tf.constant(serialize(Example("1", "a.png", (5, 7), ())))))
     assert found.boxes_yxyx.shape == (0, 4) and found.counts.shape == (0,)
 
 
@@ -71,7 +76,7 @@ def test_a_truncated_shard_is_named(folder):
     data = shard(folder).read_bytes()
     shard(folder).write_bytes(data[:-10])
     with pytest.raises(UserError, match=rf"{shard(folder)} has {len(data) - 10} bytes and should have {len(data)}"):
-        training_examples([folder], DataConfig(), 0)
+        training_examples([folder], DataConfig(), InstanceFCNConfig(), 0)
 
 
 @pytest.mark.parametrize("place", [40, -40])
@@ -80,7 +85,7 @@ def test_a_flipped_byte_is_named(folder, place):
     data[place] ^= 1
     shard(folder).write_bytes(data)
     with pytest.raises(tf.errors.InvalidArgumentError, match=rf"damaged; prepare the data again:.*{shard(folder)}"):
-        list(training_examples([folder], DataConfig(shorter_sides=(16,)), 0).take(3))
+        list(training_examples([folder], DataConfig(shorter_sides=(16,)), InstanceFCNConfig(), 0).take(3))
 
 
 def test_another_format_version_is_named(folder):
@@ -97,7 +102,7 @@ def test_a_shard_of_other_data_is_named(folder, tmp_path):
     other[12 : 12 + length] = bytes(length)
     shard(folder).write_bytes(other)
     with pytest.raises(tf.errors.InvalidArgumentError, match=str(shard(folder))):
-        list(training_examples([folder], DataConfig(shorter_sides=(16,)), 0).take(3))
+        list(training_examples([folder], DataConfig(shorter_sides=(16,)), InstanceFCNConfig(), 0).take(3))
 
 
 @pytest.mark.parametrize(
