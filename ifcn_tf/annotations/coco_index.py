@@ -139,7 +139,8 @@ class CocoIndex:
         image_id = canonical_id(entry.value.get("id"))
         if image_id is None:
             return f"image id {entry.value.get('id')!r} is neither a whole number nor a text"
-        self._insert("images", json.dumps(image_id), Path(str(entry.value.get("file_name"))).stem, entry.text)
+        name = Path(str(entry.value.get("file_name"))).stem.encode(errors="replace").decode()  # of halves of characters
+        self._insert("images", json.dumps(image_id), name, entry.text)
         return None
 
     def _add_annotation(self, entry: Entry) -> str | None:

@@ -34,6 +34,11 @@ def test_ids_may_be_negative_and_texts_of_numbers(tmp_path: Path):
     assert [(image.image_id, len(image.objects)) for image in truth.images] == [(-3, 1), (2, 0), ("x-3", 0)]
 
 
+def test_a_name_may_be_any_text(tmp_path: Path):
+    truth = read_coco(write(tmp_path / "t.json", with_image(file_name="\ud800.jpg")))
+    assert truth.images[0].file_name == "\ud800.jpg"
+
+
 def test_an_area_that_is_stated_is_kept(tmp_path: Path):
     content = truth_content({1: SIZE_HW}, [annotation(0, 1, MASK, area=30.5), annotation(1, 1, MASK, area=0)])
     assert read_coco(write(tmp_path / "t.json", content)).images[0].areas.tolist() == [30.5, 0]
