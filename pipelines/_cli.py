@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -21,13 +22,19 @@ _Number = TypeVar("_Number", int, float)
 def run(main: Callable[[], int | None]) -> None:
     """Runs a command: parses its flags, calls `main` and exits with its status (None is 0).
 
-    A wrong flag or a UserError ends with one sentence on stderr and status 1, an interruption with status 130.
+    A wrong flag or a UserError ends with one sentence on stderr and status 1, an interruption with status 130, output
+    that nobody reads any more (`| head`) with status 141.
     """
     from ifcn_tf.common.files import UserError
 
     def guarded(_: Sequence[str]) -> None:
         try:
-            sys.exit(main())
+            status = main()
+            sys.stdout.flush()
+            sys.exit(status)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python writes to it once more
+            sys.exit(128 + signal.SIGPIPE)
         except UserError as error:
             _fail(str(error))
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,14 @@ def test_propose_resumes(tmp_path):
     other = command("propose", *flags, "--num_proposals=6")
     assert other.returncode == 1
     assert "was made with other settings (proposer)" in other.stderr
+
+
+def test_output_that_nobody_reads_is_no_traceback():
+    run = [sys.executable, "-m", "pipelines.train", "--print_settings"]
+    process = subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.wait(60) == 128 + signal.SIGPIPE
+    assert process.stderr.read() == ""
 
 
 def test_propose_at_relative_scales(tmp_path):
