@@ -114,7 +114,7 @@ def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     """
     values, changes = config.to_dict(), dict(_key_value(setting) for setting in settings)
     if _METHOD in changes:
-        values["model"] = _section("model", {"method": changes[_METHOD]}).to_dict()
+        values["model"] = _section("model", {"method": _parse(changes[_METHOD])}).to_dict()
     for key, text in changes.items():
         section, field = _find(key, values)
         values[section][field] = _parse(text)

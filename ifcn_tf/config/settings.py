@@ -24,7 +24,7 @@ def require_amount(name: str, value: float) -> None:
 
 def require_known(name: str, value: Any, known: Iterable[str]) -> None:
     """Raises UserError, with the nearest one, unless the value of the setting `name` is one of those known."""
-    if value not in known:
+    if value not in list(known):  # a value of JSON need not be hashable
         nearest = difflib.get_close_matches(str(value), known, 1)
         hint = f"the nearest is {nearest[0]}" if nearest else f"there are {', '.join(known)}"
         raise UserError(f"{name} {value!r} is not known: {hint}.")

@@ -137,9 +137,10 @@ def draw_cut(objects: Objects, whole: View, config: DataConfig, grid: WindowGrid
         return whole
     choice, *shift = tf.unstack(tf.random.stateless_uniform([3], seed))
     shown = tf.minimum(tf.constant(config.cut_side, tf.int64), whole.shown_hw)
-    room = max(config.cut_side / 2 - grid.window_px / 2 - config.centre_tolerance, 0)
+    half_cell = grid.stride / 2  # the first cell is the nearest one
+    room = max(config.cut_side / 2 - grid.window_px / 2 - config.centre_tolerance - half_cell, 0)
     centre = _subject_centre(objects, whole, config, choice) + room * tf.cast(2 * tf.stack(shift) - 1, tf.float64)
-    first = tf.cast(centre - tf.cast(shown, tf.float64) / 2, tf.int64)
+    first = tf.cast(centre - tf.cast(shown, tf.float64) / 2 + half_cell, tf.int64)
     first = tf.clip_by_value(first, 0, whole.shown_hw - shown)
     return whole._replace(origin_yx=first // grid.stride * grid.stride, shown_hw=shown)
 

@@ -131,14 +131,14 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 def _write(folder: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
     """Writes weights and `config.json`, which fit each other whenever the process is killed."""
-    content, config_path = io.BytesIO(), folder / "config.json"
+    content, config_path, path = io.BytesIO(), folder / "config.json", folder / "model.weights.h5"
     with h5py.File(content, "w") as file:  # in memory: on a full disk HDF5 ends the process
         for name, array in arrays.items():
             file[name] = array
     described = {"version": FORMAT_VERSION, "sha256": _digest(content.getvalue())}
-    before = read_json(config_path).get("weights", {}).get("sha256") if config_path.exists() else None
+    before = _digest(_content(path)) if path.exists() else None
     write_json(config_path, {**record, "weights": {**described, "sha256_before": before}})
-    with atomic_write(folder / "model.weights.h5", "wb") as out:
+    with atomic_write(path, "wb") as out:
         out.write(content.getvalue())
     write_json(config_path, {**record, "weights": described})
 

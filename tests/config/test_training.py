@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.presets import PRESETS, RunConfig, with_settings
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import TrainConfig
+from ifcn_tf.geometry import WindowGrid
 
 
 def test_paper_is_the_paper():
@@ -18,11 +20,14 @@ def test_paper_is_the_paper():
     assert train.frozen_blocks == 2
     data, loss = PRESETS["paper"].data, PRESETS["paper"].loss
     assert data.shorter_sides == (119, 178, 267, 400, 600, 900)  # 600 * 1.5^{-4..1}
-    assert (data.num_windows, data.window_cells, data.flip_probability, data.fitting_scales) == (256, 21, 0.5, 0)
+    assert (data.num_windows, data.flip_probability, data.fitting_scales) == (256, 0.5, 0)
     assert (data.object_side, data.centre_tolerance) == (128, 16)
     assert data.side_tolerance == pytest.approx(2**0.25)
     assert (loss.mask_weight, loss.normalization) == (2.0, "mean")
     assert PRESETS["paper"].proposer == ProposerConfig()
+    model = PRESETS["paper"].model
+    assert (model.method, model.trunk, model.k, model.window_cells) == ("instance_fcn", "vgg16", 5, 21)
+    assert model.grid == WindowGrid(stride=8, window_cells=21, mask_cells=21)
     rates = [train.learning_rate(step) for step in (0, 31_999, 32_000, 39_999)]
     assert rates == [0.001, 0.001, 0.0001, 0.0001]
 
@@ -51,7 +56,12 @@ def test_settings_change_one_field_each():
         ("loss.normalization=caffe", "literal"),
         ("train.steps=-1", "train.steps must"),
         ("data.side_tolerance=0.5", "data.side_tolerance must"),
-        ("model.trunk_channels=[8, 0, 8, 8, 8]", "model.trunk_channels needs five positive"),
+        ("data.cut_side=167", "data.cut_side must be 0, or hold a window (168 px), not 167."),
+        ("data.cut_side=-1", "data.cut_side must not be negative"),
+        ("model.method=instance_fnc", "model.method 'instance_fnc' is not known: the nearest is instance_fcn."),
+        ("model.method=[1]", "model.method [1] is not known"),
+        ("model.trunk=vgg61", "model.trunk 'vgg61' is not known: the nearest is vgg16."),
+        ("model.trunk=16", "model.trunk must be a word"),
         ("model.branch_channels=0", "model.branch_channels must"),
         ("train.learning_rates=[NaN, 0.1]", "train.learning_rates must"),
         ("train.learning_rates=[0.1, -0.1]", "train.learning_rates must"),
@@ -67,7 +77,7 @@ def test_settings_change_one_field_each():
     ],
 )
 def test_wrong_settings_are_refused_with_a_hint(setting, hint):
-    with pytest.raises(UserError, match=hint.replace(".", r"\.")):
+    with pytest.raises(UserError, match=re.escape(hint)):
         with_settings(PRESETS["paper"], [setting])
 
 

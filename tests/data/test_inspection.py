@@ -20,10 +20,11 @@ from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.inspection import parts, survey
 from ifcn_tf.data.prepare import Report, coco_writer, records_writer
 from ifcn_tf.data.records import Records
+from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.pictures.targets import NEGATIVE, POSITIVE, draw_targets
 from tests.pipelines.test_commands import command
 
-CONFIG = DataConfig(shorter_sides=(100, 200))
+CONFIG, GRID = DataConfig(shorter_sides=(100, 200)), WindowGrid()
 
 
 def instance(top, left, height, width, is_crowd=False):
@@ -49,7 +50,7 @@ def data(tmp_path_factory):
 
 
 def test_survey_by_hand(data):
-    found = survey([data], CONFIG)
+    found = survey([data], CONFIG, GRID)
     assert (found.images, found.objects) == (3, 5)
     # At scale 2 the first object's centre is (104, 70): 8 i + 4 in 88 .. 120 and in 54 .. 86, four each.
     assert found.positives.tolist() == [0, 16]
@@ -65,26 +66,26 @@ def test_survey_by_hand(data):
 
 
 def test_objects_too_large(data):
-    found = survey([data], dataclasses.replace(CONFIG, object_side=4.0))
+    found = survey([data], dataclasses.replace(CONFIG, object_side=4.0), GRID)
     assert found.never_positive["too large at every scale"] == 4
 
 
 def test_picture(data):
-    drawn = parts(Records.open([data]), 0, 200, CONFIG)
+    drawn = parts(Records.open([data]), 0, 200, CONFIG, GRID)
     assert drawn.image_id == "0" and drawn.image.shape == (200, 200, 3)
     np.testing.assert_array_equal(drawn.image[0, 0], (200, 120, 40))
     assert len(drawn.windows) == 1
     # The object lies at [40, 168) x [40, 100) px: 16 rows of cells, 7 columns and the half of an eighth.
     assert drawn.masks.shape == (1, 21, 21) and drawn.masks.sum() == 16 * 8
-    picture = draw_targets(*drawn[1:])
+    picture = draw_targets(*drawn[1:], GRID)
     assert picture.size == (200 + 8 + 168, 2 * 168 + 8)
     assert picture.getpixel((67, 107)) == POSITIVE  # cell (13, 8), centre (108, 68)
     assert picture.getpixel((4, 4)) == NEGATIVE
 
 
 def test_picture_without_positives(data):
-    drawn = parts(Records.open([data]), 2, 100, CONFIG)
-    assert draw_targets(*drawn[1:]).size[0] == 100
+    drawn = parts(Records.open([data]), 2, 100, CONFIG, GRID)
+    assert draw_targets(*drawn[1:], GRID).size[0] == 100
 
 
 def test_a_damaged_record_is_named(data, tmp_path):
@@ -95,9 +96,9 @@ def test_a_damaged_record_is_named(data, tmp_path):
     shard.write_bytes(content)
     message = rf"^the prepared data cannot be read: .*damaged; prepare the data again:.*{shard}.*\.$"
     with pytest.raises(UserError, match=message):
-        survey([folder], CONFIG)
+        survey([folder], CONFIG, GRID)
     with pytest.raises(UserError, match=message):
-        parts(Records.open([folder]), 0, 100, CONFIG)
+        parts(Records.open([folder]), 0, 100, CONFIG, GRID)
 
 
 def test_commands(tmp_path):

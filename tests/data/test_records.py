@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance, counts_of
 from ifcn_tf.common.files import UserError, new_folder
+from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import objects_of, training_examples
 from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, parse, serialize
@@ -71,7 +72,7 @@ def test_a_truncated_shard_is_named(folder):
     data = shard(folder).read_bytes()
     shard(folder).write_bytes(data[:-10])
     with pytest.raises(UserError, match=rf"{shard(folder)} has {len(data) - 10} bytes and should have {len(data)}"):
-        training_examples([folder], DataConfig(), 0)
+        training_examples([folder], DataConfig(), InstanceFCNConfig(), 0)
 
 
 @pytest.mark.parametrize("place", [40, -40])
@@ -80,7 +81,7 @@ def test_a_flipped_byte_is_named(folder, place):
     data[place] ^= 1
     shard(folder).write_bytes(data)
     with pytest.raises(tf.errors.InvalidArgumentError, match=rf"damaged; prepare the data again:.*{shard(folder)}"):
-        list(training_examples([folder], DataConfig(shorter_sides=(16,)), 0).take(3))
+        list(training_examples([folder], DataConfig(shorter_sides=(16,)), InstanceFCNConfig(), 0).take(3))
 
 
 def test_another_format_version_is_named(folder):
@@ -97,7 +98,7 @@ def test_a_shard_of_other_data_is_named(folder, tmp_path):
     other[12 : 12 + length] = bytes(length)
     shard(folder).write_bytes(other)
     with pytest.raises(tf.errors.InvalidArgumentError, match=str(shard(folder))):
-        list(training_examples([folder], DataConfig(shorter_sides=(16,)), 0).take(3))
+        list(training_examples([folder], DataConfig(shorter_sides=(16,)), InstanceFCNConfig(), 0).take(3))
 
 
 @pytest.mark.parametrize(

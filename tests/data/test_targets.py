@@ -23,10 +23,15 @@ from ifcn_tf.data.targets import (
     sample_windows,
     training_targets,
 )
-from ifcn_tf.masks import paste as full_masks
+from ifcn_tf.geometry import WindowGrid
+from ifcn_tf.masks.paste import crop
+from ifcn_tf.masks.rle import decode
 from tests.support import obvious_targets
 
 CONFIG = DataConfig()
+GRID = WindowGrid()
+#: Grids whose masks are finer than their windows: of 8 px, and DeepMask's of 4 px.
+FINER = [WindowGrid(16, 6, 12), WindowGrid(16, 14, 56)]
 
 
 def objects_of(masks: np.ndarray, is_crowd=None) -> Objects:
@@ -110,7 +115,7 @@ def test_points_of_the_view_are_the_masks_pixels(flipped, resized_hw):
 def test_windows_of_one_object_by_hand():
     """A 200 x 240 image resized by 2: an object of 64 x 40 px becomes one of 128 x 80 px around (200, 240)."""
     objects, view = objects_of(box_mask((200, 240), 68, 100, 132, 140)[None]), view_of(400, 480)
-    classes = classify_windows(objects, view, CONFIG)
+    classes = classify_windows(objects, view, CONFIG, GRID)
     # Centres 8 i + 4 within 16 px of 200: i = 23 (188) .. 26 (212); 22 (180) is 20 px away. Of 240: 28 (228) .. 31.
     expected = np.zeros((50, 60), bool)
     expected[23:27, 28:32] = True
@@ -128,12 +133,12 @@ def test_limits_belong_to_the_positives_and_to_the_scale_of_the_negatives():
         objects = objects_of(
             box_mask((400, 400), 100 - side // 2, 100 - side // 2, 100 + side // 2, 100 + side // 2)[None]
         )
-        classes = classify_windows(objects, view_of(400, 400), config)
+        classes = classify_windows(objects, view_of(400, 400), config, GRID)
         assert np.sum(classes.positive) == positive
     # Exactly one octave away: all is negative. A pixel nearer: not the windows within 32 px of 200, that is 172 .. 228.
     for half, ignored in ((32, 0), (33, 8 * 8), (128, 0), (127, 8 * 8)):
         objects = objects_of(box_mask((400, 400), 200 - half, 200 - half, 200 + half, 200 + half)[None])
-        classes = classify_windows(objects, view_of(400, 400), CONFIG)
+        classes = classify_windows(objects, view_of(400, 400), CONFIG, GRID)
         assert np.sum(~classes.negative.numpy()) == ignored
 
 
@@ -144,7 +149,7 @@ def test_windows_at_scale_and_flip_land_on_the_same_object_point():
     """
     mask = box_mask((120, 160), 28, 12, 92, 44)  # 64 x 32 px around (60, 28)
     for flipped, columns in ((False, (5, 6, 7, 8)), (True, (31, 32, 33, 34))):
-        classes = classify_windows(objects_of(mask[None]), view_of(240, 320, flipped), CONFIG)
+        classes = classify_windows(objects_of(mask[None]), view_of(240, 320, flipped), CONFIG, GRID)
         rows, found = np.nonzero(classes.positive.numpy())
         assert sorted(set(found)) == list(columns)
         # 120 is the middle between cells 14 (116) and 15 (124).
@@ -155,48 +160,61 @@ def test_mask_of_a_box_by_hand():
     """The window of cell (15, 15) covers [40, 208) px. The object covers rows 60 .. 123 and columns 64 .. 103."""
     objects, view = objects_of(box_mask((240, 240), 60, 64, 124, 104)[None]), view_of(240, 240)
     one = tf.constant([[15, 15]], tf.int64)
-    found = mask_targets(objects, view, one, tf.constant([0], tf.int64), CONFIG)[0].numpy()
+    found = mask_targets(objects, view, one, tf.constant([0], tf.int64), CONFIG, GRID)[0].numpy()
     expected = np.zeros((21, 21), bool)
     # Row cell 2 covers [56, 64), half of it object: 0.5 >= 0.4. Row cell 10 covers [120, 128), half. Columns 3 .. 7.
     expected[2:11, 3:8] = True
     np.testing.assert_array_equal(found, expected)
     strict = dataclasses.replace(CONFIG, mask_coverage=0.51)
-    assert mask_targets(objects, view, one, tf.constant([0], tf.int64), strict).numpy().sum() == 7 * 5
+    assert mask_targets(objects, view, one, tf.constant([0], tf.int64), strict, GRID).numpy().sum() == 7 * 5
 
 
+def test_finer_masks_by_hand():
+    """Window (6, 7) of 6 cells of 16 px covers rows 48 .. 143 and columns 64 .. 159; its mask has cells of 8 px."""
+    grid, window = WindowGrid(16, 6, 12), tf.constant([[6, 7]], tf.int64)
+    objects, view = objects_of(box_mask((240, 240), 60, 72, 124, 104)[None]), view_of(240, 240)
+    expected = np.zeros((12, 12), bool)
+    # Row cell 1 covers [56, 64), half of it object; row cell 9 covers [120, 128), half. Columns [72, 104) are 1 .. 4.
+    expected[1:10, 1:5] = True
+    found = mask_targets(objects, view, window, tf.constant([0], tf.int64), CONFIG, grid)[0]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("grid", [GRID, *FINER], ids=str)
 @pytest.mark.parametrize("flipped", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_windows_equal_the_obvious_version(seed, flipped):
+def test_windows_equal_the_obvious_version(seed, flipped, grid):
     rng = np.random.default_rng(seed)
     masks, resized_hw = random_scene(rng, 6, least_radius=12), [(150, 193), (267, 343), (130, 167)][seed % 3]
     is_crowd = np.arange(6) == seed
-    classes = classify_windows(objects_of(masks, is_crowd), view_of(*resized_hw, flipped), CONFIG)
-    expected, owners = obvious_targets.classify(masks, is_crowd, masks.shape[1:], resized_hw, flipped, CONFIG)
+    classes = classify_windows(objects_of(masks, is_crowd), view_of(*resized_hw, flipped), CONFIG, grid)
+    expected, owners = obvious_targets.classify(masks, is_crowd, masks.shape[1:], resized_hw, flipped, CONFIG, grid)
     assert set(np.unique(expected)) == {-1, 0, 1}
     np.testing.assert_array_equal(classes.positive, expected == 1)
     np.testing.assert_array_equal(classes.negative, expected == 0)
     np.testing.assert_array_equal(classes.owner.numpy()[expected == 1], owners[expected == 1])
 
 
+@pytest.mark.parametrize("grid", [GRID, *FINER], ids=str)
 @pytest.mark.parametrize("flipped", [False, True])
-def test_training_targets_equal_the_obvious_version_eager_and_mapped(flipped):
+def test_training_targets_equal_the_obvious_version_eager_and_mapped(flipped, grid):
     masks, resized_hw = random_scene(np.random.default_rng(4), 4, least_radius=20), (150, 193)
     objects, view = objects_of(masks), view_of(*resized_hw, flipped)
     seed = tf.constant([3, 4], tf.int64)
-    targets = training_targets(objects, view, CONFIG, seed)
-    mapped = tf.data.Dataset.from_tensors((objects, view)).map(lambda o, v: training_targets(o, v, CONFIG, seed))
+    targets = training_targets(objects, view, CONFIG, grid, seed)
+    mapped = tf.data.Dataset.from_tensors((objects, view)).map(lambda o, v: training_targets(o, v, CONFIG, grid, seed))
     for name, value in mapped.get_single_element().items():
         np.testing.assert_array_equal(value, targets[name])
     found = {name: value.numpy() for name, value in targets.items()}
-    classes, owners = obvious_targets.classify(masks, [False] * 4, masks.shape[1:], resized_hw, flipped, CONFIG)
+    classes, owners = obvious_targets.classify(masks, [False] * 4, masks.shape[1:], resized_hw, flipped, CONFIG, grid)
     sampled = found["weights"] == 1
     np.testing.assert_array_equal(classes[tuple(found["windows"][sampled].T)], found["labels"][sampled])
     positives = np.flatnonzero(found["labels"])
-    assert len(positives) == np.sum(classes == 1) > 8
+    assert len(positives) == np.sum(classes == 1) >= 8
     assert not found["masks"][len(positives) :].any()
     for slot in positives[:6]:
         window = tuple(found["windows"][slot])
-        shares = obvious_targets.coverage(masks[owners[window]], window, resized_hw, flipped)
+        shares = obvious_targets.coverage(masks[owners[window]], window, resized_hw, flipped, grid)
         np.testing.assert_array_equal(found["masks"][slot], shares >= 0.4)
 
 
@@ -206,28 +224,30 @@ def test_a_cut_shows_the_same_windows_and_masks_as_the_whole(flipped):
     masks, is_crowd = random_scene(np.random.default_rng(4), 4, least_radius=20), [False, False, False, True]
     objects, whole = objects_of(masks, is_crowd), view_of(150, 193, flipped)
     cut = whole._replace(origin_yx=tf.constant([24, 40], tf.int64), shown_hw=tf.constant([77, 110], tf.int64))
-    expected, found = classify_windows(objects, whole, CONFIG), classify_windows(objects, cut, CONFIG)
+    expected, found = classify_windows(objects, whole, CONFIG, GRID), classify_windows(objects, cut, CONFIG, GRID)
     assert tf.reduce_any(found.positive) and tf.reduce_any(found.negative)
     for part, all_of_it in zip(found, expected, strict=True):
         np.testing.assert_array_equal(part, all_of_it[3:13, 5:19])
     windows = tf.where(found.positive)
     owners = tf.gather_nd(found.owner, windows)
     np.testing.assert_array_equal(
-        mask_targets(objects, cut, windows, owners, CONFIG),
-        mask_targets(objects, whole, tf.add(windows, [3, 5]), owners, CONFIG),
+        mask_targets(objects, cut, windows, owners, CONFIG, GRID),
+        mask_targets(objects, whole, tf.add(windows, [3, 5]), owners, CONFIG, GRID),
     )
 
 
 def test_average_over_pixel_centres_is_near_the_exact_average():
     """Cells whose exact coverage is farther than 0.06 from the threshold never differ; here a pixel is 1.7 px wide."""
     mask = random_scene(np.random.default_rng(8), 1, (200, 260))[0]
-    mask = full_masks.decode([rle_of(counts_of(mask), mask.shape)], mask.shape)[0]
+    mask = decode([rle_of(counts_of(mask), mask.shape)], mask.shape)[0]
     objects, view = objects_of(mask[None]), view_of(119, 155)
     for window in ((4, 6), (9, 10), (14, 18)):
-        found = mask_targets(objects, view, tf.constant([window], tf.int64), tf.constant([0], tf.int64), CONFIG)[0]
+        found = mask_targets(objects, view, tf.constant([window], tf.int64), tf.constant([0], tf.int64), CONFIG, GRID)[
+            0
+        ]
         corner = np.array([8 * (window[0] - 10), 8 * (window[1] - 10)])
         scale = np.array(mask.shape) / (119, 155)
-        exact = full_masks.crop(mask, [*(corner * scale), *((corner + 168) * scale)], 21)
+        exact = crop(mask, [*(corner * scale), *((corner + 168) * scale)], 21)
         differing = found.numpy() != (exact >= 0.4)
         assert np.all(np.abs(exact[differing] - 0.4) < 0.06)
 
@@ -235,7 +255,7 @@ def test_average_over_pixel_centres_is_near_the_exact_average():
 def test_the_nearest_object_owns_a_window():
     """Two objects of 128 px, centred at x = 100 and 116: windows at 108 are as near to both, and the first has them."""
     masks = np.array([box_mask((200, 240), 36, left, 164, left + 128) for left in (36, 52)])
-    classes = classify_windows(objects_of(masks), view_of(200, 240), CONFIG)
+    classes = classify_windows(objects_of(masks), view_of(200, 240), CONFIG, GRID)
     owner = classes.owner.numpy()[12]  # centres at y = 100
     assert np.flatnonzero(classes.positive[12]).tolist() == [10, 11, 12, 13, 14, 15, 16]  # x = 84 .. 132
     assert owner[10:17].tolist() == [0, 0, 0, 0, 1, 1, 1]
@@ -251,7 +271,7 @@ def test_counts_of_sampled_windows():
     ):
         for num_windows, floor in ((256, 16), (8, 16)):
             config = dataclasses.replace(CONFIG, num_windows=num_windows, negatives_floor=floor)
-            classes = classify_windows(objects_of(masks), view_of(*hw), config)
+            classes = classify_windows(objects_of(masks), view_of(*hw), config, GRID)
             positives, negatives = sample_windows(classes, config, tf.constant([1, 2], tf.int64))
             assert len(positives) == min(expected[0], num_windows // 2)
             assert len(negatives) == min(expected[1], num_windows - len(positives))
@@ -260,7 +280,7 @@ def test_counts_of_sampled_windows():
 
 def test_negatives_follow_the_positives_above_the_floor():
     masks = np.array([box_mask((600, 600), 36 + 64 * i, 36 + 40 * i, 164 + 64 * i, 164 + 40 * i) for i in range(5)])
-    classes = classify_windows(objects_of(masks), view_of(600, 600), CONFIG)
+    classes = classify_windows(objects_of(masks), view_of(600, 600), CONFIG, GRID)
     positives, negatives = sample_windows(classes, CONFIG, tf.constant([1, 2], tf.int64))
     assert len(positives) == len(negatives) == np.sum(classes.positive) > 100
 
@@ -283,7 +303,7 @@ def one_pixel(hw):
 def test_extreme_scenes_have_negatives_only(masks, is_crowd, sampled):
     for resized_hw in ((119, 159), (600, 800)):
         targets = training_targets(
-            objects_of(masks, is_crowd), view_of(*resized_hw), CONFIG, tf.constant([0, 1], tf.int64)
+            objects_of(masks, is_crowd), view_of(*resized_hw), CONFIG, GRID, tf.constant([0, 1], tf.int64)
         )
         shapes = {name: tuple(value.shape) for name, value in targets.items()}
         assert shapes == {"windows": (256, 2), "labels": (256,), "weights": (256,), "masks": (256, 21, 21)}
@@ -295,7 +315,7 @@ def test_extreme_scenes_have_negatives_only(masks, is_crowd, sampled):
 def test_an_object_as_large_as_the_image_has_all_cells_in_the_image():
     """At 96 x 128 px it fits: cells within the image are 1, cells beyond its border 0."""
     targets = training_targets(
-        objects_of(np.ones((1, 48, 64), bool)), view_of(96, 128), CONFIG, tf.constant([0, 1], tf.int64)
+        objects_of(np.ones((1, 48, 64), bool)), view_of(96, 128), CONFIG, GRID, tf.constant([0, 1], tf.int64)
     )
     assert targets["labels"].numpy().sum() == 16
     for (y, x), mask in zip(targets["windows"].numpy()[:16], targets["masks"].numpy()[:16], strict=True):

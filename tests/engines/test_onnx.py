@@ -1,7 +1,6 @@
 """The network as an ONNX file and the proposer in NumPy, each step against TensorFlow's."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,28 +14,31 @@ from pycocotools import mask as coco_mask
 from scipy import ndimage
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines import onnx_images as numpy_images
 from ifcn_tf.engines import onnx_proposer as numpy_proposer
 from ifcn_tf.engines.onnx_export import export_onnx
 from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
+from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images import tensors as images
 from ifcn_tf.models.instance_fcn.assembler import assemble, assemble_blended
-from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.method import build_network
+from ifcn_tf.models.trunks import vgg16
+from ifcn_tf.models.weights import save_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposing import proposer
 from ifcn_tf.proposing.network import load_network
+from tests.support.dots import DotsConfig
+from tests.support.tiny import TINY
 
-NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
 CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=60, pre_nms=150, nms_iou=0.9, min_area=30.0)
 
 
 @pytest.fixture(scope="module")
 def network():
-    return build_network(ModelConfig(k=3, window_cells=15, **NARROW), "float32")
+    return build_network(dataclasses.replace(TINY, k=3, window_cells=15), "float32")
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +64,10 @@ def test_resizing_is_that_of_tensorflow(height, width, new_height, new_width, se
     np.testing.assert_allclose(numpy_images.resize(image, new_height, new_width), expected, atol=2e-3)
 
 
-def test_preprocessing_is_that_of_tensorflow():
+def test_a_photograph_is_resized_as_in_training():
     image = photograph(123, 77)
-    expected = images.preprocess(tf.constant(image), 50, 31).numpy()
-    np.testing.assert_allclose(numpy_images.preprocess(image, 50, 31), expected, atol=2e-3)
+    expected = images.resize(tf.constant(image), 50, 31).numpy()
+    np.testing.assert_allclose(numpy_images.resize(image, 50, 31), expected, atol=2e-3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,11 +102,31 @@ def test_assembling_and_boxes_are_those_of_tensorflow(k, cells):
 
 @pytest.mark.parametrize("size_hw", [(60, 80), (97, 61), (8, 200), (1, 1)])
 def test_the_file_has_the_maps_of_the_network(size_hw, network, onnx_file):
-    image = np.random.default_rng(0).normal(0, 60, (1, *size_hw, 3)).astype(np.float32)
-    expected = InferenceModel(network).features(tf.constant(image))
-    score_maps, objectness = OnnxPredictor(onnx_file)._network(image)
+    assert_same_maps(network, onnx_file, size_hw)
+
+
+def assert_same_maps(network, file, size_hw):
+    image = np.random.default_rng(0).uniform(0, 255, (1, *size_hw, 3)).astype(np.float32)
+    expected = network.window_model(CONFIG).features(tf.constant(image))
+    score_maps, objectness = OnnxPredictor(file)._network(image)
     np.testing.assert_allclose(score_maps, expected["score_maps"], rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(objectness, expected["objectness_map"][..., 0], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(objectness, expected["objectness_logits"], rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def vgg16_file(tmp_path_factory):
+    """A network on a VGG-16 with fewer channels, and its file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vgg16, "TRUNK", vgg16.VGG16((8, 8, 8, 16, 16)))
+        network = build_network(InstanceFCNConfig(branch_channels=16), "float32")
+    path = tmp_path_factory.mktemp("vgg16") / "model.onnx"
+    export_onnx(network, CONFIG, path)
+    return network, path
+
+
+@pytest.mark.parametrize("size_hw", [(97, 61), (8, 200)])
+def test_preprocessing_and_dilated_convolutions_are_in_the_file(size_hw, vgg16_file):
+    assert_same_maps(*vgg16_file, size_hw)
 
 
 @pytest.mark.parametrize(
@@ -120,14 +142,14 @@ def test_the_file_has_the_maps_of_the_network(size_hw, network, onnx_file):
 def test_the_proposer_is_that_of_tensorflow(size_hw, changes, network):
     """On the very same maps, every step after the network has to decide the same."""
     config = dataclasses.replace(CONFIG, **changes)
-    model, image = InferenceModel(network, config.blend_cells), photograph(*size_hw)
+    model, image = network.window_model(config), photograph(*size_hw)
 
     def maps(resized):
         features = model.features(tf.constant(resized))
-        return features["score_maps"].numpy(), features["objectness_map"].numpy()[..., 0]
+        return features["score_maps"].numpy(), features["objectness_logits"].numpy()
 
-    ours = NumpyProposer(maps, config, 3, 15)(image)
-    expected = proposer.Proposer(model, config, window_cells=15).compile()(image)
+    ours = NumpyProposer(maps, config, 3, WindowGrid(8, 15, 15))(image)
+    expected = proposer.Proposer(model, config, WindowGrid(8, 15, 15)).compile()(image)
     assert len(ours["scores"]) == len(expected["scores"]) > 0
     for name, tolerance in (("scores", 1e-5), ("boxes_yxyx", 1e-3), ("windows_yxyx", 1e-3), ("mask_logits", 1e-3)):
         assert ours[name].dtype == np.float32
@@ -162,15 +184,14 @@ def test_bad_files_end_with_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*absent\.onnx: No such file"):
         OnnxPredictor(tmp_path / "absent.onnx")
     with pytest.raises(UserError, match="not one of bfloat16: ask for precision float32"):
-        export_onnx(build_network(ModelConfig(**NARROW), "bfloat16"), CONFIG, tmp_path / "x.onnx")
+        export_onnx(build_network(TINY, "bfloat16"), CONFIG, tmp_path / "x.onnx")
+    with pytest.raises(UserError, match="holds score maps, which dots has none of"):
+        export_onnx(build_network(DotsConfig(trunk="tiny"), "float32"), CONFIG, tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 
 def test_weights_with_their_settings_become_a_file(network, onnx_file, tmp_path):
-    network.save_weights(tmp_path / "model.weights.h5")
-    model = ModelConfig(k=3, window_cells=15, **NARROW)
-    described = {"model": model.to_dict(), "proposer": CONFIG.to_dict()}
-    (tmp_path / "config.json").write_text(json.dumps(described))
+    save_weights(network, tmp_path, {"proposer": CONFIG.to_dict()}, {})
     export_onnx(*load_network(tmp_path / "model.weights.h5", precision="float32"), tmp_path / "again.onnx")
     image = photograph(64, 64)
     again, first = OnnxPredictor(tmp_path / "again.onnx"), OnnxPredictor(onnx_file)
@@ -178,10 +199,10 @@ def test_weights_with_their_settings_become_a_file(network, onnx_file, tmp_path)
     assert again.propose(image).rles == first.propose(image).rles
 
 
-def test_it_runs_without_tensorflow(onnx_file):
+def test_it_runs_without_tensorflow(vgg16_file):
     program = (
         "import sys, numpy; from ifcn_tf.engines.onnx_predictor import OnnxPredictor;"
-        f"print(len(OnnxPredictor({str(onnx_file)!r}).propose(numpy.zeros((40, 50, 3), 'uint8'))));"
+        f"print(len(OnnxPredictor({str(vgg16_file[1])!r}).propose(numpy.zeros((40, 50, 3), 'uint8'))));"
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     root = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from ifcn_tf.common.files import BadImageError
 from ifcn_tf.images import tensors as images
 from ifcn_tf.images.files import decode, open_image
-from ifcn_tf.images.tensors import IMAGENET_MEAN_BGR, preprocess, read_image
+from ifcn_tf.images.tensors import read_image, resize
 
 
 def scene(height=24, width=40):
@@ -29,19 +29,18 @@ def saved(folder, name, image, **options):
     return path
 
 
-def test_preprocessing_by_hand():
-    # RGB (10, 20, 30) becomes BGR (30, 20, 10) minus the mean; a plain image stays plain at any size.
+def test_resizing_keeps_colours():
+    # RGB (10, 20, 30) stays RGB (10, 20, 30): no mean, no other order; a plain image stays plain at any size.
     image = np.tile(np.array([10, 20, 30], np.uint8), (4, 6, 1))
-    result = preprocess(image, 8, 3).numpy()
-    assert result.shape == (8, 3, 3)
-    np.testing.assert_allclose(result, np.broadcast_to([30 - 103.939, 20 - 116.779, 10 - 123.68], (8, 3, 3)), atol=1e-4)
-    assert IMAGENET_MEAN_BGR == (103.939, 116.779, 123.68)
+    result = resize(image, 8, 3).numpy()
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, np.broadcast_to([10, 20, 30], (8, 3, 3)), atol=1e-4)
 
 
 def test_resizing_keeps_pixel_centres():
     # Twice the size: the centre of the new pixel 1 is at 0.75 of the old ones, a quarter of the way from 0.5 to 1.5.
     image = np.array([[[0] * 3, [100] * 3]], np.uint8)
-    values = preprocess(image, 1, 4).numpy()[0, :, 0] + IMAGENET_MEAN_BGR[0]
+    values = resize(image, 1, 4).numpy()[0, :, 0]
     np.testing.assert_allclose(values, [0, 25, 75, 100], atol=1e-4)
 
 

@@ -14,7 +14,6 @@ import pytest
 from PIL import Image, ImageOps
 
 from ifcn_tf.common.files import BadImageError, UserError
-from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor
@@ -29,6 +28,7 @@ from tests.support.fake_server import (
     rest_of_answer,
     rest_server,
 )
+from tests.support.tiny import TINY
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ProposerConfig(shorter_sides=(60, 90), num_proposals=30, nms_iou=0.97, min_area=20.0)
@@ -38,8 +38,7 @@ BOTH = pytest.mark.parametrize("protocol", ["rest", "grpc"])
 
 @pytest.fixture(scope="module")
 def predictor():
-    config = ModelConfig(trunk_channels=(8, 8, 8, 16, 16), branch_channels=16)
-    return Predictor.of_network(build_network(config, "float32"), CONFIG)
+    return Predictor.of_network(build_network(TINY, "float32"), CONFIG)
 
 
 @pytest.fixture

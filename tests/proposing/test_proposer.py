@@ -1,5 +1,6 @@
 """The proposer against section 3.3 of the paper, step by step in NumPy, and its laws."""
 
+import dataclasses
 import itertools
 import math
 
@@ -9,19 +10,16 @@ import tensorflow as tf
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.geometry import position_bins, resized_hw
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid, position_bins, resized_hw
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.masks.rle import decode
-from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT, assemble
-from ifcn_tf.models.instance_fcn.inference import InferenceModel
+from ifcn_tf.models.instance_fcn.assembler import assemble
 from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor, load
 from ifcn_tf.proposing.proposer import Proposer, tight_boxes
 from ifcn_tf.proposing.ranking import mask_confidence, overlap_with_better, rescore
-
-NARROW = {"trunk_channels": (8, 8, 8, 16, 16), "branch_channels": 16}
+from tests.support.tiny import TINY
 
 
 def blobs(inputs):
@@ -204,8 +202,8 @@ def test_no_mask_is_smaller_than_asked():
 
 
 def test_a_network_with_smaller_windows_lies_where_it_belongs():
-    config = ModelConfig(window_cells=15, **NARROW)
-    predictor = Predictor.of_network(build_network(config, "float32"), ProposerConfig(shorter_sides=(160,)))
+    network = build_network(dataclasses.replace(TINY, window_cells=15), "float32")
+    predictor = Predictor.of_network(network, ProposerConfig(shorter_sides=(160,)))
     found = predictor._graph(tf.constant(photograph(160, 160)))
     sides = found["windows_yxyx"][:, 2:] - found["windows_yxyx"][:, :2]
     np.testing.assert_allclose(sides, 15 * 8)
@@ -229,9 +227,7 @@ def test_a_model_with_other_windows_and_masks_fits():
         return {"objectness_logits": tf.cast(tf.range(count), tf.float32)[None], "mask_logits": full}
 
     config = ProposerConfig(shorter_sides=(320,), nms_iou=1.0)
-    found = Proposer(Windowed(deepmask), config, stride=16, window_cells=14).compile()(
-        np.zeros((320, 480, 3), np.uint8)
-    )
+    found = Proposer(Windowed(deepmask), config, WindowGrid(16, 14, 56)).compile()(np.zeros((320, 480, 3), np.uint8))
     assert found["mask_logits"].shape == (600, 56, 56)  # 20 x 30 windows
     # The last window (19, 29) covers (19 - 7) * 16 .. (19 + 7) * 16 px and (29 - 7) * 16 .. (29 + 7) * 16 px.
     np.testing.assert_allclose(found["windows_yxyx"][0], [192, 352, 416, 576])
@@ -252,8 +248,8 @@ def test_one_trace_serves_all_sizes():
 
 
 @pytest.fixture(scope="module")
-def narrow():
-    return build_network(ModelConfig(**NARROW), "float32")
+def network():
+    return build_network(TINY, "float32")
 
 
 def photograph(height, width, seed=0):
@@ -261,9 +257,9 @@ def photograph(height, width, seed=0):
     return (128 + 100 * noise / abs(noise).max()).astype(np.uint8)
 
 
-def test_an_image_shifted_by_8_px_gives_masks_shifted_by_8_px(narrow):
+def test_an_image_shifted_by_8_px_gives_masks_shifted_by_8_px(network):
     config = ProposerConfig(shorter_sides=(488,), num_proposals=4000, nms_iou=1.0)  # every window is kept
-    graph = Proposer(InferenceModel(narrow), config).compile()
+    graph = Proposer(network.window_model(config), config).compile()
     scene = photograph(496, 504)
     masks = []
     for found in (graph(scene[8:, 16:]), graph(scene[:-8, :-16])):
@@ -284,7 +280,7 @@ def touching_objects():
 
 def ideal_score_maps(k):
     """Map b is high where a cell lies in part b of the object that it belongs to, as figure 1 of the paper draws it."""
-    maps, bins = np.full((40, 40, k * k), -4.0, np.float32), position_bins(k)
+    maps, bins = np.full((40, 40, k * k), -4.0, np.float32), position_bins(k, 21)
     for (y, x), (rows, columns) in zip(*touching_objects(), strict=True):
         for row, column in itertools.product(range(rows.start, rows.stop), range(columns.start, columns.stop)):
             maps[row, column, bins[row - y + 10] * k + bins[column - x + 10]] = 4.0
@@ -299,7 +295,7 @@ def test_touching_objects_come_out_as_two_masks(k, separate):
     def model(inputs):
         peaks = tf.constant(centres)[None, None]
         distance = tf.norm(tf.cast(inputs["windows"][:, :, None] - peaks, tf.float32), axis=-1)
-        masks = assemble(tf.constant(maps[None]), inputs["windows"], k)
+        masks = assemble(tf.constant(maps[None]), inputs["windows"], k, 21)
         return {"objectness_logits": 3 - tf.reduce_min(distance, -1), "mask_logits": masks}
 
     config = ProposerConfig(shorter_sides=(320,), num_proposals=2, nms_iou=0.8)

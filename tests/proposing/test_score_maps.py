@@ -1,14 +1,15 @@
 """Score maps as a picture: each in its relative position, darker where the network is less sure."""
 
-import keras
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.config.network import ModelConfig
-from ifcn_tf.images.tensors import preprocess
+from ifcn_tf.images.tensors import resize
 from ifcn_tf.models.method import build_network
 from ifcn_tf.pictures.proposals import draw_score_maps, heat
 from ifcn_tf.proposing.score_maps import score_maps
+from tests.support.tiny import TINY
 
 
 def test_each_map_stands_in_its_relative_position():
@@ -28,10 +29,9 @@ def test_colours_get_lighter_with_the_value():
 
 def test_the_maps_are_the_networks_at_one_scale():
     """An image of 60 x 90 px brought to 40 x 60 has 5 x 8 cells, the last column half outside."""
-    model = build_network(ModelConfig(k=3, trunk_channels=(8, 8, 8, 16, 16), branch_channels=16), "float32")
+    network = build_network(dataclasses.replace(TINY, k=3), "float32")
     image = np.random.default_rng(0).integers(0, 256, (60, 90, 3)).astype(np.uint8)
-    maps = score_maps(model, image, 40)
-    network = keras.Model(model.input["image"], model.get_layer("score_maps").output)
-    expected = network(preprocess(tf.constant(image), 40, 60)[None])[0]
+    maps = score_maps(network, image, 40)
+    expected = network.map_model(resize(tf.constant(image), 40, 60)[None])["score_maps"][0]
     assert maps.shape == (5, 8, 9)
     np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-5)

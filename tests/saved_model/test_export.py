@@ -22,9 +22,10 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from ifcn_tf.benchmarks.session import Session
-from ifcn_tf.common.files import UserError, write_json
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.predictor import load, load_saved_model
+from ifcn_tf.proposing.network import DEFAULT_WEIGHTS
 from ifcn_tf.results.folder import propose_images
 from ifcn_tf.saved_model import export as export_module
 from ifcn_tf.saved_model.export import export
@@ -32,7 +33,7 @@ from ifcn_tf.saved_model.load import versions
 from ifcn_tf.saved_model.signatures import ServingConfig
 from ifcn_tf.saved_model.warm_up import REQUESTS, SIZES_HW
 from tests.pipelines.test_commands import command
-from tests.support.exported import CONFIG, NARROW, SAMPLE, encoded, model_folder, narrow_network, scene, session
+from tests.support.exported import CONFIG, SAMPLE, encoded, model_folder, narrow_network, scene, session
 
 SERVING = SAMPLE.parents[1] / "serving"
 
@@ -205,17 +206,14 @@ def test_saved_model_cli(tmp_path):
 
 def test_commands(tmp_path):
     """From weights to a version, and from it the same files as from the weights."""
-    weights = tmp_path / "model.weights.h5"
-    narrow_network().save_weights(weights)
-    write_json(tmp_path / "config.json", {"model": NARROW.to_dict()})
     folder = f"{tmp_path / 'm'}"
     settings = ["--shorter_sides=119", "--num_proposals=9", "--precision=float32"]
-    done = command("export", f"--weights={weights}", f"--output={folder}", *settings)
+    done = command("export", f"--weights={DEFAULT_WEIGHTS}", f"--output={folder}", *settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{folder}/1"
     done = command("propose", f"--images={SAMPLE}", f"--output={tmp_path / 'a'}", f"--saved_model={folder}")
     assert done.returncode == 0, done.stderr
-    predictor = load(weights, precision="float32", shorter_sides=(119,), num_proposals=9)
+    predictor = load(DEFAULT_WEIGHTS, precision="float32", shorter_sides=(119,), num_proposals=9)
     propose_images(predictor, [SAMPLE], tmp_path / "b")
     for name in ("proposals.json", "run.json", "overlays/coffee.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -1,11 +1,7 @@
-"""A method that is not InstanceFCN, as a user would add one of their own: importing this registers it.
-
-One map says what is foreground, on a grid twice as fine as the windows'; a window's mask is a cut of it.
-"""
+"""A method as a user would add one of their own, registered on import: masks are cuts of a map of the foreground."""
 
 import dataclasses
 import types
-from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -20,9 +16,9 @@ from ifcn_tf.models.parts.layers import Conv2D
 
 @dataclasses.dataclass(frozen=True)
 class DotsConfig(NetworkConfig):
-    module: ClassVar[str] = __name__
+    module = __name__
     method: str = "dots"
-    grid = WindowGrid(stride=16, window_cells=6, mask_cells=12)
+    grid = WindowGrid(stride=16, window_cells=6, mask_cells=12)  # masks twice as fine as the map
 
 
 class Dots(Method):

@@ -29,7 +29,7 @@ def narrow_network():
     network = build_network(TINY, "float32")
     rng = np.random.default_rng(0)
     for layer in (layer for layer in network.model.layers if layer.weights):
-        gain = 0.015 if layer.name in ("score_maps", "objectness_map") else 1.0
+        gain = 0.3 if layer.name == "objectness_map" else 1.0
         deviations = [gain * (2 / np.prod(w.shape[:-1])) ** 0.5 for w in layer.get_weights()]
         layer.set_weights([rng.normal(0, d, w.shape) for d, w in zip(deviations, layer.get_weights(), strict=True)])
     return network

@@ -20,7 +20,7 @@ def _example(number: tf.Tensor):
     height, width = random(1, 64, 129), random(2, 64, 129)
     rows, columns = -(-height // 8), -(-width // 8)
     y, x = random(3, 2, 6), random(4, 2, 6)  # the square's centre cell; it is 5 cells a side
-    noise = tf.random.stateless_normal(tf.stack([height, width, 3]), tf.stack([number, 5]), stddev=10.0)
+    noise = tf.random.stateless_normal(tf.stack([height, width, 3]), tf.stack([number, 5]), mean=100.0, stddev=10.0)
     in_rows = tf.abs(tf.range(height) // 8 - y) <= 2
     in_columns = tf.abs(tf.range(width) // 8 - x) <= 2
     image = noise + 80.0 * tf.cast(in_rows[:, None, None] & in_columns[None, :, None], tf.float32)

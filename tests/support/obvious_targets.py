@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.geometry import WindowGrid
 
 
 def boxes_in_view(masks, resized_hw, flipped):
@@ -24,13 +25,15 @@ def point(y, x, hw, resized_hw, flipped):
     return (row, column) if 0 <= row < hw[0] and 0 <= column < hw[1] else None
 
 
-def classify(masks, is_crowd, hw, resized_hw, flipped, config: DataConfig):
+def classify(masks, is_crowd, hw, resized_hw, flipped, config: DataConfig, grid: WindowGrid):
     """Class of every window, int [h, w]: 1 positive, 0 negative, -1 neither; and the owner of each positive one."""
-    shape = (-(-resized_hw[0] // 8), -(-resized_hw[1] // 8))
+    shape = (-(-resized_hw[0] // grid.stride), -(-resized_hw[1] // grid.stride))
+    # The middle of an odd number of cells is the middle of the centre cell, of an even number its beginning.
+    middle = grid.stride / 2 if grid.window_cells % 2 else 0
     classes, owners = np.full(shape, -1), np.full(shape, -1)
     boxes = boxes_in_view(masks, resized_hw, flipped)
     for i, j in np.ndindex(shape):
-        y, x = 8 * i + 4, 8 * j + 4
+        y, x = grid.stride * i + middle, grid.stride * j + middle
         pixel = point(y, x, hw, resized_hw, flipped)
         if pixel and any(mask[pixel] for mask, crowd in zip(masks, is_crowd, strict=True) if crowd):
             continue
@@ -48,12 +51,14 @@ def classify(masks, is_crowd, hw, resized_hw, flipped, config: DataConfig):
     return classes, owners
 
 
-def coverage(mask, window, resized_hw, flipped, cells=21):
-    """Share of the pixel centres in each cell of a window (y, x) at which a mask [H, W] lies, float [cells, cells]."""
-    shares = np.zeros((cells, cells))
-    for i, j in np.ndindex(cells, cells):
-        top, left = 8 * (window[0] - cells // 2 + i), 8 * (window[1] - cells // 2 + j)
-        for row, column in np.ndindex(8, 8):
+def coverage(mask, window, resized_hw, flipped, grid: WindowGrid):
+    """Share of the pixel centres in each cell of a window's mask at which a mask [H, W] lies, float [m, m]."""
+    top_left = [grid.stride * (centre - grid.window_cells // 2) for centre in window]
+    side = grid.stride * grid.window_cells // grid.mask_cells
+    shares = np.zeros((grid.mask_cells, grid.mask_cells))
+    for i, j in np.ndindex(shares.shape):
+        top, left = top_left[0] + side * i, top_left[1] + side * j
+        for row, column in np.ndindex(side, side):
             pixel = point(top + row + 0.5, left + column + 0.5, mask.shape, resized_hw, flipped)
             shares[i, j] += pixel is not None and bool(mask[pixel])
-    return shares / 64
+    return shares / side**2

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import ModelConfig
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
@@ -19,10 +18,9 @@ from ifcn_tf.data.photographs import photographs
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import Report, prepare, records_writer, tolerate
 from ifcn_tf.models.method import build_network
-from ifcn_tf.models.weights import read_proposer_config
+from ifcn_tf.models.weights import read_proposer_config, save_weights, take_fitting_weights
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.describe import describe, memory_bytes
-from ifcn_tf.training.first_weights import take_fitting_weights
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Profile
 from ifcn_tf.training.optimizer import MomentumSGD
@@ -30,7 +28,8 @@ from ifcn_tf.training.run import Ending, Places, train_on_data
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import make_strategy
 from ifcn_tf.training.validation import average_recalls
-from tests.support.narrow_run import NARROW, narrow_config, trainer_of
+from tests.support.narrow_run import narrow_config, trainer_of
+from tests.support.tiny import TINY
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +42,16 @@ def scenes(tmp_path_factory):
 @pytest.fixture(scope="module")
 def other_k(tmp_path_factory):
     folder = tmp_path_factory.mktemp("k3")
-    config = ModelConfig(k=3, trunk_channels=NARROW.trunk_channels, branch_channels=NARROW.branch_channels)
-    model = build_network(config, "float32")
-    model.set_weights([np.random.default_rng(0).normal(size=w.shape) * 0.1 for w in model.get_weights()])
-    model.save_weights(folder / "model.weights.h5")
-    (folder / "config.json").write_text(json.dumps({"model": config.to_dict()}))
+    network = build_network(dataclasses.replace(TINY, k=3), "float32")
+    model, random = network.model, np.random.default_rng(0)
+    model.set_weights([random.normal(size=w.shape) * 0.1 for w in model.get_weights()])
+    save_weights(network, folder, {}, {})
     return model, folder / "model.weights.h5"
 
 
 def small_config(steps):
     return RunConfig(
-        model=NARROW,
+        model=TINY,
         data=DataConfig(shorter_sides=(119, 178), fitting_scales=1.0),
         train=TrainConfig(
             steps=steps, images_per_step=1, precision="float32", log_every=1, validate_every=2, pictures_every=2,
@@ -120,10 +118,10 @@ def test_profile(tmp_path, capsys):
 
 def test_weights_of_another_k_are_taken_where_they_fit(other_k):
     source, path = other_k
-    model = build_network(NARROW, "float32")
-    before = model.get_layer("score_maps").get_weights()
-    assert take_fitting_weights(model, path) == ["score_maps"]
-    for layer in (layer for layer in model.layers if layer.weights):
+    network = build_network(TINY, "float32")
+    before = network.model.get_layer("score_maps").get_weights()
+    assert take_fitting_weights(network, path) == ["score_maps"]
+    for layer in (layer for layer in network.model.layers if layer.weights):
         expected = before if layer.name == "score_maps" else source.get_layer(layer.name).get_weights()
         assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), expected, strict=True)), layer.name
 
@@ -143,12 +141,13 @@ def test_average_recall_of_perfect_and_of_no_proposals(scenes):
 
 
 def test_description_of_a_run(scenes):
-    text = describe(RunConfig(model=NARROW, train=TrainConfig(precision="float32")), [scenes])
-    assert "block2_conv2" in text and "frozen" in text
+    text = describe(RunConfig(model=TINY, train=TrainConfig(precision="float32")), [scenes])
+    rows = {line.split()[0]: line for line in text.splitlines()}
+    assert rows["tiny2_conv"].endswith("frozen") and rows["tiny3_conv"].endswith("trained")
     assert "images a pass: 6; 8 a step, so 0.8 steps a pass" in text
-    # conv3_1 of the narrow network keeps 8 maps of a quarter of each side, in float32.
-    model = build_network(NARROW, "float32")
-    assert memory_bytes(model, 256, 256) - memory_bytes(model, 128, 128) > 4 * 8 * (64 * 64 - 32 * 32)
+    # The third convolution keeps 16 maps of a quarter of each side, in float32.
+    network = build_network(TINY, "float32")
+    assert memory_bytes(network, 256, 256) - memory_bytes(network, 128, 128) > 4 * 16 * (64 * 64 - 32 * 32)
 
 
 @pytest.mark.parametrize(
@@ -162,20 +161,20 @@ def test_description_of_a_run(scenes):
     ],
 )
 def test_memory_is_estimated_for_the_largest_image_of_the_settings(scenes, data, size):
-    config = RunConfig(model=NARROW, data=data, train=TrainConfig(precision="float32"))
+    config = RunConfig(model=TINY, data=data, train=TrainConfig(precision="float32"))
     assert f"estimated for an image of {size} px: " in describe(config, [scenes])
 
 
 def test_overfits_two_scenes(scenes):
     """One fixed batch: near-zero loss and masks of IoU > .95 within 300 steps."""
     config = DataConfig(shorter_sides=(119, 178), fitting_scales=1.0)
-    examples = training_examples([scenes], config, seed=0)
+    network = build_network(dataclasses.replace(TINY, branch_channels=64), "float32")
+    examples = training_examples([scenes], config, network.config, seed=0)
     elements = list(examples.filter(lambda _, targets: tf.reduce_sum(targets["labels"]) > 8).take(2))
-    model = build_network(ModelConfig(trunk_channels=(16, 16, 32, 32, 32), branch_channels=64), "float32")
-    optimizer = MomentumSGD([variable.value for variable in model.trainable_variables], 0.9, 0.0)
-    step = TrainStep(model, optimizer, LossConfig(), 2, examples.element_spec)
+    optimizer = MomentumSGD([variable.value for variable in network.model.trainable_variables], 0.9, 0.0)
+    step = TrainStep(network, optimizer, LossConfig(), 2, examples.element_spec)
     for _ in range(300):
         records = [step.accumulate(element)[0] for element in elements]
-        step.update(0.005)
+        step.update(0.02)
     assert max(float(record["loss"]) for record in records) < 0.05
     assert min(float(record["mask_iou"]) for record in records) > 0.95

@@ -7,12 +7,10 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import ModelConfig
+from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import LossConfig
-from ifcn_tf.images.tensors import preprocess
+from ifcn_tf.images.tensors import resize
 from ifcn_tf.models.method import build_network
-from ifcn_tf.models.trunks.vgg16 import freeze_blocks
-from ifcn_tf.models.weights import load_backbone
 from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.trainer import Trainer
 from tests.support.generated_examples import generated_examples
@@ -52,22 +50,20 @@ def test_accumulation_takes_the_mean_over_images(tmp_path):
     """One step on two images equals plain gradient descent on the mean of their losses, taken one by one."""
     config = narrow_config(4, weight_decay=0.0, momentum=0.0, learning_rates=(0.5,), boundaries=())
     trainer = trainer_of(config, tmp_path)
-    before = [variable.numpy() for variable in trainer.model.trainable_variables]
-    gradients = [image_gradients(trainer.model, element) for element in generated_examples().take(2)]
+    before = [variable.numpy() for variable in trainer.network.model.trainable_variables]
+    gradients = [image_gradients(trainer.network, element) for element in generated_examples().take(2)]
     report = trainer.run_step()
-    for variable, old, *parts in zip(trainer.model.trainable_variables, before, *gradients, strict=True):
+    for variable, old, *parts in zip(trainer.network.model.trainable_variables, before, *gradients, strict=True):
         np.testing.assert_allclose(variable.numpy(), old - 0.5 * np.mean(parts, 0), rtol=1e-4, atol=1e-6)
     norm = np.sqrt(sum(np.sum(np.mean(parts, 0) ** 2) for parts in zip(*gradients, strict=True)))
     assert report.scalars["gradient_norm"] == pytest.approx(norm, rel=1e-4)
 
 
-def image_gradients(model, element):
-    from ifcn_tf.models.instance_fcn.loss import window_losses
-
+def image_gradients(network, element):
     inputs, targets = tf.nest.map_structure(lambda tensor: tensor[None], element)
     with tf.GradientTape() as tape:
-        loss = window_losses(model(inputs, training=True), inputs, targets, LossConfig())["loss"]
-    return [gradient.numpy() for gradient in tape.gradient(loss, [v.value for v in model.trainable_variables])]
+        loss = network.losses(network.model(inputs, training=True), inputs, targets, LossConfig())["loss"]
+    return [gradient.numpy() for gradient in tape.gradient(loss, [v.value for v in network.model.trainable_variables])]
 
 
 def test_learning_rate_changes_at_its_step_whatever_the_accumulation(tmp_path):
@@ -79,10 +75,11 @@ def test_learning_rate_changes_at_its_step_whatever_the_accumulation(tmp_path):
 
 def test_frozen_blocks_stay_and_the_others_move(tmp_path):
     trainer = trainer_of(narrow_config(4), tmp_path)
-    kernels = {layer.name: layer.kernel.numpy() for layer in trainer.model.layers if layer.weights}
+    model = trainer.network.model
+    kernels = {layer.name: layer.kernel.numpy() for layer in model.layers if layer.weights}
     trainer.run_step()
-    still = {name for name, kernel in kernels.items() if np.array_equal(kernel, trainer.model.get_layer(name).kernel)}
-    assert still == {"block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2"}
+    still = {name for name, kernel in kernels.items() if np.array_equal(kernel, model.get_layer(name).kernel)}
+    assert still == {"tiny1_conv", "tiny2_conv"}
 
 
 def test_images_that_cannot_be_shared_out_are_refused(tmp_path):
@@ -90,9 +87,8 @@ def test_images_that_cannot_be_shared_out_are_refused(tmp_path):
         num_replicas_in_sync = 2
 
     with pytest.raises(UserError, match="images_per_step = 3 cannot be shared out equally over 2"):
-        Trainer(
-            narrow_config(4, images_per_step=3), generated_examples, tmp_path, TwoReplicas("/cpu:0"), lambda model: None
-        )
+        config = narrow_config(4, images_per_step=3)
+        Trainer(config, generated_examples, tmp_path, TwoReplicas("/cpu:0"), lambda network: None)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_image(tmp_path):
@@ -105,20 +101,20 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_image(tmp_path):
 
     trainer = trainer_of(narrow_config(4), tmp_path, broken)
     trainer.run_step(), trainer.run_step()
-    before = trainer.model.get_weights()
+    before = trainer.network.model.get_weights()
     with pytest.raises(UserError, match=r"step 3 .*objectness_loss = nan, mask_loss = .*\(image 5\)") as error:
         trainer.run_step()
     assert "image 4" not in str(error.value)
-    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.network.model.get_weights(), strict=True))
 
 
 def test_another_workers_loss_stops_this_one_before_the_update(tmp_path):
     trainer = trainer_of(narrow_config(4), tmp_path)
-    before = trainer.model.get_weights()
+    before = trainer.network.model.get_weights()
     trainer.any_worker = lambda flag: True
     with pytest.raises(UserError, match="step 1 is not finite: another worker names the image"):
         trainer.run_step()
-    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.model.get_weights(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, trainer.network.model.get_weights(), strict=True))
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run_with_the_losses(tmp_path):
@@ -138,15 +134,15 @@ def test_bfloat16_gradients_point_the_same_way(coco_root, backbone_weights):
     inside = (np.hypot(*(np.mgrid[:21, :21] - 10)) < 8).astype(np.float32)
     labels = (np.arange(64) % 2).astype(np.float32)
     element = (
-        {"image": preprocess(image, 120, 160), "windows": tf.constant(windows, tf.int32)},
+        {"image": resize(image, 120, 160), "windows": tf.constant(windows, tf.int32)},
         {"labels": labels, "weights": np.ones(64, np.float32), "masks": inside * labels[:, None, None]},
     )
     gradients = []
     for precision in ("float32", "bfloat16"):
-        model = build_network(ModelConfig(), precision)
-        load_backbone(model, str(backbone_weights))
-        freeze_blocks(model, 2)
-        gradients.append(image_gradients(model, element))
-    for variable, exact, rounded in zip(model.trainable_variables, *gradients, strict=True):
+        network = build_network(InstanceFCNConfig(), precision)
+        network.trunk.load_imagenet(network.model, str(backbone_weights))
+        network.freeze(2)
+        gradients.append(image_gradients(network, element))
+    for variable, exact, rounded in zip(network.model.trainable_variables, *gradients, strict=True):
         cosine = np.sum(exact * rounded) / np.sqrt(np.sum(exact**2) * np.sum(rounded**2))
         assert cosine > 0.99, variable.path

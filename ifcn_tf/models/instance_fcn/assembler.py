@@ -1,7 +1,19 @@
 """The instance assembling module (section 3.1): copies a window's mask together from k * k score maps.
 
-No parameter and no interpolation. `assemble` is the paper's, which training uses; inference uses `assemble_blended`,
-whose masks are the same where it is told to blend nothing. Both copy by one gather.
+A plain FCN has one map that says "object here", in which touching objects melt into one. InstanceFCN has k * k maps,
+each of which says "this is the upper left (middle, lower right ...) part of an object". A window of m x m cells is cut
+into k x k parts, and each part copies the map of its relative position, at the very place where the window lies. With
+k = 2 and a window of 4 x 4 cells the numbers of the maps that are copied are
+
+    0 0 1 1
+    0 0 1 1
+    2 2 3 3
+    2 2 3 3
+
+A cell that two windows share thus has a different answer in each: the right part of one object, the left of the other.
+
+There is no parameter and no interpolation. `assemble` is the paper's, which training uses; inference uses
+`assemble_blended`, whose masks are the same where it is told to blend nothing. Both copy by one gather.
 """
 
 from __future__ import annotations

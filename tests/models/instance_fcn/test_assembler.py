@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.geometry import blended_bins, position_bins
-from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT, Assembler, assemble, assemble_blended
+from ifcn_tf.geometry import OUTSIDE_LOGIT, blended_bins, position_bins
+from ifcn_tf.models.instance_fcn.assembler import Assembler, assemble, assemble_blended
 
 
 def assemble_naively(score_maps, windows, k, cells):
@@ -51,7 +51,7 @@ def test_equals_the_naive_loop(k, map_hw):
     score_maps = rng.normal(size=(2, *map_hw, k * k)).astype(np.float32)
     corners = [(y, x) for y in (0, map_hw[0] - 1) for x in (0, map_hw[1] - 1)]  # overhang on all four sides
     windows = np.array([corners + [tuple(rng.integers(map_hw)) for _ in range(6)] for _ in range(2)])
-    masks = assemble(score_maps, windows.astype(np.int32), k)
+    masks = assemble(score_maps, windows.astype(np.int32), k, 21)
     for image in range(2):
         np.testing.assert_array_equal(masks[image], assemble_naively(score_maps[image], windows[image], k, 21))
 
@@ -63,7 +63,7 @@ def test_gradient_of_a_score_is_the_sum_over_the_windows_that_copied_it():
     upstream = rng.normal(size=(8, 21, 21)).astype(np.float32)
     with tf.GradientTape() as tape:
         tape.watch(score_maps)
-        loss = tf.reduce_sum(assemble(score_maps, windows[None].astype(np.int32), 3)[0] * upstream)
+        loss = tf.reduce_sum(assemble(score_maps, windows[None].astype(np.int32), 3, 21)[0] * upstream)
     expected = np.zeros((12, 9, 9))
     for (y, x), gradient in zip(windows, upstream, strict=True):
         for i in range(21):
@@ -77,8 +77,8 @@ def test_gradient_of_a_score_is_the_sum_over_the_windows_that_copied_it():
 def test_local_coherence(k):
     """Section 3.2: neighbouring windows agree on every shared cell that lies in the same part of both."""
     score_maps = np.random.default_rng(1).normal(size=(1, 40, 40, k * k)).astype(np.float32)
-    one, below = assemble(score_maps, np.array([[[20, 20], [21, 20]]], np.int32), k)[0].numpy()
-    bins = position_bins(k)
+    one, below = assemble(score_maps, np.array([[[20, 20], [21, 20]]], np.int32), k, 21)[0].numpy()
+    bins = position_bins(k, 21)
     same_part = bins[1:] == bins[:-1]  # row i + 1 of the one window is row i of the window below
     np.testing.assert_array_equal(one[1:][same_part], below[:-1][same_part])
     assert (one[1:][~same_part] != below[:-1][~same_part]).all()

@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.config.training import LossConfig
-from ifcn_tf.models.instance_fcn.assembler import OUTSIDE_LOGIT
+from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid
 from ifcn_tf.models.instance_fcn.loss import cells_on_map, window_losses, window_statistics
 
 #: Cross-entropy of a logit of +-log 3 (probability .75 or .25) when it is right, and when it is wrong.
 RIGHT, WRONG = -math.log(0.75), -math.log(0.25)
 LOGIT = math.log(3)
+GRID = WindowGrid()
 
 
 def losses(windows, labels, weights, objectness, mask_logits, masks, image_hw=(400, 400), config=LossConfig()):  # noqa: B008
@@ -29,7 +30,7 @@ def losses(windows, labels, weights, objectness, mask_logits, masks, image_hw=(4
         "weights": tf.constant([weights], tf.float32),
         "masks": tf.constant(np.reshape(masks, (1, count, 21, 21)), tf.float32),
     }
-    return {name: float(value) for name, value in window_losses(outputs, inputs, targets, config).items()}
+    return {name: float(value) for name, value in window_losses(outputs, inputs, targets, config, GRID).items()}
 
 
 def grids(*values):
@@ -83,17 +84,37 @@ def test_literal_normalisation_divides_both_sums_by_the_windows():
     assert found["loss"] == pytest.approx(RIGHT + 441 * RIGHT / 2, rel=1e-5)
 
 
+def statistics(windows, labels, objectness, mask_logits, masks, image_hw=(400, 400)):
+    outputs = {"objectness_logits": tf.constant([objectness]), "mask_logits": tf.constant(mask_logits[None])}
+    inputs = {"image": tf.zeros((1, *image_hw, 3)), "windows": tf.constant([windows])}
+    targets = {
+        "labels": tf.constant([labels], tf.float32),
+        "weights": tf.ones([1, len(labels)]),
+        "masks": tf.constant(masks[None], tf.float32),
+    }
+    return {name: float(value) for name, value in window_statistics(outputs, inputs, targets, GRID).items()}
+
+
 def test_statistics_of_windows():
     masks = grids(0, 0, 0)
     masks[0, :14], masks[1, :7] = 1, 1
     logits = grids(-1, -1, 1)
     logits[0, :7], logits[1, :7] = 1, 1  # IoU 7 / 14 and 1
-    outputs = {"objectness_logits": tf.constant([[LOGIT, LOGIT, -LOGIT]]), "mask_logits": tf.constant(logits[None])}
-    targets = {
-        "labels": tf.constant([[1.0, 1, 0]]),
-        "weights": tf.constant([[1.0, 1, 1]]),
-        "masks": tf.constant(masks[None], tf.float32),
-    }
-    found = {name: float(value) for name, value in window_statistics(outputs, targets).items()}
+    found = statistics([(25, 25), (20, 20), (30, 30)], [1, 1, 0], [LOGIT, LOGIT, -LOGIT], logits, masks)
     expected = {"positives": 2, "negatives": 1, "positive_score": 0.75, "negative_score": 0.25, "mask_iou": 0.75}
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_mask_iou_is_that_of_the_cells_on_the_map():
+    # An image of 170 x 100 px has a map of 22 x 13 cells, of which the window at (3, 2) shows rows 0..13 in its rows
+    # 7..20 and all columns in its columns 8..20. Target: its columns 0..13; found: 8..19, and nothing outside the map.
+    # On the map 6 of 12 columns are in both.
+    masks, logits = grids(0), grids(OUTSIDE_LOGIT)
+    masks[0, :, :14] = 1
+    logits[0, 7:, 8:20] = LOGIT
+    found = statistics([(3, 2)], [1], [LOGIT], logits, masks, image_hw=(170, 100))
+    assert found["mask_iou"] == pytest.approx(6 / 12, rel=1e-5)
+    # The other way round: logits outside of the map are no prediction, whatever they are.
+    logits[0, :7], logits[0, :, :8] = LOGIT, LOGIT
+    found = statistics([(3, 2)], [1], [LOGIT], logits, masks, image_hw=(170, 100))
+    assert found["mask_iou"] == pytest.approx(6 / 12, rel=1e-5)
