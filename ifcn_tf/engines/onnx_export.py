@@ -18,7 +18,7 @@ from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_predictor import METADATA
 from ifcn_tf.models.method import Method
-from ifcn_tf.models.parts.normalized import folded
+from ifcn_tf.models.parts.normalized import for_inference
 
 try:
     import onnx
@@ -58,7 +58,7 @@ def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
 
 def _converted(map_model: keras.Model) -> onnx.ModelProto:
     """The model, normalisation folded, as it was converted."""
-    plain = folded(map_model)
+    plain = for_inference(map_model)
 
     def network(image: tf.Tensor) -> dict[str, tf.Tensor]:
         maps = plain(image, training=False)

@@ -40,7 +40,9 @@ def test_a_method_may_be_written_as_json():
 def test_the_settings_of_another_method_are_unknown():
     with pytest.raises(UserError, match=r"^--set model\.k: there is no such setting"):
         with_settings(PAPER, ["model.method=dots", "model.k=3"])
-    with pytest.raises(UserError, match=r"^k: DotsConfig has no such setting; it has fusion_channels, method, trunk\.$"):
+    with pytest.raises(
+        UserError, match=r"^k: DotsConfig has no such setting; it has fusion_channels, method, trunk\.$"
+    ):
         network_config({"method": "dots", "k": 3})
 
 

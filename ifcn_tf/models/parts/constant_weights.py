@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.models.parts.normalized import folded
+from ifcn_tf.models.parts.normalized import for_inference
 
 
 def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
@@ -25,15 +25,11 @@ def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
     Returns:
         A function with the inputs and outputs of `model`, for inference, to be called inside a `tf.function`.
     """
-    network = folded(model)
+    network = for_inference(model)
     # A real copy: an eager read may share the variable's memory, and would then see later changes.
-    copies = {
-        id(variable): tf.constant(np.array(variable), layer.compute_dtype)
-        for layer in network.layers
-        for variable in layer.weights
-    }
-    kernels = {key: value.numpy() for key, value in copies.items() if value.shape.rank > 1}
-    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.shape.rank == 1}
+    copies = {id(variable): np.array(variable) for variable in network.weights}
+    kernels = {key: value for key, value in copies.items() if value.ndim > 1}
+    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.ndim == 1}
     of_graph: weakref.WeakKeyDictionary[tf.Graph, dict[int, tf.Tensor]] = weakref.WeakKeyDictionary()
 
     def weights(variables: list[keras.Variable]) -> list[tf.Tensor]:

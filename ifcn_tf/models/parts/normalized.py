@@ -2,7 +2,7 @@
 
 Such a normalisation is linear: with scale = gamma / sqrt(variance + epsilon), normalising conv(x, kernel) equals
 conv(x, kernel * scale) + (beta - mean * scale). Training computes that, so a normalised map is never made, and the
-kernel learns through the scale. `folded` computes it once, for inference.
+kernel learns through the scale. `for_inference` computes it once.
 """
 
 from __future__ import annotations
@@ -75,13 +75,14 @@ class NormalizedDepthwiseConv2D(Normalized, DepthwiseConv2D):
     plain, scale_shape = DepthwiseConv2D, (-1, 1)
 
 
-def folded(model: keras.Model) -> keras.Model:
-    """A functional model with normalisation folded into plain convolutions; the model itself where there is none.
+def for_inference(model: keras.Model) -> keras.Model:
+    """A functional model without normalisation, its variables in the precision in which each layer computes.
 
     Returns:
-        A copy of the present weights, with the same inputs, outputs and names of layers.
+        A copy of the present weights, with the same inputs, outputs and names of layers; the model itself where it is
+        like that already.
     """
-    if not any(isinstance(layer, Normalized) for layer in model.layers):
+    if all(_is_plain(layer) for layer in model.layers):
         return model
     copy = keras.models.clone_model(model, clone_function=_plain)
     for layer in (layer for layer in model.layers if layer.weights):
@@ -90,7 +91,12 @@ def folded(model: keras.Model) -> keras.Model:
     return copy
 
 
+def _is_plain(layer: keras.layers.Layer) -> bool:
+    return not isinstance(layer, Normalized) and layer.variable_dtype == layer.compute_dtype
+
+
 def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+    config = {**layer.get_config(), "dtype": layer.compute_dtype}
     if isinstance(layer, Normalized):
-        return layer.plain.from_config({**layer.get_config(), "use_bias": True})
-    return layer.from_config(layer.get_config())
+        return layer.plain.from_config({**config, "use_bias": True})
+    return layer.from_config(config)

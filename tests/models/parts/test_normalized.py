@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.parts.layers import Conv2D, DepthwiseConv2D
-from ifcn_tf.models.parts.normalized import Normalized, NormalizedConv2D, NormalizedDepthwiseConv2D, folded
+from ifcn_tf.models.parts.normalized import Normalized, NormalizedConv2D, NormalizedDepthwiseConv2D, for_inference
 
 STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 IMAGE = np.random.default_rng(0).normal(0, 3, (2, 18, 13, 4)).astype(np.float32)
@@ -74,9 +74,9 @@ def test_a_fold_by_hand():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 2e-2)])
-def test_a_folded_model_has_the_same_results_and_names_of_plain_layers(dtype, tolerance):
+def test_for_inference_it_has_the_same_results_and_names_of_plain_layers(dtype, tolerance):
     model = model_of_both(dtype)
-    plain, expected = folded(model), model(IMAGE)
+    plain, expected = for_inference(model), model(IMAGE)
     for name, value in plain(IMAGE).items():
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(
@@ -85,26 +85,28 @@ def test_a_folded_model_has_the_same_results_and_names_of_plain_layers(dtype, to
     names = [layer.name for layer in model.layers if layer.weights]
     assert [layer.name for layer in plain.layers if layer.weights] == names == ["convolution", "depthwise", "plain"]
     assert {v.path for v in plain.weights} == {f"{name}/{v}" for name in names for v in ("kernel", "bias")}
-    assert {v.dtype for v in plain.weights} == {"float32"}
+    assert {v.dtype for v in plain.weights} == {dtype.removeprefix("mixed_")}
 
 
-def test_a_folded_model_is_a_copy():
+def test_what_is_for_inference_is_a_copy():
     model = model_of_both()
-    plain = folded(model)
+    plain = for_inference(model)
     before = plain(IMAGE)["plain"]
     randomize(model, seed=1)
     assert not np.allclose(model(IMAGE)["plain"], before)
     np.testing.assert_array_equal(plain(IMAGE)["plain"], before)
 
 
-def test_a_model_without_normalisation_is_left_as_it_is():
+def test_a_model_that_is_plain_already_is_left_as_it_is():
     image = keras.Input((None, None, 3))
-    model = keras.Model(image, Conv2D(2, 3, padding="same")(image))
-    assert folded(model) is model
+    plain, mixed = (keras.Model(image, Conv2D(2, 3, dtype=dtype)(image)) for dtype in ("float32", "mixed_bfloat16"))
+    assert for_inference(plain) is plain
+    assert for_inference(mixed) is not mixed
 
 
-def test_for_inference_every_kernel_is_a_constant_and_nothing_is_normalised():
-    constant = with_constant_weights(model_of_both())
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_for_inference_every_kernel_is_a_constant_and_nothing_is_normalised(dtype):
+    constant = with_constant_weights(model_of_both(dtype))
     operations = tf.function(constant).get_concrete_function(tf.TensorSpec([1, None, None, 4])).graph.get_operations()
     convolutions = [o for o in operations if o.type in ("Conv2D", "DepthwiseConv2dNative")]
     assert [source_of(o.inputs[1]).type for o in convolutions] == ["Const"] * 3
@@ -114,7 +116,7 @@ def test_for_inference_every_kernel_is_a_constant_and_nothing_is_normalised():
 
 def source_of(tensor):
     operation = tensor.op
-    return source_of(operation.inputs[0]) if operation.type in ("Identity", "Cast") else operation
+    return source_of(operation.inputs[0]) if operation.type == "Identity" else operation
 
 
 def test_only_kernels_are_trained_whatever_is_frozen():

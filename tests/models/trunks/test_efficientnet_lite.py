@@ -14,7 +14,7 @@ from ifcn_tf.config.training import LossConfig
 from ifcn_tf.engines.onnx_export import export_onnx
 from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.models.method import build_network, output_shapes
-from ifcn_tf.models.parts.normalized import Normalized, folded
+from ifcn_tf.models.parts.normalized import Normalized, for_inference
 from ifcn_tf.models.trunks.efficientnet_lite import LitePreprocessing
 from ifcn_tf.models.trunks.trunk import trunk_of
 from ifcn_tf.models.weights import load_weights, save_weights, take_fitting_weights
@@ -153,7 +153,7 @@ def test_folded_it_answers_the_same(narrow):
     image = images(2, 75, 130, 3)
     expected = narrow(image).numpy()
     assert expected.std() > 0.1
-    np.testing.assert_allclose(folded(narrow)(image), expected, rtol=1e-4, atol=1e-4 * expected.std())
+    np.testing.assert_allclose(for_inference(narrow)(image), expected, rtol=1e-4, atol=1e-4 * expected.std())
 
 
 def test_bfloat16_is_near_float32():
