@@ -4,6 +4,8 @@ import ifcn_tf
 predictor = ifcn_tf.load()  # or load("model.weights.h5")
 proposals = predictor.propose("photo.jpg")
 
+A Predictor turns photographs into `Proposals`; the Proposer inside turns pixels into arrays, in a graph.
+
 Names are loaded on first use, so that parts which need no TensorFlow do not import it.
 """
 

@@ -53,7 +53,7 @@ class Predictor:
         """Proposes the objects of one image.
 
         Args:
-            image: a file (see `images.read_image`), or uint8 [H, W, 3], RGB.
+            image: a file (see `images.tensors.read_image`), or uint8 [H, W, 3], RGB.
 
         Raises:
             UserError: the file cannot be read, or the array is no such image.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -80,7 +81,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        _fail(f"{' '.join(str(error).split())} (see --help)")
+        message = " ".join(str(error).split())
+        _fail(f"{re.sub(r'^flags .*?: ', '', message)} (see --help)")  # names and values of flags that were checked
     if empty := [name for name in flags.FLAGS if flags.FLAGS[name].present and flags.FLAGS[name].value in ("", [])]:
         _fail(f"--{empty[0]} is empty: give it a value, or leave it out (see --help)")
     if len(rest) > 1:

@@ -7,12 +7,14 @@ from pathlib import Path
 from absl import flags
 
 from ifcn_tf.config.proposing import ShownConfig
-from ifcn_tf.results.folder import ImageProposer, find_images, propose_images, summary
+from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
+from ifcn_tf.results.formats import OVERLAYS
 
 _SHOWN = ShownConfig()
 
 IMAGES = flags.DEFINE_string("images", None, "Image file, folder of images, or quoted pattern.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Folder for proposals.json and overlays/.", required=True)
+DRAW = flags.DEFINE_bool(OVERLAYS, True, "Draw the proposals over each image.")
 FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"], "Further output; may be repeated.")
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
@@ -23,12 +25,15 @@ def found() -> list[Path]:
     """The image files; says what will be done with them. Raises UserError where there are none."""
     paths = find_images(IMAGES.value)
     print(f"masks for {len(paths)} image(s) of {IMAGES.value} go into {OUTPUT.value}", flush=True)
+    if others := left_out(IMAGES.value):
+        print(others, flush=True)
     return paths
 
 
-def propose(proposer: ImageProposer, paths: list[Path], in_flight: int = 1) -> int:
+def propose(predictor: AnyPredictor, paths: list[Path], in_flight: int = 1) -> int:
     """Writes the proposals for the images and says what failed; returns the command's exit status."""
     folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
-    failures = propose_images(proposer, paths, folder, FORMAT.value, shown, RESUME.value, in_flight)
-    print(summary(folder, len(paths), failures))
+    formats = [OVERLAYS] * DRAW.value + FORMAT.value
+    failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight)
+    print(summary(folder, formats, len(paths), failures))
     return 1 if failures else 0

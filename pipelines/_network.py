@@ -8,13 +8,13 @@ from absl import flags
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import Precision
-from ifcn_tf.images import files as image_files
+from ifcn_tf.images import files
 from pipelines import _cli
 
 WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json; by default the bundled one.")
 K = flags.DEFINE_integer("k", None, "Relative positions a side (3, 5 or 7), where no config.json says it.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
-MAX_PIXELS = flags.DEFINE_integer("max_pixels", image_files.MAX_PIXELS, "Larger images are refused [px].", 1)
+MAX_PIXELS = flags.DEFINE_integer("max_pixels", files.MAX_PIXELS, "Larger images are refused [px].", 1)
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
 SCALE_FACTORS = flags.DEFINE_list(
     "scale_factors",

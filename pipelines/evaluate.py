@@ -17,7 +17,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
-from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
+from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
 from pipelines import _cli
 
 DEFAULT = EvaluationConfig()
@@ -55,7 +55,7 @@ def main() -> None:
         raise UserError("--compare takes two files: --compare A.json B.json.")
     if COMPARE.value and not (ANNOTATIONS.value or VOC_ROOT.value):
         path_a, path_b = COMPARE.value
-        return run_compare(path_a, path_b, config, Path(OUTPUT.value))
+        return compare_runs(path_a, path_b, config, Path(OUTPUT.value))
     proposals = COMPARE.value or PROPOSALS.value
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
@@ -64,7 +64,7 @@ def main() -> None:
     if tensorboard:
         _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet
     outputs = Outputs(Path(OUTPUT.value), PUBLISHED_ON.value, show, images, tensorboard, STEP.value)
-    return run(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
+    return evaluate_files(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
 
 
 def _join_compared(arguments: list[str]) -> list[str]:

@@ -3,8 +3,8 @@
 python -m pipelines.inspect_data --data=prepared/coco --output=pictures --preset=quick
 
 Whole images, not jittered, are shown at each scale; the preset `quick` trains on cuts of them.
-Dots are window centres: green positive, red negative, yellow ignored. Beside the photograph stands one positive window
-of each object, above its target.
+Dots are window centres: green positive, red negative, yellow ignored, as the legend says. Beside the photograph stands
+one positive window of each object, above its target.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from absl import flags
 from pipelines import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
-DATA = flags.DEFINE_list("data", None, "Folders that prepare_data wrote.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Folder for the pictures, IMAGE_SCALE.png.", required=True)
+DATA = flags.DEFINE_list("data", [], "Folders that prepare_data wrote.")
+OUTPUT = flags.DEFINE_string("output", "", "Folder for the pictures, IMAGE_SCALE.png.")
 PICTURES = flags.DEFINE_integer("pictures", 8, "Images to draw, each at every scale.", 0)
+_run_settings.required(DATA)
+_run_settings.required(OUTPUT)
 
 
 def main() -> None:
     """Flags -> figures and pictures."""
-    print(f"inspecting {', '.join(DATA.value)}; pictures into {OUTPUT.value}", flush=True)
     config = _run_settings.run_config()
+    if _run_settings.printed(config):
+        return
+    print(f"inspecting {', '.join(DATA.value)}; pictures into {OUTPUT.value}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.data.inspection import save_pictures, survey
 

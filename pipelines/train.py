@@ -13,8 +13,8 @@ from absl import flags
 from pipelines import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
-DATA = flags.DEFINE_list("data", None, "Folders that pipelines.prepare_data wrote.", required=True)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, weights, metrics.", required=True)
+DATA = flags.DEFINE_list("data", [], "Folders that pipelines.prepare_data wrote.")
+WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, weights, metrics.")
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
 STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
@@ -25,12 +25,16 @@ PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of st
 STRATEGY = flags.DEFINE_enum(
     "strategy", "auto", ["auto", "one_device", "mirrored", "multi_worker"], "Devices; multi_worker reads TF_CONFIG."
 )
+_run_settings.required(DATA)
+_run_settings.required(WORKDIR)
 
 
 def main() -> int:
     """Flags -> configuration -> training."""
     steps = [] if STEPS.value is None else [f"train.steps={STEPS.value}"]
     config = _run_settings.run_config(steps)
+    if _run_settings.printed(config):
+        return 0
     workdir, data = Path(WORKDIR.value), _folders(DATA)
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()

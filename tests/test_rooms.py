@@ -142,6 +142,22 @@ def test_requirements_name_everything_that_is_imported():
     assert {package_of.get(name, name) for name in top - ours} <= packages
 
 
+def test_tensorboard_and_plots_are_part_of_every_installation():
+    """A run logs by `tf.summary`, whose code is TensorBoard's; nothing imports the plug-in that shows its profile."""
+    required = {line.partition(">")[0] for line in (ROOT / "requirements.txt").read_text().splitlines()}
+    assert {"matplotlib", "tensorboard", "tensorboard-plugin-profile"} <= required
+
+
+def test_no_extra_is_declared_in_vain():
+    """The code names what each brings, but for other builds of what is required (gpu) and tools (dev)."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    modules = {"grpcio": "grpc", "tensorflow-serving-api": "tensorflow_serving"}
+    words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text())}
+    for name in extras.keys() - {"gpu", "dev"}:
+        packages = {re.match(r"[a-z0-9-]+", line)[0] for line in extras[name]}
+        assert {modules.get(package, package) for package in packages} <= words, name
+
+
 def test_the_wheel_has_every_package():
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     assert set(packages) == {".".join(p.parent.relative_to(ROOT).parts) for p in SOURCES if p.name == "__init__.py"}

@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from ifcn_tf.annotations.example import Example, Instance, rle_of, tight_box_yxyx
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import atomic_write
-from ifcn_tf.common.ids import id_of_text
 
 
 def write_coco(examples: Iterable[Example], categories: dict[int, str], output: Path) -> None:
     """Writes a COCO json with compressed run lengths, whole or not at all.
 
     Annotations are written as they come; only the short entries of the images wait for the end. An image's id is
-    `ids.id_of_text` of its `source_id`. Annotation ids start at 1.
+    its example's `image_id`. Annotation ids start at 1.
 
     Args:
         examples: consumed one by one.
@@ -47,16 +46,15 @@ def _write_item(file: IO[str], item: dict[str, Any], first: bool) -> None:
 
 def _image(example: Example) -> dict[str, Any]:
     height, width = example.size_hw
-    return {"id": id_of_text(example.source_id), "file_name": example.file_name, "height": height, "width": width}
+    return {"id": example.image_id, "file_name": example.file_name, "height": height, "width": width}
 
 
 def _annotation(example: Example, instance: Instance) -> dict[str, Any]:
-    top, left, bottom, right = tight_box_yxyx(instance.counts, example.size_hw)
     return {
-        "image_id": id_of_text(example.source_id),
+        "image_id": example.image_id,
         "category_id": instance.category_id,
-        "segmentation": rle_of(instance.counts, example.size_hw),
+        "segmentation": instance.rle,
         "area": instance.area,
-        "bbox": [left, top, right - left, bottom - top],
+        "bbox": list(instance.box_xywh),
         "iscrowd": int(instance.is_crowd),
     }

@@ -12,11 +12,11 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from rich.progress import Progress
-
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import UserError, unfinished_folder
+from ifcn_tf.common.progress import ProgressBar
 
 _BLOCK = 1 << 20  # bytes
+_MB = 1e6  # bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,10 @@ def download(source: str, split: str, root: Path) -> None:
 
 
 def fetch(archive: Archive, path: Path) -> None:
-    """Downloads one file to `path`, which appears only when it is whole and its sha256 right."""
+    """Downloads one file to `path`, which appears only when it is whole and its sha256 right.
+
+    Until then it is `path`.part, which is kept, unlike what `whole_file` writes, for the next call to go on from.
+    """
     if path.exists():
         return
     part = path.with_name(f"{path.name}.part")
@@ -128,30 +131,27 @@ def _receive(archive: Archive, part: Path) -> None:
             return
         raise
     resumed = response.status == 206  # a server that cannot resume sends everything
-    with response, part.open("ab" if resumed else "wb") as file, Progress() as bar:
-        rest = int(response.headers.get("Content-Length", 0))
-        task = bar.add_task(archive.name, total=rest + begun * resumed or None, completed=begun * resumed)
+    kept, rest = begun * resumed, int(response.headers.get("Content-Length", 0))
+    bar = ProgressBar(archive.name, (kept + rest) / _MB or None, "MB", kept / _MB)
+    with response, part.open("ab" if resumed else "wb") as file, bar:
         while block := response.read(_BLOCK):
             file.write(block)
-            bar.advance(task, len(block))
-        received = file.tell() - begun * resumed
+            bar.advance(len(block) / _MB)
+        received = file.tell() - kept
     if received < rest:
         raise ConnectionError(f"the connection ended after {received} of {rest} bytes")
 
 
 def _unpack(archive: Archive, path: Path, root: Path) -> None:
     """Unpacks beside the archive, then moves the data set's folders into `root`."""
-    temporary = path.with_name(f"{path.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as file:
-                file.extractall(temporary)
-        else:
-            with tarfile.open(path) as file:
-                file.extractall(temporary, filter="data")
-        shutil.copytree(temporary / archive.root, root, dirs_exist_ok=True, copy_function=shutil.move)
+        with unfinished_folder(path.parent) as folder:
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(path) as packed:
+                    packed.extractall(folder)
+            else:
+                with tarfile.open(path) as packed:
+                    packed.extractall(folder, filter="data")
+            shutil.copytree(folder / archive.root, root, dirs_exist_ok=True, copy_function=shutil.move)
     except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot unpack {path} into {root}: {error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,14 +1,21 @@
-"""What every source yields: one annotated photograph, checked, with its objects' masks as run lengths."""
+"""One annotated photograph: what readers yield, what is trained on and what an evaluation looks for."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
+from typing import NamedTuple, Self
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.masks.rle import Rle
+from ifcn_tf.common.ids import ImageId, id_of_text
+from ifcn_tf.masks.coco_forms import UnusableError
+from ifcn_tf.masks.rle import Rle, encode, tight_box_xywh
+
+#: COCO's size classes end here [px^2]: an object that is said to be larger would be in none.
+MAX_AREA = 1e10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,36 +23,85 @@ class Instance:
     """One object.
 
     Attributes:
-        counts: run lengths of its mask [px], column by column, alternating between background and object and
-            beginning with background (0 where the first pixel is the object's). They sum to height * width.
-        category_id: its category in the source's numbering.
-        is_crowd: whether the mask covers a group whose members are not separated.
+        rle: its mask, of the image's size.
+        category_id: its category in the source's numbering; 0 where the source does not say.
+        is_crowd: whether the mask covers a group whose members are not separated, which counts as no object.
         area: area that the annotation states [px^2], else the mask's.
+        box_xywh: left, top, width, height [px]: the mask's tight box, or what the truth of an evaluation states.
     """
 
-    counts: tuple[int, ...]
+    rle: Rle
     category_id: int
     is_crowd: bool
     area: float
+    box_xywh: tuple[float, float, float, float]
+
+    @classmethod
+    def of_rle(cls, rle: Rle, category_id: int, is_crowd: bool = False, area: float | None = None) -> Self:
+        """An object by its mask, which gives the area where none is stated, and the box."""
+        area = float(coco_mask.area(rle)) if area is None else area
+        return cls(rle, category_id, is_crowd, area, tight_box_xywh(rle))
+
+    @classmethod
+    def of_mask(cls, mask: np.ndarray, category_id: int, is_crowd: bool = False) -> Self:
+        """An object by its binary mask [H, W]."""
+        return cls.of_rle(encode(mask), category_id, is_crowd)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the mask."""
+        return int(coco_mask.area(self.rle))
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One photograph.
+    """One image and its G objects.
 
     Attributes:
         source_id: unique name within the source.
         file_name: of the image.
-        encoded: the image file's bytes: JPEG, PNG, GIF or BMP.
         size_hw: image size [px].
-        objects: in the source's order; may be empty.
+        objects: in the source's order; may be none.
+        encoded: the image as a JPEG or PNG, upright; empty where only the annotations were read.
     """
 
     source_id: str
     file_name: str
-    encoded: bytes
     size_hw: tuple[int, int]
     objects: tuple[Instance, ...]
+    encoded: bytes = b""
+
+    @property
+    def image_id(self) -> ImageId:
+        """The `source_id` as results and truth write it."""
+        return id_of_text(self.source_id)
+
+    @functools.cached_property
+    def rles(self) -> list[Rle]:
+        """The G masks."""
+        return [item.rle for item in self.objects]
+
+    @functools.cached_property
+    def boxes_xywh(self) -> np.ndarray:
+        """The boxes [px], float64 [G, 4]."""
+        return np.array([item.box_xywh for item in self.objects], np.float64).reshape(-1, 4)
+
+    @functools.cached_property
+    def areas(self) -> np.ndarray:
+        """The areas [px^2], float64 [G]."""
+        return np.array([item.area for item in self.objects], np.float64)
+
+    @functools.cached_property
+    def crowd(self) -> np.ndarray:
+        """Which are groups and no objects, bool [G]."""
+        return np.array([item.is_crowd for item in self.objects], bool)
+
+
+class Found(NamedTuple):
+    """An object as a file has it: what it is called there, and the instance or why it cannot be used."""
+
+    name: str
+    content: Instance | UnusableError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,23 +142,3 @@ class Source:
     categories: dict[int, str]
     size: int
     jobs: Iterable[Job]
-
-
-def counts_of(mask: np.ndarray) -> tuple[int, ...]:
-    """Run lengths of a binary mask [H, W], as `Instance.counts` has them."""
-    flat = np.ravel(mask, "F").astype(bool)
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(changes, prepend=0, append=flat.size).tolist()
-    return (0, *runs) if flat[0] else tuple(runs)
-
-
-def rle_of(counts: tuple[int, ...], size_hw: tuple[int, int]) -> Rle:
-    """COCO's compressed form of run lengths."""
-    rle = coco_mask.frPyObjects({"size": list(size_hw), "counts": list(counts)}, *size_hw)
-    return Rle(size=list(size_hw), counts=rle["counts"].decode())
-
-
-def tight_box_yxyx(counts: tuple[int, ...], size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Smallest box [px] around a mask that is not empty."""
-    left, top, width, height = (round(v) for v in coco_mask.toBbox(rle_of(counts, size_hw)))
-    return top, left, top + height, left + width

@@ -1,19 +1,18 @@
-"""What the readers share: opening photographs, lists of names, and objects from label images."""
+"""Objects out of label images, whose pixels say which object they belong to: VOC's and SBD's form."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import io
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from ifcn_tf.annotations.example import Example, Instance, Job, Loaded, Problem, Source, counts_of
-from ifcn_tf.common.files import BadImageError, read_text
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
+from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, read_names, repeated_names, with_learnable
+from ifcn_tf.masks.coco_forms import UnusableError
 
 #: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
 VOC_CATEGORIES = {
@@ -40,106 +39,87 @@ VOC_CATEGORIES = {
 }
 #: Pixels of VOC's label images that belong to nothing in particular, mostly along outlines.
 VOID = 255
-#: Smaller masks are left out [px]: nothing can be learned from one pixel.
-MIN_AREA = 2
-
-#: Reads a label image, int [H, W]; raises ImageLeftOutError.
-OpenLabels = Callable[[], np.ndarray]
 
 
-class ImageLeftOutError(Exception):
-    """An image has to be left out; carries the `Problem`."""
+class Labels(NamedTuple):
+    """The objects of a photograph.
 
-    def __init__(self, kind: str, where: str) -> None:
-        super().__init__(where)
-        self.problem = Problem(kind, where)
-
-
-def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
-    """Reads a photograph and decodes it once, so that training never meets a broken one.
-
-    Returns:
-        The bytes of the upright image, and its (height, width) [px]. A photograph that its EXIF orientation turns is
-        encoded anew, a JPEG at quality 95; all others are the file's bytes.
-
-    Raises:
-        ImageLeftOutError: there is no such file, or it is no whole image that `image_files.open_image` takes.
+    Attributes:
+        instances: int [H, W], the number of the object at each pixel; 0 is background, VOID no object.
+        categories: of each object, by its number; None where the data set has no classes of this photograph.
     """
-    if not path.is_file():
-        raise ImageLeftOutError("missing image", f"{path}: no such file")
-    try:
-        file = open_image(path)
-        pixels = decode(file, path)
-    except BadImageError as error:
-        raise ImageLeftOutError("unreadable image", str(error)) from error
-    height, width = pixels.shape[:2]
-    return _encoded(pixels, file.format) if file.orientation in range(2, 9) else file.encoded, (height, width)
+
+    instances: np.ndarray
+    categories: Mapping[int, int] | None
 
 
-def _encoded(pixels: np.ndarray, file_format: str) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, file_format, quality=95)
-    return content.getvalue()
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where a data set keeps what, below its root.
+
+    Attributes:
+        photographs: folder of NAME.jpg.
+        masks: folder of the files with objects.
+        suffix: of these files.
+        lists: folder of image lists, SPLIT.txt.
+        read: takes the root and a NAME; raises ImageLeftOutError.
+    """
+
+    photographs: str
+    masks: str
+    suffix: str
+    lists: str
+    read: Callable[[Path, str], Labels]
 
 
-def source_of_names(names: Path, load: Callable[[str], Loaded], categories: dict[int, str]) -> Source:
-    """A source that loads the images of a list by name.
+def numbers_of(instances: np.ndarray) -> list[int]:
+    """The numbers of the objects that have pixels, in rising order."""
+    return np.setdiff1d(instances, [0, VOID]).tolist()
+
+
+def objects_of(labels: Labels) -> Iterator[Found]:
+    """The objects by their numbers, with category 0 where it is not known; one without pixels is no object."""
+    categories = labels.categories or {}
+    for number in sorted({*numbers_of(labels.instances), *categories}):
+        mask = labels.instances == number
+        empty = UnusableError("empty or one-pixel mask", "0 px")
+        yield Found(f"object {number}", Instance.of_mask(mask, categories.get(number, 0)) if mask.any() else empty)
+
+
+def labelled_source(layout: Layout, root: Path, names: Path) -> Source:
+    """A source of the photographs of a list.
 
     Args:
+        layout: of the data set; can be pickled.
+        root: of the data set.
         names: text file as `read_names` takes it.
-        load: can be pickled.
-        categories: names by id.
 
     Raises:
         UserError: the list cannot be read.
     """
-    listed, problems = read_names(names)
-    jobs: list[Job] = [functools.partial(load, name) for name in listed]
-    jobs += [functools.partial(Loaded, None, problems)] if problems else []
-    return Source(categories, len(jobs), jobs)
+    listed, repeated = read_names(names)
+    jobs: list[Job] = [functools.partial(_load, layout, root, name) for name in listed]
+    jobs += [functools.partial(Loaded, None, repeated_names(names, repeated))] if repeated else []
+    return Source(VOC_CATEGORIES, len(jobs), jobs)
 
 
-def read_names(path: Path) -> tuple[list[str], tuple[Problem, ...]]:
-    """The names in a text file, the first word of each line; each once, and a problem for each repeated one.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    counts = Counter(line.split()[0] for line in read_text(path).splitlines() if line.strip())
-    repeated = [name for name, count in counts.items() if count > 1]
-    return list(counts), tuple(Problem("duplicate id", f"{path}: {name}") for name in repeated)
-
-
-def load_labelled(path: Path, open_instances: OpenLabels, open_classes: OpenLabels) -> Loaded:
-    """Loads a photograph whose objects are in a pair of label images, int [H, W].
-
-    Args:
-        path: the photograph; its stem is the example's `source_id`.
-        open_instances: the number of the object at each pixel; 0 is background, VOID no object.
-        open_classes: the category of each pixel.
-    """
+def _load(layout: Layout, root: Path, name: str) -> Loaded:
+    path = root / layout.photographs / f"{name}.jpg"
     try:
         encoded, size_hw = read_image(path)
-        instances, classes = open_instances(), open_classes()
-        for labels in (instances, classes):
-            if labels.shape != size_hw:
-                raise ImageLeftOutError("mask of another size", f"{path}: labels {labels.shape}, image {size_hw}")
+        labels = layout.read(root, name)
+        if labels.categories is None:
+            raise ImageLeftOutError("missing mask", f"{path}: its objects have no classes")
+        if labels.instances.shape != size_hw:
+            where = f"{path}: labels {labels.instances.shape}, image {size_hw}"
+            raise ImageLeftOutError("mask of another size", where)
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
-    found = [
-        _labelled_object(instances == number, classes, f"{path}: object {number}")
-        for number in np.setdiff1d(instances, [0, VOID]).tolist()
-    ]
-    objects = tuple(item for item in found if isinstance(item, Instance))
-    problems = tuple(item for item in found if isinstance(item, Problem))
-    return Loaded(Example(path.stem, path.name, encoded, size_hw, objects), problems)
+    found = (Found(item.name, _categorized(item.content)) for item in objects_of(labels))
+    return with_learnable(Example(name, path.name, size_hw, (), encoded), str(path), found)
 
 
-def _labelled_object(mask: np.ndarray, classes: np.ndarray, where: str) -> Instance | Problem:
-    area = int(mask.sum())
-    category = int(np.bincount(classes[mask]).argmax())
-    if category not in VOC_CATEGORIES:
-        return Problem("unknown category", f"{where} has category {category}")
-    if area < MIN_AREA:
-        return Problem("empty or one-pixel mask", f"{where} has {area} px")
-    return Instance(counts_of(mask), category, False, float(area))
+def _categorized(content: Instance | UnusableError) -> Instance | UnusableError:
+    if isinstance(content, Instance) and content.category_id not in VOC_CATEGORIES:
+        return UnusableError("unknown category", f"category {content.category_id}")
+    return content

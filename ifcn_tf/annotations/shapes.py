@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from ifcn_tf.annotations.example import Example, Instance, Loaded, Source, counts_of
+from ifcn_tf.annotations.example import Example, Instance, Loaded, Source
 
 #: Objects of which less is visible are part of the ground, not annotated [px].
 _MIN_VISIBLE = 64
@@ -37,9 +37,10 @@ def _load(seed: int, number: int) -> Loaded:
     for label, category in enumerate(categories, start=1):
         mask = labels == label
         if mask.sum() >= _MIN_VISIBLE:
-            objects.append(Instance(counts_of(mask), category, False, float(mask.sum())))
+            objects.append(Instance.of_mask(mask, category))
     name = f"{number:06d}"
-    return Loaded(Example(name, f"{name}.jpg", encoded.getvalue(), (labels.shape[0], labels.shape[1]), tuple(objects)))
+    size_hw = (labels.shape[0], labels.shape[1])
+    return Loaded(Example(name, f"{name}.jpg", size_hw, tuple(objects), encoded.getvalue()))
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[int]]:

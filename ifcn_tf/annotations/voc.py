@@ -5,14 +5,14 @@ Layout of VOC 2007 to 2012: JPEGImages/, SegmentationObject/, SegmentationClass/
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.annotations.example import Loaded, Source
-from ifcn_tf.annotations.label_images import VOC_CATEGORIES, ImageLeftOutError, load_labelled, source_of_names
+from ifcn_tf.annotations.example import Source
+from ifcn_tf.annotations.label_images import VOID, Labels, Layout, labelled_source, numbers_of
+from ifcn_tf.annotations.reading import ImageLeftOutError
 
 
 def voc_source(root: Path, names: Path) -> Source:
@@ -25,16 +25,30 @@ def voc_source(root: Path, names: Path) -> Source:
     Raises:
         UserError: the list cannot be read.
     """
-    return source_of_names(names, functools.partial(_load, root), VOC_CATEGORIES)
+    return labelled_source(VOC, root, names)
 
 
-def _load(root: Path, name: str) -> Loaded:
-    instances = functools.partial(open_png, root / "SegmentationObject" / f"{name}.png")
-    classes = functools.partial(open_png, root / "SegmentationClass" / f"{name}.png")
-    return load_labelled(root / "JPEGImages" / f"{name}.jpg", instances, classes)
+def _read(root: Path, name: str) -> Labels:
+    path, classes_path = (root / folder / f"{name}.png" for folder in ("SegmentationObject", "SegmentationClass"))
+    instances = _open_png(path)
+    if not classes_path.is_file():
+        return Labels(instances, None)
+    classes = _open_png(classes_path)
+    if classes.shape != instances.shape:
+        sizes = f"{classes_path} is {classes.shape} (height, width), {path} {instances.shape}: they need one size"
+        raise ImageLeftOutError("mask of another size", sizes)
+    return Labels(instances, {number: _majority(classes[instances == number]) for number in numbers_of(instances)})
 
 
-def open_png(path: Path) -> np.ndarray:
+VOC = Layout("JPEGImages", "SegmentationObject", ".png", "ImageSets/Segmentation", _read)
+
+
+def _majority(classes: np.ndarray) -> int:
+    """The class of most pixels of an object, 0 without any."""
+    return int(np.bincount(classes[(classes > 0) & (classes != VOID)], minlength=1).argmax())
+
+
+def _open_png(path: Path) -> np.ndarray:
     """Palette indices (or grey values) of a PNG, int [H, W]; raises ImageLeftOutError."""
     try:
         with Image.open(path, formats=("PNG",)) as image:

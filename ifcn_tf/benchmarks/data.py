@@ -13,15 +13,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.annotations.coco_writer import write_coco
-from ifcn_tf.annotations.example import Example, Instance
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.benchmarks.timing import peak_bytes
 from ifcn_tf.config.network import network_config
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.photographs import example_of
 from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
@@ -107,16 +107,8 @@ def _measure_preparing(records: Records, count: int) -> dict[str, Any]:
 def _examples(records: Records, count: int) -> Iterator[Example]:
     """`count` examples, the records over and over under new names."""
     for i in range(count):
-        record = parse(records.read(tf.constant(i % len(records), tf.int64)))
-        objects = objects_of(record)
-        counts = np.split(objects.counts.numpy(), np.cumsum(objects.num_counts)[:-1])
-        labels = record["image/object/class/label"].numpy()
-        instances = tuple(
-            Instance(tuple(runs.tolist()), int(label), bool(crowd), float(runs[1::2].sum()))
-            for runs, label, crowd in zip(counts, labels, objects.is_crowd.numpy(), strict=False)
-        )
-        height, width = objects.size_hw.numpy().tolist()
-        yield Example(str(i), f"{i}.jpg", record["image/encoded"].numpy(), (height, width), instances)
+        example = example_of(parse(records.read(tf.constant(i % len(records), tf.int64))))
+        yield dataclasses.replace(example, source_id=str(i), file_name=f"{i}.jpg")
 
 
 def _saved(examples: Iterable[Example], folder: Path) -> Iterator[Example]:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.benchmarks.timing import peak_bytes
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import MATCHERS
-from ifcn_tf.evaluation.truth import Truth, TruthImage
+from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.masks.rle import Rle
 from ifcn_tf.results.reader import read_results
 
@@ -57,7 +58,7 @@ def write_ellipses(path: Path, num_images: int, num_proposals: int, seed: int = 
         file.write("[")
         for i in range(num_images):
             objects, proposals = drawn[i % len(drawn)]
-            images.append(_truth_image(i, objects))
+            images.append(Example(str(i), "", _SIZE_HW, tuple(Instance.of_rle(rle, 1) for rle in objects)))
             scores = random.random(len(proposals)).round(6).tolist()
             for number, (rle, score) in enumerate(zip(proposals, scores, strict=True)):
                 entry = {"image_id": i, "category_id": 1, "segmentation": rle, "score": score}
@@ -84,12 +85,6 @@ def _encode(ellipses: np.ndarray) -> list[Rle]:
     polygons = np.stack([x, y], 2).reshape(len(ellipses), -1).tolist()
     rles = coco_mask.frPyObjects(polygons, *_SIZE_HW)
     return [Rle(size=list(_SIZE_HW), counts=rle["counts"].decode()) for rle in rles]
-
-
-def _truth_image(image_id: int, objects: list[Rle]) -> TruthImage:
-    areas = np.asarray(coco_mask.area(objects), float)
-    crowd = np.zeros(len(objects), bool)
-    return TruthImage(image_id, "", _SIZE_HW, objects, np.asarray(coco_mask.toBbox(objects)), areas, crowd, [])
 
 
 def _compare_backends(path: Path, truth: Truth) -> Iterator[dict[str, Any]]:

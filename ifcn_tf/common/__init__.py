@@ -1,1 +1,1 @@
-"""What every room may use: files, image ids, a bounded pool."""
+"""What every room may use: files, image ids, a bounded pool, a progress bar."""

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and errors that name them."""
+"""Files and folders that are either whole or absent, and errors that name them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+#: Beginning of the name of what is not whole yet. No number begins so: servers do not take it for a version.
+_UNFINISHED = ".unfinished-"
+#: Nothing takes longer to write [s].
+_ABANDONED = 24 * 3600
 
 
 class UserError(Exception):
@@ -25,45 +31,93 @@ class BadImageError(UserError):
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
-    """Opens a temporary file beside `path` that takes its name only when the block ends without an exception.
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Where to write a file, under its own name; it becomes `path` when the block ends without an exception.
 
     Args:
         path: the file to write; an existing one stays as it is until then. Missing folders are made.
-        mode: "w" for text (UTF-8) or "wb".
 
     Raises:
         UserError: the file cannot be written (no permission, full disk); nothing is left behind.
     """
     path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(descriptor, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
+    with naming(path), _unfinished(path.parent) as folder:
+        yield folder / path.name
+        with (folder / path.name).open("rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
+        (folder / path.name).replace(path)
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """`whole_file`, opened: mode "w" for text (UTF-8), or "wb"."""
+    with whole_file(path) as unfinished, unfinished.open(mode, encoding=None if "b" in mode else "utf-8") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A new folder, which becomes `path` when the block ends without an exception.
+
+    Raises:
+        UserError: something is there already, or the disk refuses; nothing is left behind.
+    """
+    if path.exists():
+        raise UserError(f"{path} exists already; remove it or choose another folder.")
+    with naming(path), unfinished_folder(path.parent) as folder:
+        yield folder
+        folder.rename(path)
+
+
+@contextlib.contextmanager
+def unfinished_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent`, for whoever renames it when it is whole; else it is removed when the block ends.
+
+    Other users may read it, as a server may be one. Those that a killed process left in `parent` long ago are removed.
+
+    Raises:
+        OSError: the folder cannot be made; `naming` makes that one sentence.
+    """
+    for earlier in parent.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(FileNotFoundError):  # another process has just renamed it
+            if time.time() - earlier.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(earlier, ignore_errors=True)
+    with _unfinished(parent) as folder:
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextlib.contextmanager
+def _unfinished(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
+    try:
+        yield folder
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def unwritable(path: Path, error: OSError) -> UserError:
-    """The error of a file or folder that cannot be written, and what to do about it."""
-    advice = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
-    return UserError(f"cannot write {path}: {error.strerror or error}; {advice}.")
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Around what writes a file or folder: makes an OSError a UserError that names it and says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+        raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}.") from error
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Writes a file whole or not at all; raises UserError when it cannot."""
+    with atomic_write(path, "wb") as file:
+        file.write(content)
+
+
+def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2) -> None:
+    """Writes a JSON file whole or not at all; raises UserError when it cannot."""
+    with atomic_write(path) as file:
+        json.dump(value, file, indent=indent)
+        file.write("\n")
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -80,32 +134,3 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         return json.loads(read_text(path))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}.") from error
-
-
-def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 2) -> None:
-    """Writes a JSON file whole or not at all; raises UserError when it cannot."""
-    with atomic_write(path) as file:
-        json.dump(value, file, indent=indent)
-        file.write("\n")
-
-
-@contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the name `path` when the block ends without an exception.
-
-    Raises:
-        UserError: something is there already, or the disk refuses.
-    """
-    if path.exists():
-        raise UserError(f"{path} exists already; remove it or choose another folder.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            temporary.replace(path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise unwritable(path, error) from error

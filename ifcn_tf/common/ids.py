@@ -23,8 +23,8 @@ def id_of_file(path: Path) -> ImageId:
 
 
 def id_of_text(text: str) -> ImageId:
-    """The id that a text spells: a number where it consists of digits, else the text itself."""
-    return int(text) if text.isdecimal() and text.isascii() else text
+    """The id that a text spells: a number where it consists of digits, after a minus or not, else the text itself."""
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else text
 
 
 def sort_key(image_id: ImageId) -> tuple[bool, int, str]:

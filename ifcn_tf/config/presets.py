@@ -135,8 +135,8 @@ def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
         nearest = difflib.get_close_matches(key, keys, 1) or [
             by_field[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_field, 1)
         ]
-        hint = f"the nearest is {nearest[0]}" if nearest else f"there are {', '.join(keys)}"
-        raise UserError(f"--set {key}: there is no such setting; {hint}.")
+        hint = f"the nearest is {nearest[0]}, and " if nearest else ""
+        raise UserError(f"--set {key}: there is no such setting; {hint}--print_settings lists all.")
     section, _, field = key.partition(".")
     return section, field
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.common.files import atomic_write
+from ifcn_tf.common.files import write_bytes
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import image_of, objects_of, view_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
 from ifcn_tf.geometry import WindowGrid
+from ifcn_tf.images.files import encode
 from ifcn_tf.pictures.targets import draw_targets
 
 
@@ -163,5 +164,5 @@ def save_pictures(data: Sequence[Path], count: int, config: DataConfig, grid: Wi
     for number in np.unique(np.linspace(0, len(records) - 1, count).astype(int)) if count else ():
         for side in config.shorter_sides:
             p = parts(records, int(number), side, config, grid)
-            with atomic_write(output / f"{p.image_id}_{side}.png", "wb") as file:
-                draw_targets(p.image, p.positive, p.negative, p.windows, p.masks, grid).save(file, "PNG")
+            picture = draw_targets(p.image, p.positive, p.negative, p.windows, p.masks, grid)
+            write_bytes(output / f"{p.image_id}_{side}.png", encode(picture, "PNG"))

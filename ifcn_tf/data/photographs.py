@@ -2,45 +2,47 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.annotations.example import rle_of
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import EXAMPLES
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.images.tensors import decode
-from ifcn_tf.masks.rle import Rle
+from ifcn_tf.masks.rle import from_run_lengths
 
 Tensors = dict[str, tf.Tensor]
 #: Examples among which `find_subject` chooses.
 _TRIES = 50
 
 
-@dataclasses.dataclass(frozen=True)
-class Photograph:
-    """A photograph and its G objects.
-
-    Attributes:
-        image: uint8 [H, W, 3], RGB.
-        rles: G masks of the image's size.
-        areas: float64 [G], as the annotation states them [px^2].
-        crowd: bool [G], groups, which are no objects.
-    """
-
-    image: np.ndarray
-    rles: list[Rle]
-    areas: np.ndarray
-    crowd: np.ndarray
+def example_of(record: Tensors) -> Example:
+    """What `serialize` wrote, out of `parse`."""
+    size_hw = (int(record["image/height"]), int(record["image/width"]))
+    ends = np.cumsum(record["image/object/mask/num_counts"])
+    names = ("mask/num_counts", "class/label", "is_crowd", "area")
+    columns = (record[f"image/object/{name}"].numpy().tolist() for name in names)
+    counts = record["image/object/mask/counts"].numpy()
+    objects = [
+        Instance.of_rle(from_run_lengths(counts[end - length : end], size_hw), label, is_crowd == 1, area)
+        for end, length, label, is_crowd, area in zip(ends, *columns, strict=True)
+    ]
+    source_id, file_name = (record[f"image/{name}"].numpy().decode() for name in ("source_id", "filename"))
+    return Example(source_id, file_name, size_hw, tuple(objects), record["image/encoded"].numpy())
 
 
-def photographs(data: Sequence[Path], count: int) -> Iterator[Photograph]:
+def pixels_of(example: Example) -> np.ndarray:
+    """The photograph of an example, uint8 [H, W, 3], RGB."""
+    return decode(example.encoded).numpy()
+
+
+def photographs(data: Sequence[Path], count: int) -> Iterator[Example]:
     """The first `count` photographs of prepared data, fewer where there are fewer.
 
     Raises:
@@ -48,7 +50,7 @@ def photographs(data: Sequence[Path], count: int) -> Iterator[Photograph]:
     """
     records = Records.open(data)
     for record in _read(records, range(min(count, len(records)))):
-        yield _photograph(record)
+        yield example_of(record)
 
 
 def require_objects(data: Sequence[Path], count: int) -> None:
@@ -65,7 +67,7 @@ def require_objects(data: Sequence[Path], count: int) -> None:
 
 def find_subject(
     data: Sequence[Path], config: DataConfig, network: NetworkConfig
-) -> tuple[Photograph, tuple[Tensors, Tensors]]:
+) -> tuple[Example, tuple[Tensors, Tensors]]:
     """A photograph to draw again and again: of the first ones, the one with the most positive windows.
 
     Returns:
@@ -85,21 +87,10 @@ def find_subject(
         found = list(tf.data.Dataset.range(min(_TRIES, len(records))).map(positives).as_numpy_iterator())
     best = int(np.argmax(found))
     record = next(_read(records, range(best, best + 1)))
-    return _photograph(record), make(record, config, network.grid, tf.constant([0, best], tf.int64))
+    return example_of(record), make(record, config, network.grid, tf.constant([0, best], tf.int64))
 
 
 def _read(records: Records, numbers: range) -> Iterator[Tensors]:
     """Records by their numbers; raises UserError at a damaged one."""
     with naming_damage():
         yield from tf.data.Dataset.range(numbers.start, numbers.stop).map(lambda number: parse(records.read(number)))
-
-
-def _photograph(record: Tensors) -> Photograph:
-    image = decode(record["image/encoded"]).numpy()
-    runs = tf.split(record["image/object/mask/counts"], record["image/object/mask/num_counts"])
-    return Photograph(
-        image,
-        [rle_of(tuple(counts.numpy().tolist()), image.shape[:2]) for counts in runs],
-        record["image/object/area"].numpy().astype(float),
-        record["image/object/is_crowd"].numpy() == 1,
-    )

@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
-from rich.text import Text
-
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.example import Example, Loaded, Problem, Source
-from ifcn_tf.common.files import UserError, atomic_write, new_folder
-from ifcn_tf.common.pool import run_jobs
+from ifcn_tf.common.files import UserError, whole_folder, write_bytes
+from ifcn_tf.common.pool import in_processes
+from ifcn_tf.common.progress import track
 from ifcn_tf.data.records import Writer
+from ifcn_tf.images.files import name_of_encoded
 
 #: Places of each kind of problem that a report quotes.
 _QUOTED = 5
@@ -77,10 +75,8 @@ def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Pr
         UserError: nothing is left to write, or writing fails.
     """
     report = Report()
-    columns = (*Progress.get_default_columns()[:1], BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        results = bar.track(run_jobs(source.jobs, workers), total=source.size, description="images")
-        write(_checked(results, report, on_problem), report)
+    results = track(in_processes(source.jobs, workers), source.size, "preparing")
+    write(_checked(results, report, on_problem), report)
     return report
 
 
@@ -115,7 +111,7 @@ def records_writer(source: Source, output: Path, num_shards: int) -> Write:
     """
 
     def write(examples: Iterable[Example], report: Report) -> None:
-        with new_folder(output) as folder:
+        with whole_folder(output) as folder:
             writer = Writer(folder, output.name, num_shards)
             for example in examples:
                 writer.write(example)
@@ -125,7 +121,7 @@ def records_writer(source: Source, output: Path, num_shards: int) -> Write:
 
 
 def coco_writer(source: Source, output: Path, images: Path | None = None) -> Write:
-    """Writes a COCO json, and the images into the folder `images` if given; see `write_coco`.
+    """Writes a COCO json, and the images, as JPEG or PNG, into the folder `images` if given; see `write_coco`.
 
     Raises:
         UserError: there is such a file already.
@@ -136,15 +132,9 @@ def coco_writer(source: Source, output: Path, images: Path | None = None) -> Wri
     def copied(examples: Iterable[Example]) -> Iterator[Example]:
         for example in examples:
             if images is not None:
-                with atomic_write(images / example.file_name, "wb") as file:
-                    file.write(example.encoded)
+                name = name_of_encoded(example.file_name, example.encoded)
+                example = dataclasses.replace(example, file_name=name)
+                write_bytes(images / name, example.encoded)
             yield example
 
     return lambda examples, report: write_coco(copied(examples), source.categories, output)
-
-
-class _Rate(ProgressColumn):
-    """Images a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:.0f} images/s")

@@ -17,8 +17,9 @@ from typing import Any, Self
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.annotations.example import Example, tight_box_yxyx
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.common.files import UserError, read_json, write_json
+from ifcn_tf.masks.rle import run_lengths
 
 #: Written into dataset.json; raised whenever an older reader would misread the records.
 FORMAT_VERSION = 1
@@ -31,9 +32,10 @@ _SHARD, _OFFSET, _LENGTH, _FINGERPRINT = range(4)
 def serialize(example: Example) -> bytes:
     """The example as a serialized tf.train.Example."""
     height, width = example.size_hw
-    objects = example.objects
-    boxes = np.reshape([tight_box_yxyx(o.counts, example.size_hw) for o in objects], (-1, 4))
-    boxes = boxes / [height, width, height, width]
+    objects, runs = example.objects, run_lengths(example.rles)
+    corners = example.boxes_xywh.copy()
+    corners[:, 2:] += corners[:, :2]
+    boxes = corners / [width, height, width, height]
     features = {
         "image/encoded": _bytes(example.encoded),
         "image/filename": _bytes(example.file_name.encode()),
@@ -43,10 +45,10 @@ def serialize(example: Example) -> bytes:
         "image/object/class/label": _ints([o.category_id for o in objects]),
         "image/object/is_crowd": _ints([int(o.is_crowd) for o in objects]),
         "image/object/area": _floats([o.area for o in objects]),
-        "image/object/mask/counts": _ints([run for o in objects for run in o.counts]),
-        "image/object/mask/num_counts": _ints([len(o.counts) for o in objects]),
+        "image/object/mask/counts": _ints([run for lengths in runs for run in lengths.tolist()]),
+        "image/object/mask/num_counts": _ints(list(map(len, runs))),
     }
-    for column, name in enumerate(("ymin", "xmin", "ymax", "xmax")):
+    for column, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
         features[f"image/object/bbox/{name}"] = _floats(boxes[:, column])
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
 
@@ -82,7 +84,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
 @contextlib.contextmanager
 def _disk_errors() -> Iterator[None]:
-    """Around TensorFlow's writing: makes its errors those of the operating system, which `new_folder` words."""
+    """Around TensorFlow's writing: makes its errors those of the operating system, which `whole_folder` words."""
     try:
         yield
     except tf.errors.OpError as error:

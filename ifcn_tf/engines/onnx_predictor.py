@@ -14,7 +14,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
-from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, decode, open_image
+from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, read_pixels
 from ifcn_tf.proposals import Proposals
 
 try:
@@ -54,16 +54,20 @@ class OnnxPredictor:
         network.require_fitting(self.config)
         self._proposer = NumpyProposer(self._network, self.config, stored["model"]["k"], network.grid)
 
+    def read(self, path: str | Path) -> np.ndarray:
+        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        return read_pixels(Path(path), self.max_pixels)
+
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
-        image = decode(open_image(path, self.max_pixels), path)
+        image = self.read(path)
         return image, self.propose(image)
 
     def propose(self, image: str | Path | np.ndarray) -> Proposals:
         """Proposes the objects of one image.
 
         Args:
-            image: a JPEG, PNG, GIF or BMP file, or uint8 [H, W, 3], RGB.
+            image: a file (see `images.files.decode`), or uint8 [H, W, 3], RGB.
 
         Raises:
             UserError: the file cannot be read, or the array is no such image.

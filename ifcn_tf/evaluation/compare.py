@@ -61,7 +61,7 @@ def image_rows(evaluation: Evaluation, truth: Truth) -> list[Row]:
     An average recall is the sum of its hits over ten times the sum of its objects.
     """
     count = len(truth.images)
-    tables = {kind: evaluated.table for kind, evaluated in evaluation.kinds.items()}
+    tables = {kind: recall.table for kind, recall in evaluation.kinds.items()}
     objects = {size: next(iter(tables.values())).objects(size, count) for size in SIZES}
     hits = {
         f"{kind}/{size}/AR@{measure.limit}": table.hits(size, measure.limit, count)

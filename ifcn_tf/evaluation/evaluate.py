@@ -11,112 +11,24 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
-from ifcn_tf.common.ids import examples
+from ifcn_tf.annotations.example import Example
+from ifcn_tf.common.ids import ImageId, examples
+from ifcn_tf.common.progress import ProgressBar
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
 from ifcn_tf.evaluation.measures import Curve, Measure, category_recalls, curve, measure
 from ifcn_tf.evaluation.table import ObjectTable
-from ifcn_tf.evaluation.truth import Truth, TruthImage
+from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.results.reader import ImageResults, Results
 
 #: Images matched at a time.
 _CHUNK = 50
 
 
-def evaluate(
-    results: Results,
-    truth: Truth,
-    name: str,
-    config: EvaluationConfig | None = None,
-    matcher: Matcher = match_with_pycocotools,
-) -> Evaluation:
-    """Measures what proposals recall.
-
-    Args:
-        results: the proposals; those of images that are known but not evaluated are left out.
-        truth: the images and their objects, at least one.
-        name: of the method, for tables and plots.
-        config: numbers of proposals and the bootstrap.
-        matcher: pycocotools, or a faster one that gives the same numbers.
-    """
-    config = config or EvaluationConfig()
-    truth.require_objects()
-    kinds = ("mask", "box") if results.has_masks else ("box",)
-    tables: dict[str, list[ObjectTable]] = {kind: [] for kind in kinds}
-    duplicates = 0
-    for chunk in _chunks(truth, results, config.num_proposals[-1], name):
-        duplicates += sum(found.duplicates for _, _, found in chunk)
-        for kind in kinds:
-            tables[kind] += match_chunk(chunk, kind, config.num_proposals, matcher)
-    evaluated = {kind: _evaluate_kind(ObjectTable.concatenate(tables[kind]), truth, config) for kind in kinds}
-    counts = results.counts()
-    total = sum(counts[image.image_id] for image in truth.images)
-    return Evaluation(name, evaluated, total, notes_on(results, truth, config.num_proposals, duplicates))
-
-
-#: Image number, image and its results.
-_Item = tuple[int, TruthImage, ImageResults]
-
-
-def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[list[_Item]]:
-    """The images that have objects, a few at a time, each with its best proposals."""
-    with_objects = [(i, image) for i, image in enumerate(truth.images) if len(image.rles)]
-    for start in track(
-        range(0, len(with_objects), _CHUNK), description=f"matching {name}", console=Console(stderr=True)
-    ):
-        batch = with_objects[start : start + _CHUNK]
-        yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
-
-
-def match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], matcher: Matcher) -> list[ObjectTable]:
-    """One table for each image of a chunk; `kind` is "mask" or "box"."""
-    cases = [
-        Case(image.rles, image.areas, image.crowd, found.rles)
-        if kind == "mask"
-        else Case(image.boxes_xywh, image.areas, image.crowd, found.boxes_xywh)
-        for _, image, found in chunk
-    ]
-    return [
-        ObjectTable.of_image(number, case.areas, case.crowd, match, limits)
-        for (number, _, _), case, match in zip(chunk, cases, matcher(cases), strict=True)
-    ]
-
-
-def _evaluate_kind(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindEvaluation:
-    num_images = len(truth.images)
-    draws = resample(num_images, config.resamples, config.seed)
-
-    def intervals(size: str) -> dict[int, tuple[float, float]]:
-        objects = table.objects(size, num_images)
-        hits = {limit: table.hits(size, limit, num_images) for limit in config.num_proposals}
-        return {n: interval(resampled_recalls(draws, h, objects), config.confidence) for n, h in hits.items()}
-
-    return KindEvaluation(
-        table,
-        {size: measure(table, size, config.num_proposals, intervals(size)) for size in SIZES},
-        {size: curve(table, size, config.num_proposals[-1]) for size in SIZES},
-        category_recalls(table, _categories(truth), config.num_proposals),
-    )
-
-
-def _categories(truth: Truth) -> np.ndarray:
-    """Category of every object, in the table's order."""
-    return np.array(
-        [
-            name
-            for image in truth.images
-            for name, crowd in zip(image.categories, image.crowd, strict=False)
-            if not crowd
-        ]
-    )
-
-
 @dataclasses.dataclass(frozen=True)
-class KindEvaluation:
+class KindRecall:
     """The recall of masks, or of boxes.
 
     Attributes:
@@ -139,30 +51,110 @@ class Evaluation:
     Attributes:
         name: of the method.
         kinds: "mask" (absent if the results are boxes only) and "box".
-        num_proposals: of all images evaluated, before any limit.
+        num_proposals: of all images of the truth, before any limit.
         notes: what a reader should know, in sentences.
     """
 
     name: str
-    kinds: dict[str, KindEvaluation]
+    kinds: dict[str, KindRecall]
     num_proposals: int
     notes: list[str]
 
 
-def notes_on(results: Results, truth: Truth, limits: Sequence[int], duplicates: int) -> list[str]:
-    """Sentences about missing images, too few proposals and duplicates; none if there is nothing to say."""
+def evaluate(
+    results: Results,
+    truth: Truth,
+    name: str,
+    config: EvaluationConfig | None = None,
+    matcher: Matcher = match_with_pycocotools,
+) -> Evaluation:
+    """Measures what proposals recall.
+
+    Args:
+        results: the proposals; those of images that are known but not evaluated are left out.
+        truth: the images and their objects, at least one.
+        name: of the method, for tables and plots.
+        config: numbers of proposals and the bootstrap.
+        matcher: pycocotools, or a faster one that gives the same numbers.
+    """
+    config = config or EvaluationConfig()
+    truth.require_objects()
+    tables: dict[str, list[ObjectTable]] = {kind: [] for kind in (("mask", "box") if results.has_masks else ("box",))}
+    repeated = 0
+    for chunk in _chunks(truth, results, config.num_proposals[-1], name):
+        repeated += sum(found.repeated for _, _, found in chunk)
+        for kind in tables:
+            tables[kind] += _match_chunk(chunk, kind, config.num_proposals, matcher)
+    kinds = {kind: _recall(ObjectTable.concatenate(parts), truth, config) for kind, parts in tables.items()}
     counts = results.counts()
-    evaluated = {image.image_id: counts[image.image_id] for image in truth.images}
+    of_images = {image.image_id: counts[image.image_id] for image in truth.images}
+    notes = _notes(of_images, len(results), repeated, config.num_proposals)
+    return Evaluation(name, kinds, sum(of_images.values()), notes)
+
+
+#: Image number, image and its results.
+_Item = tuple[int, Example, ImageResults]
+
+
+def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[list[_Item]]:
+    """The images that have objects, a few at a time, each with its best proposals."""
+    with_objects = [(i, image) for i, image in enumerate(truth.images) if image.objects]
+    with ProgressBar(f"matching {name}", len(with_objects)) as bar:
+        for start in range(0, len(with_objects), _CHUNK):
+            batch = with_objects[start : start + _CHUNK]
+            yield [(i, image, results.of(image.image_id).best(most)) for i, image in batch]
+            bar.advance(len(batch))
+
+
+def _match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], matcher: Matcher) -> list[ObjectTable]:
+    """One table for each image of a chunk; `kind` is "mask" or "box"."""
+    cases = [Case(image, found.rles if kind == "mask" else found.boxes_xywh) for _, image, found in chunk]
+    return [
+        ObjectTable.of_image(number, image, match, limits)
+        for (number, image, _), match in zip(chunk, matcher(cases), strict=True)
+    ]
+
+
+def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindRecall:
+    num_images = len(truth.images)
+    draws = resample(num_images, config.resamples, config.seed)
+
+    def intervals(size: str) -> dict[int, tuple[float, float]]:
+        objects = table.objects(size, num_images)
+        hits = {limit: table.hits(size, limit, num_images) for limit in config.num_proposals}
+        return {n: interval(resampled_recalls(draws, h, objects), config.confidence) for n, h in hits.items()}
+
+    return KindRecall(
+        table,
+        {size: measure(table, size, config.num_proposals, intervals(size)) for size in SIZES},
+        {size: curve(table, size, config.num_proposals[-1]) for size in SIZES},
+        category_recalls(table, _categories(truth), config.num_proposals),
+    )
+
+
+def _categories(truth: Truth) -> np.ndarray:
+    """The category of every object by name, "" where it has none, in the table's order."""
+    objects = (item for image in truth.images for item in image.objects if not item.is_crowd)
+    return np.array([truth.categories.get(item.category_id, "") for item in objects])
+
+
+def _notes(counts: dict[ImageId, int], total: int, repeated: int, limits: Sequence[int]) -> list[str]:
+    """What a reader of the numbers should know.
+
+    Args:
+        counts: numbers of proposals of the images that are evaluated.
+        total: of all proposals.
+        repeated: how many of them repeat another one.
+        limits: the numbers of proposals at which recall is measured.
+    """
     notes = []
-    if outside := len(results) - sum(evaluated.values()):
+    if outside := total - sum(counts.values()):
         notes.append(f"{outside} proposals are of images that are not evaluated, and were left out")
-    if missing := [image_id for image_id, count in evaluated.items() if not count]:
-        notes.append(f"{len(missing)} of {len(evaluated)} images have no proposal at all ({examples(missing)})")
+    if missing := [image_id for image_id, count in counts.items() if not count]:
+        notes.append(f"{len(missing)} of {len(counts)} images have no proposal at all ({examples(missing)})")
     for limit in limits:
-        if few := [count for count in evaluated.values() if count < limit]:
-            notes.append(
-                f"{len(few)} of {len(evaluated)} images have fewer than {limit} proposals (fewest: {min(few)})"
-            )
-    if duplicates:
-        notes.append(f"{duplicates} proposals repeat another one, mask, box and score, and were left out")
+        if few := [count for count in counts.values() if count < limit]:
+            notes.append(f"{len(few)} of {len(counts)} images have fewer than {limit} proposals (fewest: {min(few)})")
+    if repeated:
+        notes.append(f"{repeated} proposals repeat another one, mask, box and score; each of them counts")
     return notes

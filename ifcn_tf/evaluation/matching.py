@@ -19,13 +19,14 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from ifcn_tf.annotations.example import MAX_AREA, Example
 from ifcn_tf.common.files import UserError
 from ifcn_tf.masks.rle import Rle
 
 #: COCO's ten IoU thresholds, and 1, which only Hosang's integral uses.
 THRESHOLDS = np.append(np.linspace(0.5, 0.95, 10), 1.0)
 #: Size classes by area [px^2], inclusive as in pycocotools.
-SIZES = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+SIZES = {"all": (0.0, MAX_AREA), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, MAX_AREA)}
 #: Rank of an object that no proposal recalls.
 NEVER = np.iinfo(np.int32).max
 
@@ -35,12 +36,15 @@ Regions = list[Rle] | np.ndarray
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One image as a matcher sees it: G objects and D proposals, best first, both masks or both boxes."""
+    """One image and its D proposals, best first, masks or boxes."""
 
-    objects: Regions
-    areas: np.ndarray
-    crowd: np.ndarray
+    image: Example
     proposals: Regions
+
+    @property
+    def objects(self) -> Regions:
+        """The image's G objects, masks or boxes as the proposals are."""
+        return self.image.rles if isinstance(self.proposals, list) else self.image.boxes_xywh
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,13 +130,13 @@ def _import_hotcoco() -> Any:
 
 
 def _iou_type(cases: Sequence[Case]) -> str:
-    return "segm" if isinstance(cases[0].objects, list) else "bbox"
+    return "segm" if isinstance(cases[0].proposals, list) else "bbox"
 
 
 def _ious(case: Case) -> np.ndarray:
     if not (len(case.proposals) and len(case.objects)):
         return np.zeros((len(case.proposals), len(case.objects)))
-    return coco_mask.iou(case.proposals, case.objects, case.crowd.tolist())
+    return coco_mask.iou(case.proposals, case.objects, case.image.crowd.tolist())
 
 
 def _no_match(case: Case) -> Match:
@@ -143,10 +147,12 @@ def _truth_dataset(cases: Sequence[Case]) -> dict[str, Any]:
     """COCO's form of the objects: ids from 1, since 0 means "no match"; one category, so that no proposal is lost."""
     annotations: list[dict[str, Any]] = []
     for i, case in enumerate(cases):
-        for region, area, crowd in zip(case.objects, case.areas.tolist(), case.crowd.tolist(), strict=True):
+        stated = zip(case.objects, case.image.areas.tolist(), case.image.crowd.tolist(), strict=True)
+        for region, area, crowd in stated:
             entry = {"id": len(annotations) + 1, "image_id": i + 1, "category_id": 1, "iscrowd": int(crowd)}
             annotations.append(entry | {"area": area} | _region(region))
-    images = [{"id": i + 1, **_image_size(case)} for i, case in enumerate(cases)]
+    sizes = [dict(zip(("height", "width"), case.image.size_hw, strict=True)) for case in cases]
+    images = [{"id": i + 1, **size} for i, size in enumerate(sizes)]
     return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}], "info": {}}
 
 
@@ -164,13 +170,6 @@ def _detections(cases: Sequence[Case], chosen: Sequence[Sequence[int] | np.ndarr
 
 def _region(region: Any) -> dict[str, Any]:
     return {"segmentation": region} if isinstance(region, dict) else {"bbox": region.tolist()}
-
-
-def _image_size(case: Case) -> dict[str, int]:
-    if isinstance(case.objects, list) and case.objects:
-        height, width = case.objects[0]["size"]
-        return {"height": height, "width": width}
-    return {"height": 1, "width": 1}
 
 
 def _ranks(eval_imgs: Sequence[Any], cases: Sequence[Case], chosen: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -103,8 +103,8 @@ def curve(table: ObjectTable, size: str, most: int) -> Curve:
 
 
 def category_recalls(table: ObjectTable, categories: np.ndarray, limits: Sequence[int]) -> dict[str, list[float]]:
-    """Average recall [%] of each category's objects at each number of proposals; categories: [O] names."""
+    """Average recall [%] of each category's objects at each number of proposals; categories: [O] names, "" of none."""
     return {
         name: [_average(*table.recalled("all", limit, categories == name)) for limit in limits]
-        for name in sorted(set(categories.tolist()))
+        for name in sorted(set(categories.tolist()) - {""})
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -12,13 +11,13 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
-from rich.console import Console
-from rich.progress import track
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.annotations.example import Example
+from ifcn_tf.common.files import UserError, atomic_write, write_bytes
 from ifcn_tf.common.ids import examples
-from ifcn_tf.evaluation.truth import Truth, TruthImage
-from ifcn_tf.images import files as image_files
+from ifcn_tf.common.progress import track
+from ifcn_tf.evaluation.truth import Truth
+from ifcn_tf.images.files import encode, read_pixels
 from ifcn_tf.masks.rle import decode
 from ifcn_tf.pictures.found_and_missed import draw
 from ifcn_tf.results.reader import Results
@@ -33,7 +32,7 @@ _FOUND_IOU = 0.5
 class Shown:
     """A picture that was written: its image, objects, missed ones, and mean best IoU."""
 
-    image: TruthImage
+    image: Example
     file_name: str
     missed: int
     best_ious: np.ndarray
@@ -75,16 +74,13 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
         UserError: a photograph is damaged or not of its size.
     """
     images = [image for image in truth.images if not image.crowd.all()]
-    shown = [
-        _write_picture(folder, results, image, photographs)
-        for image in track(images, description="drawing", console=Console(stderr=True))
-    ]
+    shown = [_write_picture(folder, results, image, photographs) for image in track(images, len(images), "drawing")]
     with atomic_write(folder / "index.html") as file:
         file.write(_page(sorted(shown, key=lambda entry: (entry.mean_iou, str(entry.image.image_id)))))
     return folder / "index.html"
 
 
-def _write_picture(folder: Path, results: Results, image: TruthImage, photographs: Path) -> Shown:
+def _write_picture(folder: Path, results: Results, image: Example, photographs: Path) -> Shown:
     photograph = _read(photographs / image.file_name, image.size_hw)
     objects = [rle for rle, crowd in zip(image.rles, image.crowd, strict=True) if not crowd]
     proposals = results.of(image.image_id).best(SHOWN_LIMIT).rles
@@ -100,16 +96,13 @@ def _write_picture(folder: Path, results: Results, image: TruthImage, photograph
         decode([objects[i] for i in missed], image.size_hw),
     )
     name = f"{quote(str(image.image_id), safe='')}.jpg"  # an id may hold what no file's name can
-    content = io.BytesIO()
-    Image.fromarray(picture).save(content, "JPEG", quality=90)
-    with atomic_write(folder / name, "wb") as file:
-        file.write(content.getvalue())
+    write_bytes(folder / name, encode(Image.fromarray(picture), "JPEG", quality=90))
     return Shown(image, name, len(missed), best_ious)
 
 
 def _read(path: Path, size_hw: tuple[int, int]) -> np.ndarray:
     """The photograph as `propose` sees it, upright."""
-    image = image_files.decode(image_files.open_image(path), path)
+    image = read_pixels(path)
     if image.shape[:2] != tuple(size_hw):
         raise UserError(
             f"{path} is {image.shape[0]} x {image.shape[1]} upright (height x width), the truth says {size_hw}."

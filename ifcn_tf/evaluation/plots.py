@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import write_bytes
 from ifcn_tf.evaluation.evaluate import Evaluation
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
@@ -38,11 +38,7 @@ def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequ
 
     Returns:
         The files written.
-
-    Raises:
-        UserError: matplotlib is not installed.
     """
-    pyplot = import_pyplot()
     written = []
     for kind in ("mask", "box"):
         drawn = [evaluation for evaluation in evaluations if kind in evaluation.kinds]
@@ -50,30 +46,20 @@ def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequ
             continue
         by_size = [size for size in SIZES if size != "all"]
         figures = {
-            "recall_iou": _recall_iou(pyplot, drawn, kind, ["all"]),
-            "recall_iou_by_size": _recall_iou(pyplot, drawn, kind, by_size),
-            "ar_proposals": _ar_proposals(pyplot, drawn, kind, ["all"], published if kind == "mask" else ()),
-            "ar_proposals_by_size": _ar_proposals(pyplot, drawn, kind, by_size, ()),
+            "recall_iou": _recall_iou(drawn, kind, ["all"]),
+            "recall_iou_by_size": _recall_iou(drawn, kind, by_size),
+            "ar_proposals": _ar_proposals(drawn, kind, ["all"], published if kind == "mask" else ()),
+            "ar_proposals_by_size": _ar_proposals(drawn, kind, by_size, ()),
         }
         for name, figure in figures.items():
             written += _write(folder / f"{kind}_{name}", figure)
-            pyplot.close(figure)
     return written
 
 
-def import_pyplot() -> Any:
-    """Matplotlib's pyplot, drawing into files; raises UserError when it is not installed."""
-    try:
-        importlib.import_module("matplotlib").use("agg")
-        return importlib.import_module("matplotlib.pyplot")
-    except ImportError as error:
-        raise UserError("the plots need matplotlib: pip install 'ifcn-tf[plots]'.") from error
-
-
-def _recall_iou(pyplot: Any, evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str]) -> Any:
+def _recall_iou(evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str]) -> Figure:
     """Recall against IoU: a row for each size class, a panel for each number of proposals."""
     limits = [measure.limit for measure in evaluations[0].kinds[kind].measures["all"]]
-    figure, axes = _panels(pyplot, len(sizes), len(limits))
+    figure, axes = _panels(len(sizes), len(limits))
     for row, size in zip(axes, sizes, strict=True):
         for i, (axis, limit) in enumerate(zip(row, limits, strict=True)):
             for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
@@ -86,10 +72,10 @@ def _recall_iou(pyplot: Any, evaluations: Sequence[Evaluation], kind: str, sizes
 
 
 def _ar_proposals(
-    pyplot: Any, evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str], published: Sequence[Published]
-) -> Any:
+    evaluations: Sequence[Evaluation], kind: str, sizes: Sequence[str], published: Sequence[Published]
+) -> Figure:
     """Average recall against the number of proposals: a panel for each size class."""
-    figure, axes = _panels(pyplot, 1, len(sizes))
+    figure, axes = _panels(1, len(sizes))
     for axis, size in zip(axes[0], sizes, strict=True):
         for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
             curve = evaluation.kinds[kind].curves[size]
@@ -107,10 +93,11 @@ def _ar_proposals(
 _NOUNS = {"mask": "masks", "box": "boxes"}
 
 
-def _panels(pyplot: Any, rows: int, columns: int) -> tuple[Any, Any]:
+def _panels(rows: int, columns: int) -> tuple[Figure, Any]:
     width, height = _PANEL_INCHES
     size = (max(width * columns, 6), max(height * rows, 4 if columns == 1 else height))
-    return pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _finish(axis: Any, title: str, x_label: str, y_label: str) -> None:
@@ -127,13 +114,12 @@ def _number(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1f}"
 
 
-def _write(stem: Path, figure: Any) -> list[Path]:
+def _write(stem: Path, figure: Figure) -> list[Path]:
     paths = [stem.with_suffix(f".{suffix}") for suffix in ("png", "svg")]
     for path in paths:
         content = io.BytesIO()
         figure.savefig(
             content, format=path.suffix[1:], dpi=150, metadata={"Date": None} if path.suffix == ".svg" else {}
         )
-        with atomic_write(path, "wb") as file:
-            file.write(content.getvalue())
+        write_bytes(path, content.getvalue())
     return paths

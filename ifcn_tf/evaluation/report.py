@@ -13,9 +13,9 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import atomic_write
 from ifcn_tf.evaluation.compare import Difference, image_rows
-from ifcn_tf.evaluation.evaluate import Evaluation, KindEvaluation
+from ifcn_tf.evaluation.evaluate import Evaluation, KindRecall
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.measures import Measure
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
@@ -38,23 +38,23 @@ def recall_table(evaluations: Sequence[Evaluation], published: Sequence[Publishe
     for heading in [*(f"AR@{limit}" for limit in limits), "AUC", "R.5", "R.7", "IoU"]:
         table.add_column(heading, justify="right", no_wrap=True)
     for evaluation in evaluations:
-        for kind, evaluated in evaluation.kinds.items():
+        for kind, recall in evaluation.kinds.items():
             table.add_row(f"{evaluation.name}, {kind}")
             for size in SIZES:
-                table.add_row(*_cells(evaluated, size), end_section=size == "large")
+                table.add_row(*_cells(recall, size), end_section=size == "large")
     for row in published:
         known = dict(zip(PUBLISHED_LIMITS, row.recalls, strict=True))
         table.add_row(f"{row.method}, published", *(_percent(known.get(limit, math.nan)) for limit in limits))
     return table
 
 
-def _cells(evaluated: KindEvaluation, size: str) -> Iterator[str]:
-    measures = evaluated.measures[size]
+def _cells(recall: KindRecall, size: str) -> Iterator[str]:
+    measures = recall.measures[size]
     last = measures[-1]
     yield f"  {size} {last.objects}"
     for measure in measures:
         yield _with_interval(measure)
-    for value in (evaluated.curves[size].auc, last.recall_at(0.5), last.recall_at(0.7), last.mean_best_iou):
+    for value in (recall.curves[size].auc, last.recall_at(0.5), last.recall_at(0.7), last.mean_best_iou):
         yield _percent(value)
 
 
@@ -84,14 +84,14 @@ def difference_tables(differences: Sequence[Difference]) -> Iterator[Table]:
 def scalars(evaluation: Evaluation) -> dict[str, float]:
     """Every number of an evaluation by name, such as "mask/small/AR@100" [%]; those without objects are left out."""
     found = {}
-    for kind, evaluated in evaluation.kinds.items():
+    for kind, recall in evaluation.kinds.items():
         for size in SIZES:
-            for measure in evaluated.measures[size]:
+            for measure in recall.measures[size]:
                 for name, value in _values(measure).items():
                     found[f"{kind}/{size}/{name}@{measure.limit}"] = value
-            found[f"{kind}/{size}/AUC"] = evaluated.curves[size].auc
-        for category, recalls in evaluated.categories.items():
-            for measure, value in zip(evaluated.measures["all"], recalls, strict=True):
+            found[f"{kind}/{size}/AUC"] = recall.curves[size].auc
+        for category, values in recall.categories.items():
+            for measure, value in zip(recall.measures["all"], values, strict=True):
                 found[f"{kind}/category {category}/AR@{measure.limit}"] = value
     return {name: round(value, 6) for name, value in found.items() if not math.isnan(value)}
 
@@ -139,9 +139,9 @@ def write_metrics(
 def _method(evaluation: Evaluation) -> dict[str, Any]:
     measures = [
         (f"{kind}/{size}", measure)
-        for kind, evaluated in evaluation.kinds.items()
+        for kind, recall in evaluation.kinds.items()
         for size in SIZES
-        for measure in evaluated.measures[size]
+        for measure in recall.measures[size]
         if measure.objects
     ]
     return {
@@ -151,7 +151,7 @@ def _method(evaluation: Evaluation) -> dict[str, Any]:
         "objects": {name: measure.objects for name, measure in measures},
         "metrics": scalars(evaluation),
         "intervals": {f"{name}/AR@{m.limit}": [round(end, 6) for end in m.ar_interval] for name, m in measures},
-        "recall_at_iou": {f"{name}@{m.limit}": [round(recall, 6) for recall in m.recalls] for name, m in measures},
+        "recall_at_iou": {f"{name}@{m.limit}": [round(share, 6) for share in m.recalls] for name, m in measures},
     }
 
 
@@ -167,21 +167,19 @@ def write_csv(path: Path, evaluations: Sequence[Evaluation]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
         for evaluation in evaluations:
-            for kind, evaluated in evaluation.kinds.items():
+            for kind, recall in evaluation.kinds.items():
                 for size in SIZES:
-                    for m in evaluated.measures[size]:
+                    for m in recall.measures[size]:
                         ar, *others = _values(m).values()
-                        values = [ar, *m.ar_interval, *others, evaluated.curves[size].auc]
+                        values = [ar, *m.ar_interval, *others, recall.curves[size].auc]
                         texts = ["" if math.isnan(value) else f"{value:.6f}" for value in values]
                         writer.writerow([evaluation.name, kind, size, m.objects, m.limit, *texts])
 
 
 def write_scalars(folder: Path, evaluations: Sequence[Evaluation], step: int) -> None:
-    """Adds the scalars of every method to TensorBoard event files; raises UserError when it is not installed."""
-    try:
-        from tensorboard.summary import Writer
-    except ImportError as error:
-        raise UserError("--tensorboard needs tensorboard: pip install 'ifcn-tf[plots]'.") from error
+    """Adds the scalars of every method to TensorBoard event files."""
+    from tensorboard.summary import Writer  # here, since it loads TensorFlow
+
     for evaluation in evaluations:
         writer = Writer(str(folder / evaluation.name))
         for name, value in scalars(evaluation).items():

@@ -15,8 +15,8 @@ from ifcn_tf.evaluation.compare import Difference, compare, compare_files, image
 from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
-from ifcn_tf.evaluation.plots import import_pyplot, write_plots
-from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, Published, apply_protocol
+from ifcn_tf.evaluation.plots import write_plots
+from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
@@ -76,7 +76,9 @@ def _name_parts(pattern: str) -> list[str]:
     return [part for part in path.parts if not set(part) & set("*?[]/")] or ["proposals"]
 
 
-def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs) -> None:
+def evaluate_files(
+    methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs
+) -> None:
     """Evaluates methods on the same truth, prints tables, and writes what `outputs` asks for.
 
     All proposals are read, and all that the outputs need is looked for, before the first is matched.
@@ -89,7 +91,7 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
         outputs: what to write and where.
 
     Raises:
-        UserError: bad proposals, or something that an output needs is missing; plots alone are then left out.
+        UserError: bad proposals, or something that an output needs is missing.
     """
     print(
         f"evaluating {', '.join(methods)} on {len(truth.images)} images, {truth.num_objects} objects of "
@@ -112,7 +114,7 @@ def run(methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matc
             print(f"pictures, worst first: {write_pictures(folder, found, truth, photographs)}")
 
 
-def run_compare(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
+def compare_runs(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
     """Prints the paired differences between two earlier metrics.json, and writes them to differences.json."""
     differences = compare_files(Path(path_a), Path(path_b), config)
     _console().print(*difference_tables(differences), sep="\n")
@@ -148,18 +150,8 @@ def _write(
     published = PUBLISHED.get(outputs.published or "", ())
     write_metrics(outputs.folder / "metrics.json", evaluations, truth, settings, differences)
     write_csv(outputs.folder / "metrics.csv", evaluations)
-    plots = _write_plots(outputs.folder, evaluations, published)
+    plots = write_plots(outputs.folder, evaluations, published)
     print(f"wrote metrics.json, metrics.csv and {len(plots)} plots into {outputs.folder}")
     if outputs.tensorboard:
         write_scalars(outputs.tensorboard, evaluations, outputs.step)
         print(f"wrote TensorBoard scalars into {outputs.tensorboard}")
-
-
-def _write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequence[Published]) -> list[Path]:
-    """The files written: none, and a note, where matplotlib is not installed."""
-    try:
-        import_pyplot()
-    except UserError as error:
-        print(f"NOTE: without plots, since {error}")
-        return []
-    return write_plots(folder, evaluations, published)

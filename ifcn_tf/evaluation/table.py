@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.evaluation.matching import SIZES, Match, in_sizes
 
 #: Number of each size class in the table.
@@ -30,23 +31,20 @@ class ObjectTable:
     best_ious: np.ndarray
 
     @classmethod
-    def of_image(
-        cls, number: int, areas: np.ndarray, crowd: np.ndarray, match: Match, limits: Sequence[int]
-    ) -> ObjectTable:
+    def of_image(cls, number: int, image: Example, match: Match, limits: Sequence[int]) -> ObjectTable:
         """The objects of one image.
 
         Args:
             number: of the image.
-            areas: [G], px^2.
-            crowd: bool [G].
-            match: of its G objects.
+            image: with its objects.
+            match: of these.
             limits: the numbers of proposals, N.
         """
         best = [match.ious[:limit].max(0, initial=0.0) for limit in limits]
-        kept = np.flatnonzero(~crowd)
+        kept = np.flatnonzero(~image.crowd)
         return cls(
             np.full(len(kept), number),
-            in_sizes(areas, crowd)[:, kept],
+            in_sizes(image.areas, image.crowd)[:, kept],
             match.ranks[:, kept],
             np.stack(best, 1)[kept],
         )

@@ -6,8 +6,9 @@ import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,9 +17,21 @@ from ifcn_tf.common.files import BadImageError, UserError
 
 #: Images of more pixels are refused unless the caller says otherwise: a small file can hold a huge image.
 MAX_PIXELS = 100_000_000
-#: What TensorFlow decodes, by Pillow's names.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+#: Endings of what graphs decode (GRAPH_FORMATS), of what else can be read, and of images that cannot.
+_GRAPH_SUFFIXES, _MORE_SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png"), (".gif", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (*_GRAPH_SUFFIXES, *_MORE_SUFFIXES)
+OTHER_SUFFIXES = (
+    *(".avif", ".heic", ".heif", ".hif", ".jxl", ".jp2", ".j2k", ".svg", ".eps", ".ico", ".psd", ".xcf"),
+    *(".tga", ".pcx", ".pbm", ".pgm", ".ppm", ".pnm", ".exr", ".hdr", ".raw", ".dng", ".arw", ".cr2", ".cr3", ".nef"),
+    *(".orf", ".raf", ".rw2"),
+)
+#: What is read, by Pillow's names.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+#: What graphs decode, those of servers and of training: for them all else is encoded as one of these.
+GRAPH_FORMATS = ("JPEG", "PNG")
 _EXIF_ORIENTATION = 0x0112
+#: What Pillow raises on broken files.
+_BROKEN = (OSError, SyntaxError, ValueError)
 #: Pillow's limit and Python's warning filters belong to the process, so one thread at a time changes them.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -27,12 +40,12 @@ class ImageFile(NamedTuple):
     """An image file whose header was read and not refused."""
 
     encoded: bytes
-    format: str  # JPEG, PNG, GIF or BMP
-    orientation: int  # EXIF's, 1..8
+    format: str  # JPEG, PNG, GIF, BMP, WEBP or TIFF
+    orientation: int  # EXIF's, 1..8, of the pixels as they are decoded
 
 
 def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> ImageFile:
-    """Reads the file of a JPEG, PNG, BMP or GIF, without decoding its pixels.
+    """Reads the file of a JPEG, PNG, GIF, BMP, WebP or TIFF, without decoding its pixels.
 
     Args:
         path: the file.
@@ -51,19 +64,54 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> ImageFile:
 
 
 def decode(file: ImageFile, path: Path) -> np.ndarray:
-    """Decodes an image with Pillow, as `images.read_image` does with TensorFlow: uint8 [H, W, 3], RGB, upright.
+    """Decodes an image with Pillow, as `tensors.read_image` does with TensorFlow: uint8 [H, W, 3], RGB, upright.
+
+    Of several frames or pages the first; gray, palette, CMYK and 16-bit images become 8-bit RGB, alpha is dropped.
 
     Raises:
         BadImageError: the file, called `path`, is damaged.
     """
     try:
         picture = _header(file.encoded)
+        if file.format == "TIFF":
+            with _unlimited():  # which it looks at once more
+                picture.load()
         if picture.mode.startswith("I"):  # 16-bit gray, whose upper byte TensorFlow takes
             gray = (np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)
             picture = Image.fromarray(gray)
         return upright(np.asarray(picture.convert("RGB")), file.orientation)
-    except (OSError, SyntaxError, ValueError) as error:
+    except _BROKEN as error:
         raise damaged(path) from error
+
+
+def read_pixels(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """`open_image`, then `decode`: uint8 [H, W, 3], RGB, upright; raises BadImageError as they do."""
+    return decode(open_image(path, max_pixels), path)
+
+
+def encode(picture: Image.Image, file_format: str, **options: Any) -> bytes:
+    """The content of an image file; `file_format` and options as Pillow names them."""
+    content = io.BytesIO()
+    picture.save(content, file_format, **options)
+    return content.getvalue()
+
+
+def name_of_encoded(name: str, encoded: bytes) -> str:
+    """The name for a file of what graphs decode: with a further ending where the image was of another format before."""
+    if Path(name).suffix.lower() not in _MORE_SUFFIXES:
+        return name
+    return name + (".png" if encoded.startswith(b"\x89PNG") else ".jpg")
+
+
+def is_lossy_webp(encoded: bytes) -> bool:
+    """Whether the first picture of a WebP is lossy: its chunks are a name, their length and as many bytes, padded."""
+    at = 12
+    while at + 8 <= len(encoded):
+        name, length = encoded[at : at + 4], int.from_bytes(encoded[at + 4 : at + 8], "little")
+        if name in (b"VP8 ", b"VP8L"):
+            return name == b"VP8 "
+        at += 8 + (16 if name == b"ANMF" else length + length % 2)  # a frame holds chunks behind 16 bytes of its own
+    return False
 
 
 def damaged(path: Path) -> BadImageError:
@@ -93,29 +141,38 @@ def checked_pixels(image: np.ndarray) -> np.ndarray:
 def _checked_header(encoded: bytes, path: Path, max_pixels: int) -> ImageFile:
     try:
         header = _header(encoded)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on broken headers
-        raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF or BMP image.") from error
-    if header.format == "BMP" and header.mode != "RGB":
-        raise BadImageError(f"{path} is a BMP of another kind than 24-bit colour; save it as PNG.")
+    except _BROKEN as error:
+        raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF, BMP, WebP or TIFF image.") from error
+    if header.format == "TIFF" and header.mode in ("I", "F"):
+        raise BadImageError(f"{path} is a TIFF of 32-bit values, whose range is not known; save it with 8 or 16 bits.")
     width, height = header.size
     if width * height > max_pixels:
         raise BadImageError(
             f"{path} has {width} x {height} pixels, over the limit of {max_pixels}; raise it (--max_pixels)."
         )
-    return ImageFile(encoded, str(header.format), _orientation(header))
+    file_format = "JPEG" if header.format == "MPO" else str(header.format)  # a JPEG with further ones behind it
+    return ImageFile(encoded, file_format, _orientation(header))
 
 
 def _header(encoded: bytes) -> Image.Image:
     """Opens an image whatever size it states: the limit is ours, and Pillow decodes no pixel yet."""
-    with _ONE_AT_A_TIME:
+    with _unlimited():
+        return Image.open(io.BytesIO(encoded), formats=_FORMATS)
+
+
+@contextlib.contextmanager
+def _unlimited() -> Iterator[None]:
+    """Pillow without its limit of pixels, and without warnings."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(encoded), formats=_FORMATS)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
 def _orientation(header: Image.Image) -> int:
+    """EXIF's, of pixels as they are decoded: Pillow turns those of a TIFF by itself, and tells of no EXIF in `info`."""
     exif = Image.Exif()
     with _ONE_AT_A_TIME, contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
         # Pillow warns or raises in many ways; a photograph with broken EXIF is still one.

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ifcn_tf.images.files import MAX_PIXELS, damaged, open_image, upright
+from ifcn_tf.images import files
+from ifcn_tf.images.files import GRAPH_FORMATS, MAX_PIXELS, damaged, open_image, upright
 
 
 def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -24,7 +25,7 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Decodes a JPEG, PNG, BMP or GIF (first frame), a string, as it is stored: uint8 [H, W, 3], RGB.
+    """Decodes a JPEG or PNG, a string, as it is stored: uint8 [H, W, 3], RGB (also a BMP or GIF of older records).
 
     JPEGs by the accurate transform, which gives Pillow's pixels; TensorFlow's default is up to 20 levels off.
     """
@@ -36,9 +37,10 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads a JPEG, PNG, BMP or (first frame of a) GIF, upright as its EXIF orientation says.
+    """Reads a JPEG, PNG, GIF, BMP, WebP or TIFF (the first frame or page), upright as its EXIF orientation says.
 
-    Gray, palette, CMYK and 16-bit images become 8-bit RGB; an alpha channel is dropped.
+    Gray, palette, CMYK and 16-bit images become 8-bit RGB; an alpha channel is dropped. Where a graph would decode the
+    file, TensorFlow does, else Pillow.
 
     Args:
         path: the file.
@@ -51,6 +53,8 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         BadImageError: the file cannot be read, is no such image, is damaged or too large.
     """
     file = open_image(path, max_pixels)
+    if file.format not in GRAPH_FORMATS:
+        return files.decode(file, path)
     try:
         image = decode(tf.constant(file.encoded)).numpy()
     except tf.errors.InvalidArgumentError as error:

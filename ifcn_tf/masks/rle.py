@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -27,6 +28,30 @@ def decode(rles: Sequence[Rle], size_hw: tuple[int, int]) -> np.ndarray:
     if not rles:
         return np.zeros((0, *size_hw), bool)
     return coco_mask.decode(list(rles)).transpose(2, 0, 1).astype(bool)
+
+
+def encode(mask: np.ndarray) -> Rle:
+    """A binary mask [H, W]."""
+    rle = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return Rle(size=list(mask.shape), counts=rle["counts"].decode())
+
+
+def tight_box_xywh(rle: Rle) -> tuple[int, int, int, int]:
+    """Left, top, width and height [px] of the smallest box around a mask; all 0 of an empty one."""
+    left, top, width, height = map(round, coco_mask.toBbox(rle).tolist())
+    return left, top, width, height
+
+
+def from_run_lengths(runs: Sequence[int] | np.ndarray, size_hw: tuple[int, int]) -> Rle:
+    """A mask by its runs [px]: column by column, alternating between background and mask from background on."""
+    rle = coco_mask.frPyObjects({"size": list(size_hw), "counts": runs}, *size_hw)
+    return Rle(size=list(size_hw), counts=rle["counts"].decode())
+
+
+def run_lengths(rles: Sequence[Rle]) -> list[np.ndarray]:
+    """The runs of each mask, int64, as `from_run_lengths` takes them; they sum to height * width."""
+    runs, mask, _ = _runs([rle["counts"].encode() for rle in rles])
+    return np.split(runs, np.searchsorted(mask, np.arange(1, len(rles)))) if rles else []
 
 
 class OutsideError(ValueError):
@@ -62,15 +87,46 @@ def are_whole(counts: Sequence[bytes], areas: np.ndarray) -> np.ndarray:
 
     Ask this of masks from outside first: pycocotools does not, and loops for ever or reads foreign memory.
 
-    COCO writes run m as the difference from run m - 2 (from m = 3 on), in groups of five bits from the lowest: a
-    character is 48 + bits + 32 if more follow, and bit 16 of the last is the sign (maskApi.c, rleToString).
-
     Args:
         counts: compressed run lengths of n masks.
         areas: int [n], pixels of each mask's image.
 
     Returns:
         bool [n].
+    """
+    return _fill(*_runs(counts), areas)
+
+
+def whole_masks(counts: Sequence[bytes], size_hw: tuple[int, int]) -> list[Rle | None]:
+    """Masks of one image by their compressed run lengths, None where `are_whole` says no.
+
+    Every run but the first is at least one pixel long: of other masks pycocotools misjudges the overlap.
+    """
+    runs, mask, good = _runs(counts)
+    whole = _fill(runs, mask, good, np.full(len(counts), math.prod(size_hw)))
+    has_empty_run = np.zeros(len(counts), bool)
+    has_empty_run[mask[(runs == 0) & (np.diff(mask, prepend=-1) == 0)]] = True
+    masks: list[Rle | None] = []
+    for text, is_whole, encode_anew in zip(counts, whole.tolist(), has_empty_run.tolist(), strict=True):
+        rle = Rle(size=list(size_hw), counts=text.decode()) if is_whole else None
+        masks.append(encode(coco_mask.decode(rle)) if rle and encode_anew else rle)
+    return masks
+
+
+def _fill(runs: np.ndarray, mask: np.ndarray, good: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    # Weights make float64 sums, exact for areas below 2^53.
+    return good & (np.bincount(mask, runs, len(good)) == areas)
+
+
+def _runs(counts: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Run lengths of masks, one mask after the other.
+
+    COCO writes run m as the difference from run m - 2 (from m = 3 on), in groups of five bits from the lowest: a
+    character is 48 + bits + 32 if more follow, and bit 16 of the last is the sign (maskApi.c, rleToString).
+
+    Returns:
+        The runs, int64 [r]; the mask of each, int64 [r]; whether a mask's text is complete and without negative runs,
+        bool [n]. Of a text that is not complete there is no run.
     """
     lengths = np.fromiter(map(len, counts), np.int64, len(counts))
     good = lengths > 0
@@ -84,8 +140,7 @@ def are_whole(counts: Sequence[bytes], areas: np.ndarray) -> np.ndarray:
     differences, mask = _values(codes[usable], last[usable], owner[usable])
     runs = _undo_differences(differences, mask)
     good[mask[runs < 0]] = False
-    # Weights make float64 sums, exact for areas below 2^53.
-    return good & (np.bincount(mask, runs, len(counts)) == areas)
+    return runs, mask, good
 
 
 def _values(codes: np.ndarray, last: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

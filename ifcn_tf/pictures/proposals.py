@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 from collections.abc import Sequence
 
@@ -10,20 +9,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage, special
 
+from ifcn_tf.pictures.paint import Canvas, palette, typical_side
 from ifcn_tf.proposals import Proposals
 
-_FILL_OPACITY = 0.45
-_GOLDEN_RATIO = 0.618034
 #: Side of a cell in pictures of maps [px].
 _CELL_PX = 4
 #: Colours of the values 0, .5 and 1 of a map.
 _RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
-
-
-def palette(count: int) -> np.ndarray:
-    """Distinct colours, float [count, 3] RGB in 0..255: hues that follow the golden ratio are never close in a row."""
-    hues = (0.58 + _GOLDEN_RATIO * np.arange(count)) % 1
-    return np.array([colorsys.hsv_to_rgb(hue, 0.75, 1.0) for hue in hues]).reshape(-1, 3) * 255
 
 
 def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
@@ -36,29 +28,19 @@ def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
     Returns:
         The picture, of the image's size.
     """
-    canvas = image.astype(np.float32)
-    outline_px = max(1, round(_typical_side(image.shape[:2]) / 350))
-    colours = palette(len(proposals))
+    canvas, colours = Canvas(image), palette(len(proposals))
     for i in reversed(range(len(proposals))):
-        mask = proposals[[i]].masks()[0]
-        edge = mask & ~ndimage.binary_erosion(mask, iterations=outline_px)
-        canvas[mask] += _FILL_OPACITY * (colours[i] - canvas[mask])
-        canvas[edge] = colours[i]
-    picture = Image.fromarray(canvas.round().astype(np.uint8))
+        canvas.paint(proposals[[i]].masks()[0], colours[i])
+    picture = Image.fromarray(canvas.image())
     for i in reversed(range(len(proposals))):
         _draw_label(picture, f"{proposals.scores[i]:.2f}", proposals[[i]].masks()[0], colours[i])
     return picture
 
 
-def _typical_side(size: tuple[int, ...]) -> float:
-    """The side of a square of the same area [px]: what outlines and letters are scaled by."""
-    return math.sqrt(size[0] * size[1])
-
-
 def _draw_label(picture: Image.Image, text: str, mask: np.ndarray, colour: np.ndarray) -> None:
     """Writes a text on a tag at the innermost pixel of a mask, and within the picture."""
     draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=max(10, round(_typical_side(picture.size) / 40)))
+    font = ImageFont.load_default(size=max(10, round(typical_side(picture.size) / 40)))
     left, top, right, bottom = font.getbbox(text)
     width, height = right - left + 8, bottom - top + 6
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import ImageId, canonical_id, examples
-from ifcn_tf.masks.coco_forms import _are_finite, box_xywh, compressed_counts
+from ifcn_tf.masks.coco_forms import DAMAGED, UnusableError, are_finite, box_xywh, compressed_counts
 from ifcn_tf.masks.rle import are_whole
 from ifcn_tf.results.stream import read_entries
 
@@ -97,9 +97,13 @@ class EntryReader:
             return None
         self._known += 1
         score: Any = content.get("score")
-        if not _are_finite([score]):
+        if not are_finite([score]):
             raise UserError(f"{where}: its score is {score!r}, a finite number is needed to rank it.")
-        return Entry(where, image_id, float(score), box_xywh(where, content), self._counts(where, content, image_id))
+        try:
+            box, counts = box_xywh(content), self._counts(where, content, image_id)
+        except UnusableError as error:
+            raise UserError(f"{where}: {error}.") from error
+        return Entry(where, image_id, float(score), box, counts)
 
     def _id_in_truth(self, stated_id: ImageId) -> ImageId | None:
         """None if the truth knows neither such an id nor such a file."""
@@ -120,7 +124,7 @@ class EntryReader:
             self.has_masks = segmentation is not None
         if self.has_masks != (segmentation is not None):
             raise UserError(f"{where}: some results have a segmentation and some have none; evaluate them apart.")
-        return b"" if segmentation is None else compressed_counts(where, segmentation, self._sizes[image_id])
+        return b"" if segmentation is None else compressed_counts(segmentation, self._sizes[image_id])
 
     def _with_whole_runs(self, batch: Sequence[Entry]) -> Sequence[Entry]:
         if self.has_masks and batch:
@@ -128,7 +132,7 @@ class EntryReader:
             whole = are_whole([entry.counts for entry in batch], areas)
             if not whole.all():
                 where = batch[int(whole.argmin())].where
-                raise UserError(f"{where}: its run lengths are damaged, they do not add up to the size of its image.")
+                raise UserError(f"{where}: {DAMAGED}.")
         return batch
 
     def _require_known_images(self) -> None:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
-from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ifcn_tf.common.files import BadImageError, UserError, read_json, write_json
 from ifcn_tf.common.ids import id_of_file
+from ifcn_tf.common.pool import in_threads
+from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results import formats as output
-
-Answer = TypeVar("Answer")
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+from ifcn_tf.results.formats import OVERLAYS, WRITERS, has_parts, is_done, merge_parts, remove_parts, write_part
 
 
-class ImageProposer(Protocol):
-    """What `propose_images` needs: `Predictor`, a client of a server, or anything else that proposes objects."""
+class AnyPredictor(Protocol):
+    """What `propose_images` needs: `Predictor`, `OnnxPredictor`, a `Client` of a server, or another of their kind.
+
+    A Proposer turns pixels into arrays inside a graph; a Predictor turns photographs into `Proposals`.
+    """
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def find_images(pattern: str) -> list[Path]:
     path = Path(pattern)
     try:
         if path.is_dir():
-            found = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+            found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
         elif path.is_file():
             found = [path]
         else:
@@ -64,9 +63,18 @@ def find_images(pattern: str) -> list[Path]:
     except OSError as error:
         raise UserError(f"cannot read {pattern}: {error.strerror or error}.") from error
     if not found:
-        raise UserError(f"no images at {pattern}: give a file, a folder or a pattern of {', '.join(IMAGE_SUFFIXES)}.")
+        others = f" ({others})" if (others := left_out(pattern)) else ""
+        raise UserError(f"no images at {pattern}{others}: give a file, a folder or a pattern of {', '.join(SUFFIXES)}.")
     _require_distinct_ids(found)
     return sorted(found)
+
+
+def left_out(pattern: str) -> str:
+    """What `find_images` does not take of a folder although it looks like images, for the terminal; "" if nothing."""
+    path = Path(pattern)
+    suffixes = Counter(file.suffix.lower() for file in path.iterdir()) if path.is_dir() else Counter[str]()
+    counts = [f"{count} x {suffix}" for suffix, count in sorted(suffixes.items()) if suffix in OTHER_SUFFIXES]
+    return f"left out: {', '.join(counts)}, which cannot be read: save them as JPEG or PNG" if counts else ""
 
 
 def _require_distinct_ids(paths: Sequence[Path]) -> None:
@@ -78,24 +86,24 @@ def _require_distinct_ids(paths: Sequence[Path]) -> None:
 
 
 def propose_images(
-    proposer: ImageProposer,
+    predictor: AnyPredictor,
     paths: Sequence[Path],
     folder: Path,
-    formats: Sequence[str] = (),
+    formats: Sequence[str] = (OVERLAYS,),
     shown: ShownConfig | None = None,
     resume: bool = False,
     in_flight: int = 1,
 ) -> list[Failure]:
-    """Writes proposals.json (COCO results), overlays/STEM.png, and further formats, for every image.
+    """Writes proposals.json (COCO results), and further formats for every image.
 
     Args:
-        proposer: reads images and proposes their objects.
+        predictor: reads images and proposes their objects.
         paths: image files of distinct stems.
         folder: where to write; made when absent.
-        formats: names of `output.WRITERS`.
-        shown: which proposals overlays and further formats show.
+        formats: names of `formats.WRITERS`, in which some proposals are written for people or tools to look at.
+        shown: which proposals these are.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
-        in_flight: images asked for at once, for a proposer that waits for a server; its `propose_file` is then called
+        in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
             from threads. Files are written by one thread and in order all the same.
 
     Returns:
@@ -106,23 +114,23 @@ def propose_images(
     """
     shown = shown or ShownConfig()
     images = sorted({str(path.parent.resolve()) for path in paths})
-    settings = {**proposer.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
+    settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
     if resume:
         _require_same_settings(folder / "run.json", settings)
     else:
-        output.remove_parts(folder)  # or a later --resume would take them for this run's
+        remove_parts(folder)  # or a later --resume would take them for this run's
     write_json(folder / "run.json", settings)
-    waiting = [path for path in paths if not (resume and output.is_done(folder, path))]
+    waiting = [path for path in paths if not (resume and is_done(folder, path))]
     failures = list[Failure]()
-    with _progress_bar() as bar, _resumable():
-        answers = _in_order(partial(_propose, proposer), waiting, in_flight)
-        for path, answer in bar.track(zip(waiting, answers, strict=True), len(waiting), description="images"):
+    with _resumable():
+        answers = in_threads((partial(_propose, predictor, path) for path in waiting), in_flight)
+        for path, answer in track(zip(waiting, answers, strict=True), len(waiting), "proposing"):
             if isinstance(answer, Failure):
                 failures.append(answer)
             else:
                 _write_image(folder, path, *answer, formats, shown)
     failed = {failure.path for failure in failures}
-    output.merge_parts(folder, [path for path in paths if path not in failed])
+    merge_parts(folder, [path for path in paths if path not in failed])
     return failures
 
 
@@ -135,32 +143,17 @@ def _resumable() -> Iterator[None]:
         raise UserError(f"{str(error).rstrip('.')}; then run again with --resume, which keeps what is done.") from error
 
 
-def _propose(proposer: ImageProposer, path: Path) -> tuple[np.ndarray, Proposals] | Failure:
+def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals] | Failure:
     try:
-        return proposer.propose_file(path)
+        return predictor.propose_file(path)
     except BadImageError as error:
         return Failure(path, str(error))
 
 
-def _in_order(function: Callable[[Path], Answer], paths: Sequence[Path], in_flight: int) -> Iterator[Answer]:
-    """The function of each path, in order, `in_flight` at a time; at most as many again wait to be taken."""
-    if in_flight == 1:
-        yield from map(function, paths)
-        return
-    ahead: deque[AsyncResult[Answer]] = deque()
-    with ThreadPool(in_flight) as pool:  # its threads end with the process, so an interruption waits for no answer
-        for path in paths:
-            ahead.append(pool.apply_async(function, (path,)))
-            if len(ahead) == 2 * in_flight:
-                yield ahead.popleft().get()
-        while ahead:
-            yield ahead.popleft().get()
-
-
-def summary(folder: Path, num_images: int, failures: Sequence[Failure]) -> str:
+def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    done = num_images - len(failures)
-    lines = [f"{done} of {num_images} image(s) done: {folder / 'proposals.json'}, pictures in {folder / 'overlays'}"]
+    written = ", ".join(str(folder / name) for name in ("proposals.json", *formats))
+    lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
 
@@ -168,29 +161,16 @@ def _write_image(
     folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], shown: ShownConfig
 ) -> None:
     best = proposals.distinct(shown)
-    output.write_overlay(folder, path, image, best)
     for name in formats:
-        output.WRITERS[name](folder, path, best)
-    output.write_part(folder, path, proposals)  # last: it marks the image as done
+        WRITERS[name](folder, path, image, best)
+    write_part(folder, path, proposals)  # last: it marks the image as done
 
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
-    earlier = read_json(path) if path.exists() or output.has_parts(path.parent) else settings
+    earlier = read_json(path) if path.exists() or has_parts(path.parent) else settings
     changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
             f"{path.parent} was made with other settings ({', '.join(changed)}): "
             "drop --resume, or choose another --output."
         )
-
-
-def _progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )

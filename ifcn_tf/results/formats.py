@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import itertools
 import json
 import os
@@ -15,10 +14,14 @@ import contourpy
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.common.files import atomic_write, read_text, write_json
+from ifcn_tf.common.files import atomic_write, read_text, write_bytes, write_json
 from ifcn_tf.common.ids import id_of_file
+from ifcn_tf.images.files import encode
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
+
+#: The format for people; the others are for programs.
+OVERLAYS = "overlays"
 
 
 def write_part(folder: Path, path: Path, proposals: Proposals) -> None:
@@ -61,11 +64,11 @@ def merge_parts(folder: Path, paths: Iterable[Path]) -> None:
 
 
 def write_overlay(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
-    """Writes overlays/STEM.png: the given proposals painted over the image."""
-    _write_png(folder / "overlays" / f"{path.stem}.png", draw_proposals(image, best))
+    """Writes overlays/STEM.png: the given proposals painted over the image, uint8 [H, W, 3]."""
+    _write_png(folder / OVERLAYS / f"{path.stem}.png", draw_proposals(image, best))
 
 
-def write_binary_masks(folder: Path, path: Path, best: Proposals) -> None:
+def write_binary_masks(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
     """Writes binary_masks/STEM/000.png, 001.png ..., black and white, best first, and their scores in index.csv."""
     target = folder / "binary_masks" / path.stem
     for earlier in target.glob("*.png"):
@@ -75,12 +78,12 @@ def write_binary_masks(folder: Path, path: Path, best: Proposals) -> None:
     _write_table(target / "index.csv", best)
 
 
-def write_csv(folder: Path, path: Path, best: Proposals) -> None:
+def write_csv(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
     """Writes csv/STEM.csv: rank, score, area, box and compressed run lengths of each proposal."""
     _write_table(folder / "csv" / f"{path.stem}.csv", best)
 
 
-def write_labelme(folder: Path, path: Path, best: Proposals) -> None:
+def write_labelme(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
     """Writes labelme/STEM.json: masks as polygons; the parts of one object share a group_id."""
     height, width = best.size_hw
     shapes = [
@@ -103,8 +106,9 @@ def write_labelme(folder: Path, path: Path, best: Proposals) -> None:
     )
 
 
-#: Further formats by name; each writes the proposals that the overlay shows.
-WRITERS: dict[str, Callable[[Path, Path, Proposals], None]] = {
+#: Formats by name: each writes the best proposals for an image, uint8 [H, W, 3], of a path, into a folder.
+WRITERS: dict[str, Callable[[Path, Path, np.ndarray, Proposals], None]] = {
+    OVERLAYS: write_overlay,
     "binary_masks": write_binary_masks,
     "csv": write_csv,
     "labelme": write_labelme,
@@ -142,10 +146,7 @@ def _joined(points: np.ndarray, offsets: list[int]) -> np.ndarray:
 
 
 def _write_png(target: Path, picture: Image.Image) -> None:
-    encoded = io.BytesIO()
-    picture.save(encoded, "PNG")
-    with atomic_write(target, "wb") as file:
-        file.write(encoded.getvalue())
+    write_bytes(target, encode(picture, "PNG"))
 
 
 def _write_table(target: Path, proposals: Proposals) -> None:

@@ -30,20 +30,20 @@ class ImageResults:
         rles: n masks; none where the file holds boxes only.
         boxes_xywh: float64 [n, 4], the file's `bbox` or the mask's tight box [px].
         scores: float64 [n].
-        duplicates: results left out because they repeat another one, mask, box and score.
+        repeated: results of the image that repeat another one, mask, box and score.
     """
 
     rles: list[Rle]
     boxes_xywh: np.ndarray
     scores: np.ndarray
-    duplicates: int = 0
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def best(self, count: int) -> ImageResults:
         """The first `count` results."""
-        return ImageResults(self.rles[:count], self.boxes_xywh[:count], self.scores[:count], self.duplicates)
+        return ImageResults(self.rles[:count], self.boxes_xywh[:count], self.scores[:count], self.repeated)
 
 
 class Results:
@@ -79,21 +79,20 @@ class Results:
         return dict(zip(self._sizes, counts.tolist(), strict=True))
 
     def of(self, image_id: ImageId) -> ImageResults:
-        """The results of one image, best first, without duplicates."""
+        """The results of one image, best first."""
         order, bounds = self._rows = self._rows or self._sort()
         number = self._index[image_id]
         rows = order[bounds[number] : bounds[number + 1]].tolist()
-        entries = [(-self._score[row], self._record(row)) for row in rows]
-        distinct = sorted(set(entries))
+        entries = sorted((-self._score[row], self._record(row)) for row in rows)
         height, width = self._sizes[image_id]
-        texts = [record[_BOX.size :].decode() for _, record in distinct]
+        texts = [record[_BOX.size :].decode() for _, record in entries]
         rles = [Rle(size=[height, width], counts=text) for text in texts] if self.has_masks else []
-        boxes = np.array([_BOX.unpack_from(record) for _, record in distinct]).reshape(-1, 4)
+        boxes = np.array([_BOX.unpack_from(record) for _, record in entries]).reshape(-1, 4)
         missing = np.flatnonzero(np.isnan(boxes[:, 0]))
         if len(missing):
             boxes[missing] = coco_mask.toBbox([rles[i] for i in missing])
-        scores = np.array([-negative for negative, _ in distinct])
-        return ImageResults(rles, boxes, scores, len(entries) - len(distinct))
+        scores = np.array([-negative for negative, _ in entries])
+        return ImageResults(rles, boxes, scores, len(entries) - len(set(entries)))
 
     def _sort(self) -> tuple[np.ndarray, np.ndarray]:
         self._file.flush()

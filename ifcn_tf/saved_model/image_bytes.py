@@ -1,4 +1,4 @@
-"""Encoded images inside a graph: what `images.read_image` does with a file, in TensorFlow operations alone.
+"""Encoded images inside a graph: what `images.tensors.read_image` does with a file, in TensorFlow operations alone.
 
 A server loads these graphs, so no Python runs in them, and an image that cannot be used is an answer, not an error: it
 must not keep the others of its batch from theirs.
@@ -53,7 +53,7 @@ def decode_upright(encoded: tf.Tensor, max_pixels: int) -> tuple[tf.Tensor, tf.T
         max_pixels: larger images are refused, before they are decoded.
 
     Returns:
-        The image, uint8 [H, W, 3], RGB, as `images.read_image` gives it, and a string: empty, or why there is no image
+        The image, uint8 [H, W, 3], RGB, as `tensors.read_image` gives it, and a string: empty, or why there is no image
         (without a subject, such as "is empty."). Then the image is [0, 0, 3].
     """
     with tf.device("CPU:0"):
@@ -75,7 +75,7 @@ def read_header(encoded: tf.Tensor) -> Header:
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """`images.upright` as a graph: image [H, W, 3], orientation int64."""
+    """`images.files.upright` as a graph: image [H, W, 3], orientation int64."""
     changes: tuple[tuple[Callable[[tf.Tensor], tf.Tensor], tuple[int, ...]], ...] = (
         (functools.partial(tf.transpose, perm=[1, 0, 2]), (5, 6, 7, 8)),
         (functools.partial(tf.reverse, axis=[0]), (3, 4, 7, 8)),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ifcn_tf.common.files import BadImageError, UserError
-from ifcn_tf.masks import paste as masks
+from ifcn_tf.masks.paste import logits
 from ifcn_tf.proposals import Proposals
 
 Tensors = Mapping[str, np.ndarray]
@@ -33,17 +33,17 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
         # Servers count through the batch, into which they may have merged the requests of others.
         raise BadImageError(re.sub(r": image \d+ of the batch ", " ", f"{name}: {message}"))
     count, threshold = int(_numbers(answer, "num_proposals", ())), float(_numbers(answer, "mask_threshold", ()))
-    logits = _mask_logits(answer)
+    mask_logits = _mask_logits(answer)
     windows, scores = _numbers(answer, "windows_yxyx", (None, 4)), _numbers(answer, "scores", (None,))
     height, width = (int(side) for side in _numbers(answer, "image_hw", (2,)))
-    if not (0 <= count <= min(len(logits), len(windows), len(scores)) and 0 < threshold < 1):
+    if not (0 <= count <= min(len(mask_logits), len(windows), len(scores)) and 0 < threshold < 1):
         raise _other_shape("num_proposals and mask_threshold that fit the other tensors")
     if (height, width) != size_hw:
         raise BadImageError(f"{name} is {size_hw[0]} x {size_hw[1]} px (upright), {height} x {width} on the server.")
     return Proposals.from_windows(
         scores[:count],
         windows[:count],
-        logits[:count],
+        mask_logits[:count],
         size_hw=(height, width),
         threshold=threshold,
         min_area=float(_numbers(answer, "min_area", ())),
@@ -54,7 +54,7 @@ def _mask_logits(answer: Tensors) -> np.ndarray:
     if "mask_probabilities" not in answer:
         values = _numbers(answer, "mask_logits", (None, None, None))
     else:
-        values = masks.logits(_numbers(answer, "mask_probabilities", (None, None, None)))
+        values = logits(_numbers(answer, "mask_probabilities", (None, None, None)))
     if values.shape[1] != values.shape[2]:
         raise _other_shape("square masks")
     return values

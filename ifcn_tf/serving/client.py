@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,15 +11,12 @@ from PIL import Image
 
 from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.settings import require
-from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, decode, open_image
+from ifcn_tf.images.files import GRAPH_FORMATS, MAX_PIXELS, checked_pixels, decode, encode, open_image, read_pixels
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.serving.answer import to_proposals
 from ifcn_tf.serving.transport import RefusedError, RequestConfig, Transport, with_retries
 
 ProtocolName = Literal["rest", "grpc"]
-
-#: What servers decode; other files are sent as PNG.
-_SENT_AS_THEY_ARE = ("JPEG", "PNG")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Client:
         """Proposes the objects of one image.
 
         Args:
-            image: a JPEG, PNG, GIF or BMP file, or uint8 [H, W, 3], RGB.
+            image: a file (see `images.files.decode`), or uint8 [H, W, 3], RGB.
 
         Raises:
             BadImageError: the image cannot be read, here or on the server, or is too large to be sent.
@@ -71,11 +67,15 @@ class Client:
         pixels = checked_pixels(image)
         return self._ask(_png(pixels), "the array", pixels.shape[:2])
 
+    def read(self, path: str | Path) -> np.ndarray:
+        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        return read_pixels(Path(path), self.max_pixels)
+
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises as `propose` does."""
         file = open_image(path, self.max_pixels)
         image = decode(file, path)
-        encoded = file.encoded if file.format in _SENT_AS_THEY_ARE else _png(image)
+        encoded = file.encoded if file.format in GRAPH_FORMATS else _png(image)
         return image, self._ask(encoded, str(path), image.shape[:2])
 
     def _ask(self, encoded: bytes, name: str, size_hw: tuple[int, ...]) -> Proposals:
@@ -125,6 +125,4 @@ def _transport(server: str, protocol: ProtocolName, config: RequestConfig) -> Tr
 
 
 def _png(image: np.ndarray) -> bytes:
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, "PNG", compress_level=1)
-    return encoded.getvalue()
+    return encode(Image.fromarray(image), "PNG", compress_level=1)

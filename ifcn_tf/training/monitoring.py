@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Self
 
 import numpy as np
 import tensorflow as tf
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ifcn_tf.common.files import UserError, atomic_write, unwritable
+from ifcn_tf.common.files import UserError, atomic_write, naming
+from ifcn_tf.common.progress import ProgressBar
 from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.training.trainer import StepReport
 
@@ -23,7 +22,7 @@ class Monitor:
     """Shows and records a run; use it as a context.
 
     Args:
-        folder: of the run; gets `metrics.jsonl`, and `tensorboard/` where TensorBoard is installed.
+        folder: of the run; gets `metrics.jsonl` and `tensorboard/`.
         config: steps of the run and between two entries.
         first: updates that were made before; entries of later steps, of a run that was killed, are dropped.
         chief: other workers show and record nothing.
@@ -44,17 +43,16 @@ class Monitor:
             _drop_after(self._lines, first)
             self.latest = {name: value for entry in _entries(self._lines) for name, value in entry.items()}
             self.latest.pop("step", None)
-        self._progress = _progress_bar(disable=not chief)
-        self._task = self._progress.add_task("training", total=config.steps, completed=first, detail="")
+        self._bar = ProgressBar("training", config.steps, "steps", done=first, disable=not chief)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._bar.__exit__()
         self._writer.close()
 
     def report(self, report: StepReport) -> None:
@@ -62,8 +60,7 @@ class Monitor:
         self._reports.append(report)
         means = self._means()
         terms = [f"{name.removesuffix('_loss')} {means[name]:.3f}" for name in means if name.endswith("_loss")]
-        detail = f"{' '.join(terms)} {means['images_per_second']:.2f} images/s"
-        self._progress.update(self._task, completed=report.step, detail=detail)
+        self._bar.advance(note=" ".join(terms))
         if report.step % self._config.log_every == 0:
             self.flush()
 
@@ -83,11 +80,8 @@ class Monitor:
         if self._lines is None:
             return
         line = json.dumps({"step": step, **{name: float(f"{v:.6g}") for name, v in scalars.items()}}) + "\n"
-        try:
-            with self._lines.open("a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise unwritable(self._lines, error) from error
+        with naming(self._lines), self._lines.open("a", encoding="utf-8") as file:
+            file.write(line)
         with self._writer.as_default():
             for name, value in scalars.items():
                 tf.summary.scalar(name, value, step)
@@ -98,8 +92,8 @@ class Monitor:
             tf.summary.image(name, picture[None], step)
 
     def say(self, message: str) -> None:
-        """Prints a line above the progress bar."""
-        self._progress.print(message)
+        """Prints a line, above the progress bar where both are on one terminal."""
+        print(message, flush=True)
 
     def _means(self) -> dict[str, float]:
         reports = self._reports
@@ -111,9 +105,6 @@ class Monitor:
 
 
 def _summary_writer(folder: Path) -> tf.summary.SummaryWriter:
-    if importlib.util.find_spec("tensorboard") is None:
-        print("TensorBoard is not installed, so only metrics.jsonl is written (pip install 'ifcn-tf[plots]').")
-        return tf.summary.create_noop_writer()
     with naming_tensorboard(folder):
         return tf.summary.create_file_writer(str(folder))
 
@@ -141,14 +132,3 @@ def _drop_after(path: Path, step: int) -> None:
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     with atomic_write(path) as file:
         file.writelines(kept)
-
-
-def _progress_bar(disable: bool) -> Progress:
-    return Progress(
-        BarColumn(12),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        disable=disable,
-    )

@@ -11,8 +11,9 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 from scipy import special
 
+from ifcn_tf.annotations.example import Example
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
-from ifcn_tf.data.photographs import Photograph
+from ifcn_tf.data.photographs import pixels_of
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.models.method import Method
 from ifcn_tf.pictures.proposals import draw_proposals, heat, tile
@@ -27,9 +28,7 @@ _WINDOWS = 8  # drawn
 _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a network that is sure of none
 
 
-def draw(
-    network: Method, config: ProposerConfig, photograph: Photograph, example: tuple[Tensors, Tensors]
-) -> np.ndarray:
+def draw(network: Method, config: ProposerConfig, photograph: Example, example: tuple[Tensors, Tensors]) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
     In rows: the resized photograph and the network's maps, such as the k x k instance-sensitive score maps (figure 5);
@@ -45,10 +44,10 @@ def draw(
         uint8 [H, W, 3].
     """
     inputs, targets = ({name: value.numpy() for name, value in part.items()} for part in example)
-    windows = network.window_model(config)
+    windows, pixels = network.window_model(config), pixels_of(photograph)
     maps = windows.features(inputs["image"][None])
-    proposals = Predictor.of_network(network, config).propose(photograph.image)
-    truth = Proposals(photograph.image.shape[:2], np.ones(len(photograph.rles)), photograph.rles)
+    proposals = Predictor.of_network(network, config).propose(pixels)
+    truth = Proposals(photograph.size_hw, np.ones(len(photograph.rles)), photograph.rles)
     chosen = _some_positive(targets)
     masks = windows.masks(maps, tf.constant(inputs["windows"][chosen]))
     rows = [
@@ -58,8 +57,8 @@ def draw(
         ],
         [_panel("windows, their targets, their masks", _windows(inputs, targets, chosen, masks, network.config.grid))],
         [
-            _panel("best distinct proposals", np.asarray(draw_proposals(photograph.image, proposals.distinct(_SHOWN)))),
-            _panel("truth", np.asarray(draw_proposals(photograph.image, truth))),
+            _panel("best distinct proposals", np.asarray(draw_proposals(pixels, proposals.distinct(_SHOWN)))),
+            _panel("truth", np.asarray(draw_proposals(pixels, truth))),
         ],
     ]
     return _stack([np.concatenate(row, 1) for row in rows])

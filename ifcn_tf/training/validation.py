@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ifcn_tf.data.photographs import Photograph
+from ifcn_tf.annotations.example import Example
+from ifcn_tf.data.photographs import pixels_of
 from ifcn_tf.evaluation.matching import Case, match_with_pycocotools
 from ifcn_tf.evaluation.measures import percent
 from ifcn_tf.evaluation.table import ObjectTable
@@ -18,7 +19,7 @@ LIMITS = (10, 100, 1000)
 _THRESHOLDS = 10
 
 
-def average_recalls(propose: Callable[[np.ndarray], Proposals], images: Iterable[Photograph]) -> dict[str, float]:
+def average_recalls(propose: Callable[[np.ndarray], Proposals], images: Iterable[Example]) -> dict[str, float]:
     """Measures the average recall of proposals, as `evaluate` does (section 4.1).
 
     Args:
@@ -28,11 +29,11 @@ def average_recalls(propose: Callable[[np.ndarray], Proposals], images: Iterable
     Returns:
         AR at 10, 100 and 1000 proposals an image [%]: "ar@10", "ar@100", "ar@1000".
     """
-    cases = [Case(photo.rles, photo.areas, photo.crowd, propose(photo.image).rles) for photo in images]
+    cases = [Case(example, propose(pixels_of(example)).rles) for example in images]
     matches = match_with_pycocotools(cases)
     table = ObjectTable.concatenate(
         [
-            ObjectTable.of_image(number, case.areas, case.crowd, match, LIMITS)
+            ObjectTable.of_image(number, case.image, match, LIMITS)
             for number, (case, match) in enumerate(zip(cases, matches, strict=True))
         ]
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import math
 
 import numpy as np
 import pytest
@@ -11,8 +13,13 @@ from PIL import Image
 from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.evaluation.truth import read_coco
+from ifcn_tf.images.files import read_pixels
+from ifcn_tf.images.tensors import decode
+from ifcn_tf.masks.rle import encode
 from tests.annotations.test_sources import HW, INSTANCES, coco, jpeg, load, rle
+
+MALFORMED = "malformed annotation"
 
 
 @pytest.mark.parametrize(
@@ -61,11 +68,16 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         ("no image", {"annotations": [entry | {"image_id": 8}]}, ["unknown image"]),
         ("missing", {"images": [image, {"id": 8, "file_name": "absent.jpg"}]}, ["missing image"]),
         ("size", {"images": [image | {"height": 41, "width": 60}]}, ["mask of another size"]),
+        ("category of a fraction", {"annotations": [entry | {"category_id": 3.5}]}, [MALFORMED]),
+        ("category of a float", {"annotations": [entry | {"category_id": 3.0}]}, []),
+        ("no list", {"annotations": {"id": 1}}, ["malformed entry"]),
+        ("null for a list", {"annotations": None}, []),
         ("no category", {"categories": [], "annotations": [entry | {"category_id": 99}]}, []),
         ("area null", {"annotations": [entry | {"area": None}]}, []),
-        ("crowd text", {"annotations": [entry | {"iscrowd": "0"}]}, ["malformed annotation"]),
-        ("area text", {"annotations": [entry | {"area": "x"}]}, ["malformed annotation"]),
-        ("category list", {"annotations": [entry | {"category_id": [1]}]}, ["malformed annotation"]),
+        ("no category of it", {"annotations": [{k: v for k, v in entry.items() if k != "category_id"}]}, [MALFORMED]),
+        ("crowd text", {"annotations": [entry | {"iscrowd": "0"}]}, [MALFORMED]),
+        ("area text", {"annotations": [entry | {"area": "x"}]}, [MALFORMED]),
+        ("category list", {"annotations": [entry | {"category_id": [1]}]}, [MALFORMED]),
         ("annotation id list", {"annotations": [entry | {"id": [1]}]}, []),
         ("annotation null", {"annotations": [None, entry]}, ["malformed entry"]),
         ("no image id", {"annotations": [{"id": 1}, entry]}, ["malformed entry"]),
@@ -91,6 +103,31 @@ def test_bad_entries_of_a_coco_file(tmp_path):
         assert sorted(load(coco(tmp_path / name, [], **more))[1]) == kinds
 
 
+@pytest.mark.parametrize(("area", "expected"), [(0, 0), (30.5, 30.5), (-1, 300), (math.nan, 300), (1e11, 300)])
+def test_an_area_that_is_none_is_the_masks_own(tmp_path, area, expected):
+    """As in the truth of an evaluation, also where Python alone would write such a number."""
+    entry = {"id": 1, "image_id": 7, "category_id": 3, "segmentation": rle(INSTANCES == 1, "list"), "area": area}
+    (example,), problems = load(coco(tmp_path, [], annotations=[entry]))
+    assert ([item.area for item in example.objects], problems) == ([expected], [])
+
+
+def test_data_and_truth_hold_the_same_objects(tmp_path):
+    """In the order of their ids, wherever they stand in the file; only the stated box is the truth's alone."""
+    masks = [(3, rle(INSTANCES == 1, "list")), (12, [[32, 5, 50, 5, 50, 25, 32, 25]]), (3, rle(INSTANCES > 0, "x"))]
+    entries = [
+        {"id": number, "image_id": "007", "category_id": category, "segmentation": mask, "iscrowd": crowd}
+        for number, (category, mask), crowd in zip((10, 9, "a"), masks, (0, 1, None), strict=True)
+    ]
+    image = {"id": 7, "file_name": "2008_000001.jpg", "height": HW[0], "width": HW[1]}
+    for name, ordered in (("a", entries), ("b", entries[::-1])):
+        source = coco(tmp_path / name, [], images=[image], annotations=ordered)
+        (example,), problems = load(source)
+        (of_truth,) = read_coco(tmp_path / name / "file.json").images
+        assert (dataclasses.replace(example, encoded=b""), problems) == (of_truth, [])
+        assert example.rles == [encode(mask) for mask in (INSTANCES == 2, INSTANCES == 1, INSTANCES > 0)]
+        assert example.crowd.tolist() == [True, False, False]
+
+
 def test_a_list_of_names_takes_these_images_alone(tmp_path):
     names = ("a", "b", "c")
     images = [{"id": number, "file_name": f"{name}.jpg"} for number, name in enumerate(names)]
@@ -102,7 +139,7 @@ def test_a_list_of_names_takes_these_images_alone(tmp_path):
     assert whole.size == 3
     for name in names:
         jpeg(tmp_path / "images" / f"{name}.jpg")
-    (tmp_path / "list.txt").write_text("c\na x\n\nc\nabsent\n")
+    (tmp_path / "list.txt").write_text("c.jpg\na x\n\nc\nabsent.png\n")
     examples, problems = load(coco_source(tmp_path / "file.json", tmp_path / "images", tmp_path / "list.txt"))
     assert [(example.file_name, len(example.objects)) for example in examples] == [("a.jpg", 2), ("c.jpg", 1)]
     assert sorted(problems) == ["duplicate id", "missing image"]
@@ -138,7 +175,7 @@ def test_the_rest_of_a_broken_coco_file_is_kept(tmp_path):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_annotations_are_of_the_upright_photograph(tmp_path, orientation):
-    """As everywhere else; a record holds the pixels that `image_files` reads, up to the loss of a second JPEG."""
+    """As everywhere else; a record holds the pixels that `images.files` reads, up to the loss of a second JPEG."""
     path = tmp_path / "images" / "2008_000001.jpg"
     source = coco(tmp_path, [(3, rle(INSTANCES == 1, "list"))])
     stored = Image.fromarray(np.linspace(0, 255, 40 * 60 * 3).astype(np.uint8).reshape(40, 60, 3))
@@ -148,7 +185,7 @@ def test_annotations_are_of_the_upright_photograph(tmp_path, orientation):
     stored.save(path, exif=exif, quality=95)
     (example,), problems = load(source)
     assert (example.size_hw, problems) == (HW, [])
-    read = decode(open_image(path), path)
+    read = read_pixels(path)
     in_record = np.asarray(Image.open(io.BytesIO(example.encoded)))
     assert (
         np.abs(in_record.astype(int) - read).mean() < 2 < np.abs(np.flip(in_record, (0, 1)).astype(int) - read).mean()
@@ -162,7 +199,22 @@ def test_sizes_of_the_stored_pixels_are_told_apart(tmp_path):
     assert turned.example is None and "of the upright image" in turned.problems[0].where
 
 
-def test_images_that_training_would_misread_are_left_out(tmp_path):
-    source = coco(tmp_path, [], images=[{"id": 1, "file_name": "palette.bmp"}])
-    Image.new("P", (60, 40)).save(tmp_path / "images" / "palette.bmp")
-    assert load(source) == ([], ["unreadable image"])
+@pytest.mark.parametrize(
+    ("name", "options", "begins", "most"),
+    [
+        ("a.tif", {}, b"\x89PNG", 0),
+        ("a.gif", {}, b"\x89PNG", 0),
+        ("a.bmp", {}, b"\x89PNG", 0),
+        ("lossless.webp", {"lossless": True}, b"\x89PNG", 0),
+        ("lossy.webp", {}, b"\xff\xd8\xff", 2),
+    ],
+)
+def test_what_the_training_graph_cannot_decode_is_encoded_anew(tmp_path, name, options, begins, most):
+    """Exactly, or as a JPEG where the photograph has lost more before."""
+    source, path = coco(tmp_path, [], images=[{"id": 1, "file_name": name}]), tmp_path / "images" / name
+    picture = Image.fromarray(np.linspace(0, 255, 40 * 60 * 3).astype(np.uint8).reshape(40, 60, 3))
+    (picture.convert("P") if name == "a.bmp" else picture).save(path, **options)
+    (example,), problems = load(source)
+    assert (example.file_name, example.size_hw, problems) == (name, HW, [])
+    assert example.encoded.startswith(begins)
+    assert abs(decode(example.encoded).numpy().astype(int) - read_pixels(path)).mean() <= most

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.annotations.coco_writer import write_coco
-from ifcn_tf.annotations.example import counts_of, tight_box_yxyx
 from ifcn_tf.annotations.sbd import sbd_source
 from ifcn_tf.annotations.shapes import draw_scene, shapes_source
 from ifcn_tf.annotations.voc import voc_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.data.prepare import prepare, records_writer, refuse, tolerate
+from ifcn_tf.masks.rle import encode, run_lengths
 
 HW = (40, 60)
 #: Values of a VOC pair of label images: object 1 is a bird (3), object 2 a dog (12), void between them.
@@ -52,12 +51,11 @@ def voc(root, instances=INSTANCES, classes=CLASSES, names=("2008_000001",)):
     return voc_source(root, root / "list.txt")
 
 
-def sbd(root):
+def sbd(root, categories=(3, 12)):
     jpeg(root / "img" / "2008_000001.jpg")
-    for folder, variable, labels in (("inst", "GTinst", INSTANCES), ("cls", "GTcls", CLASSES)):
-        (root / folder).mkdir()
-        fields = {"Segmentation": labels * (labels != 255), "Categories": np.array([[3], [12]])}
-        scipy.io.savemat(root / folder / "2008_000001.mat", {variable: fields})
+    (root / "inst").mkdir()
+    fields = {"Segmentation": INSTANCES * (INSTANCES != 255), "Categories": np.array(categories)[:, None]}
+    scipy.io.savemat(root / "inst" / "2008_000001.mat", {"GTinst": fields})
     (root / "train.txt").write_text("2008_000001\n")
     return sbd_source(root, root / "train.txt")
 
@@ -76,9 +74,8 @@ def coco(root, segmentations, **more):
 
 def rle(mask, form):
     if form == "list":
-        return {"size": list(mask.shape), "counts": list(counts_of(mask))}
-    compressed = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": list(mask.shape), "counts": compressed["counts"].decode()}
+        return {"size": list(mask.shape), "counts": run_lengths([encode(mask)])[0].tolist()}
+    return dict(encode(mask))
 
 
 def load(source):
@@ -102,7 +99,7 @@ def test_voc_sbd_and_coco_give_the_same_record(tmp_path):
     assert all(problems == [] for _, problems in loaded)
     first = loaded[0][0][0]
     assert [(o.category_id, o.is_crowd, o.area) for o in first.objects] == [(3, False, 300.0), (12, False, 360.0)]
-    assert [tight_box_yxyx(o.counts, HW) for o in first.objects] == [(5, 10, 20, 30), (5, 32, 25, 50)]
+    assert [o.box_xywh for o in first.objects] == [(10, 5, 20, 15), (32, 5, 18, 20)]
     for examples, _ in loaded:
         assert examples[0].objects == first.objects
         assert (examples[0].size_hw, examples[0].file_name) == (HW, "2008_000001.jpg")
@@ -116,7 +113,7 @@ def test_polygons_rasterise_as_pycocotools_does(tmp_path):
     truth = COCO()
     truth.imgs = {7: image}
     for instance, polygon in zip(examples[0].objects, polygons, strict=True):
-        assert instance.counts == counts_of(truth.annToMask({"image_id": 7, "segmentation": polygon}))
+        assert instance.rle == encode(truth.annToMask({"image_id": 7, "segmentation": polygon}))
 
 
 def test_crowds_and_stated_areas(tmp_path):
@@ -167,6 +164,28 @@ def test_bad_mat_files(tmp_path):
     assert load(source)[1] == ["malformed mask"]
     (tmp_path / "inst" / "2008_000001.mat").unlink()
     assert load(source)[1] == ["missing mask"]
+
+
+def test_an_object_of_sbd_without_pixels_is_none_and_reported(tmp_path):
+    """`Categories` names three objects, `Segmentation` shows two of them."""
+    (example,), _ = load(sbd(tmp_path / "two"))
+    source = sbd(tmp_path / "three", categories=(3, 12, 7))
+    ((more,), problems) = load(source)
+    assert (more.objects, problems) == (example.objects, ["empty or one-pixel mask"])
+    report = prepare(source, records_writer(source, tmp_path / "out", 1), 1, tolerate)
+    (where,) = report.problems["empty or one-pixel mask"]["examples"]
+    assert (report.objects, where.rpartition("/")[2]) == (2, "2008_000001.jpg: object 3: 0 px")
+
+
+@pytest.mark.parametrize("make", [voc, sbd])
+def test_names_may_have_the_ending_of_an_image(tmp_path, make):
+    """Twice the same name, with and without: the image is taken once."""
+    source = make(tmp_path)
+    names = tmp_path / "mine.txt"
+    names.write_text("2008_000001.jpg 1\n2008_000001.JPEG\n")
+    opened = {voc: voc_source, sbd: sbd_source}[make](tmp_path, names)
+    examples, problems = load(opened)
+    assert (examples, problems) == (load(source)[0], ["duplicate id"])
 
 
 def test_strict_refuses_and_tolerant_counts(tmp_path):

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 from pycocotools.coco import COCO
 
-from ifcn_tf.annotations.example import Example, Instance, counts_of
+from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.training import DataConfig
@@ -21,7 +21,8 @@ from ifcn_tf.data.inspection import parts, survey
 from ifcn_tf.data.prepare import Report, coco_writer, records_writer
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.pictures.targets import NEGATIVE, POSITIVE, draw_targets
+from ifcn_tf.images.files import encode
+from ifcn_tf.pictures.targets import draw_targets
 from tests.pipelines.test_commands import command
 
 CONFIG, GRID = DataConfig(shorter_sides=(100, 200)), WindowGrid()
@@ -30,7 +31,7 @@ CONFIG, GRID = DataConfig(shorter_sides=(100, 200)), WindowGrid()
 def instance(top, left, height, width, is_crowd=False):
     mask = np.zeros((100, 100), bool)
     mask[top : top + height, left : left + width] = True
-    return Instance(counts_of(mask), 1, is_crowd, float(mask.sum()))
+    return Instance.of_mask(mask, 1, is_crowd)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def data(tmp_path_factory):
         (instance(40, 40, 64, 40, is_crowd=True), instance(40, 40, 60, 40)),  # a crowd, and an object hidden by it
         (),
     ]
-    examples = [Example(str(i), f"{i}.png", encoded, (100, 100), some) for i, some in enumerate(objects)]
+    examples = [Example(str(i), f"{i}.png", (100, 100), some, encoded) for i, some in enumerate(objects)]
     folder = tmp_path_factory.mktemp("data") / "boxes"
     records_writer(shapes_source(1, 0), folder, 1)(examples, Report())
     return folder
@@ -77,15 +78,12 @@ def test_picture(data):
     assert len(drawn.windows) == 1
     # The object lies at [40, 168) x [40, 100) px: 16 rows of cells, 7 columns and the half of an eighth.
     assert drawn.masks.shape == (1, 21, 21) and drawn.masks.sum() == 16 * 8
-    picture = draw_targets(*drawn[1:], GRID)
-    assert picture.size == (200 + 8 + 168, 2 * 168 + 8)
-    assert picture.getpixel((67, 107)) == POSITIVE  # cell (13, 8), centre (108, 68)
-    assert picture.getpixel((4, 4)) == NEGATIVE
 
 
 def test_picture_without_positives(data):
     drawn = parts(Records.open([data]), 2, 100, CONFIG, GRID)
-    assert draw_targets(*drawn[1:], GRID).size[0] == 100
+    assert len(drawn.windows) == len(drawn.masks) == 0
+    assert draw_targets(*drawn[1:], GRID).width == 500  # five times as large
 
 
 def test_a_damaged_record_is_named(data, tmp_path):
@@ -118,6 +116,17 @@ def test_commands(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot read") and done.stderr.count("\n") == 1
     assert not (tmp_path / "voc").exists()
+
+
+def test_the_name_of_a_copy_is_that_of_its_content(tmp_path):
+    """A TIFF is copied as PNG."""
+    (example,) = [job().example for job in shapes_source(1, 0).jobs]
+    example = dataclasses.replace(example, encoded=encode(Image.new("RGB", (60, 40)), "PNG"))
+    examples = [dataclasses.replace(example, file_name=name) for name in ("a.tif", "b.png")]
+    coco_writer(shapes_source(1, 0), tmp_path / "file.json", tmp_path / "images")(examples, Report())
+    names = [image["file_name"] for image in json.loads((tmp_path / "file.json").read_text())["images"]]
+    assert names == ["a.tif.png", "b.png"]
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == names
 
 
 def test_images_are_copied_beside_a_coco_json(tmp_path):

@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.annotations.coco import coco_source
-from ifcn_tf.common.pool import run_jobs
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.training import DataConfig
@@ -164,22 +163,6 @@ def test_real_photographs(coco_root, tmp_path):
     assert positives > 100
     for e in examples:
         assert np.all(e["masks"][e["labels"] == 1].any((1, 2)))
-
-
-def test_jobs_keep_their_order_and_only_few_are_pending():
-    taken = []
-
-    def jobs():
-        from ifcn_tf.annotations.shapes import shapes_source
-
-        for job in shapes_source(30, 1).jobs:
-            taken.append(job)
-            yield job
-
-    results = run_jobs(jobs(), 2)
-    assert [next(results).example.source_id for _ in range(3)] == ["000000", "000001", "000002"]
-    assert len(taken) <= 3 + 8
-    results.close()
 
 
 def test_fitting_scales_are_those_with_an_object_of_the_right_size():

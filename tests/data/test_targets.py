@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.annotations.example import counts_of, rle_of, tight_box_yxyx
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.targets import (
     Objects,
@@ -25,7 +24,7 @@ from ifcn_tf.data.targets import (
 )
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.masks.paste import crop
-from ifcn_tf.masks.rle import decode
+from ifcn_tf.masks.rle import encode, run_lengths, tight_box_xywh
 from tests.support import obvious_targets
 
 CONFIG = DataConfig()
@@ -36,10 +35,11 @@ FINER = [WindowGrid(16, 6, 12), WindowGrid(16, 14, 56)]
 
 def objects_of(masks: np.ndarray, is_crowd=None) -> Objects:
     """Bool [n, H, W] as run lengths."""
-    counts = [counts_of(mask) for mask in masks]
-    boxes = [tight_box_yxyx(c, masks.shape[1:]) for c in counts]
+    rles = [encode(mask) for mask in masks]
+    counts = run_lengths(rles)
+    left, top, width, height = np.reshape([tight_box_xywh(rle) for rle in rles], (-1, 4)).T
     return Objects(
-        tf.constant(np.reshape(boxes, (-1, 4)), tf.int64),
+        tf.constant(np.stack([top, left, top + height, left + width], 1), tf.int64),
         tf.constant([False] * len(masks) if is_crowd is None else is_crowd, tf.bool),
         tf.constant([run for c in counts for run in c], tf.int64),
         tf.constant([len(c) for c in counts], tf.int64),
@@ -76,9 +76,9 @@ def random_scene(rng: np.random.Generator, n: int, hw=(70, 90), least_radius=2) 
 def test_lookup_equals_pycocotools_decode(height, width, n, seed):
     rng = np.random.default_rng(seed)
     masks = rng.random((n, height, width)) < rng.choice([0.0, 0.2, 0.5, 0.9, 1.0], (n, 1, 1))
-    rles = [rle_of(counts_of(mask), (height, width)) for mask in masks]
+    rles = [encode(mask) for mask in masks]
     decoded = np.array([coco_mask.decode(rle) for rle in rles]).reshape(n, height, width)
-    counts = [counts_of(mask) for mask in masks]
+    counts = run_lengths(rles)
     objects = Objects(
         tf.zeros([n, 4], tf.int64),
         tf.zeros([n], tf.bool),
@@ -239,7 +239,6 @@ def test_a_cut_shows_the_same_windows_and_masks_as_the_whole(flipped):
 def test_average_over_pixel_centres_is_near_the_exact_average():
     """Cells whose exact coverage is farther than 0.06 from the threshold never differ; here a pixel is 1.7 px wide."""
     mask = random_scene(np.random.default_rng(8), 1, (200, 260))[0]
-    mask = decode([rle_of(counts_of(mask), mask.shape)], mask.shape)[0]
     objects, view = objects_of(mask[None]), view_of(119, 155)
     for window in ((4, 6), (9, 10), (14, 18)):
         found = mask_targets(objects, view, tf.constant([window], tf.int64), tf.constant([0], tf.int64), CONFIG, GRID)[

@@ -10,19 +10,19 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pycocotools import mask as coco_mask
 from scipy import ndimage
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.engines import onnx_images as numpy_images
-from ifcn_tf.engines import onnx_proposer as numpy_proposer
+from ifcn_tf.engines import onnx_images, onnx_proposer
 from ifcn_tf.engines.onnx_export import export_onnx
 from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.images import tensors as images
+from ifcn_tf.images.tensors import resize
 from ifcn_tf.models.instance_fcn.assembler import assemble, assemble_blended
 from ifcn_tf.models.method import build_network
 from ifcn_tf.models.trunks import vgg16
@@ -61,13 +61,13 @@ sides = st.integers(1, 70)
 def test_resizing_is_that_of_tensorflow(height, width, new_height, new_width, seed):
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
     expected = tf.image.resize(image, [new_height, new_width], antialias=True).numpy()
-    np.testing.assert_allclose(numpy_images.resize(image, new_height, new_width), expected, atol=2e-3)
+    np.testing.assert_allclose(onnx_images.resize(image, new_height, new_width), expected, atol=2e-3)
 
 
 def test_a_photograph_is_resized_as_in_training():
     image = photograph(123, 77)
-    expected = images.resize(tf.constant(image), 50, 31).numpy()
-    np.testing.assert_allclose(numpy_images.resize(image, 50, 31), expected, atol=2e-3)
+    expected = resize(tf.constant(image), 50, 31).numpy()
+    np.testing.assert_allclose(onnx_images.resize(image, 50, 31), expected, atol=2e-3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,7 +79,7 @@ def test_suppression_is_that_of_tensorflow(boxes, count, iou, seed):
     yxyx = np.concatenate([corners.min(1), corners.max(1)], 1).astype(np.float32)
     scores = (random.integers(0, 10, boxes) / 10).astype(np.float32)
     expected = tf.image.non_max_suppression(yxyx, scores, count, iou).numpy()
-    np.testing.assert_array_equal(numpy_proposer.non_max_suppression(yxyx, scores, count, iou), expected)
+    np.testing.assert_array_equal(onnx_proposer.non_max_suppression(yxyx, scores, count, iou), expected)
 
 
 @pytest.mark.parametrize(("k", "cells"), [(5, 21), (3, 15), (7, 20)])
@@ -88,16 +88,16 @@ def test_assembling_and_boxes_are_those_of_tensorflow(k, cells):
     maps = random.normal(size=(9, 13, k * k)).astype(np.float32)
     windows = np.stack(np.unravel_index(np.arange(9 * 13), (9, 13)), 1)
     expected = assemble(tf.constant(maps[None]), tf.constant(windows[None], tf.int32), k, cells)[0].numpy()
-    ours = numpy_proposer.assemble(maps, windows, k, cells)
+    ours = onnx_proposer.assemble(maps, windows, k, cells)
     np.testing.assert_array_equal(ours, expected)
     if cells // k > 2:
         blended = assemble_blended(tf.constant(maps[None]), tf.constant(windows[None], tf.int32), k, cells, 1)[0]
-        np.testing.assert_allclose(numpy_proposer.assemble(maps, windows, k, cells, 1), blended, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(onnx_proposer.assemble(maps, windows, k, cells, 1), blended, rtol=1e-5, atol=1e-5)
     places = np.sort(random.uniform(0, 100, (len(windows), 2, 2)), 1).reshape(-1, 4).astype(np.float32)
     inside = ours > 1.5
     inside[:, 0, 0] = True  # no mask is empty
     boxes = proposer.tight_boxes(tf.constant(inside), tf.constant(places)).numpy()
-    np.testing.assert_allclose(numpy_proposer.tight_boxes(inside, places), boxes, atol=1e-5)
+    np.testing.assert_allclose(onnx_proposer.tight_boxes(inside, places), boxes, atol=1e-5)
 
 
 @pytest.mark.parametrize("size_hw", [(60, 80), (97, 61), (8, 200), (1, 1)])
@@ -162,6 +162,20 @@ def test_the_same_proposals_as_the_predictor(network, onnx_file):
     assert len(ours) == len(expected) > 10
     np.testing.assert_allclose(ours.scores, expected.scores, atol=1e-5)
     assert np.diag(coco_mask.iou(ours.rles, expected.rles, [0] * len(ours))).min() > 0.99
+
+
+def test_an_image_file_is_read_as_it_is_proposed_from(onnx_file, tmp_path):
+    """So that the proposals can be drawn over it."""
+    pixels = photograph(50, 60)
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(pixels).save(tmp_path / name)
+        predictor = OnnxPredictor(onnx_file, max_pixels=3000)
+        np.testing.assert_array_equal(predictor.read(str(tmp_path / name)), pixels)
+        image, proposals = predictor.propose_file(tmp_path / name)
+        np.testing.assert_array_equal(image, pixels)
+        assert proposals.rles == predictor.propose(pixels).rles
+    with pytest.raises(BadImageError, match="over the limit of 2999"):
+        OnnxPredictor(onnx_file, max_pixels=2999).read(tmp_path / "a.png")
 
 
 def test_settings_travel_in_the_file_and_can_be_changed(onnx_file):

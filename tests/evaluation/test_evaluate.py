@@ -182,6 +182,17 @@ def test_equals_the_stats_of_pycocotools(tmp_path: Path, limits, crowds: bool, b
         np.testing.assert_allclose(np.array(ours) / 100, coco_stats(content, entries, limits, iou_type)[6:], atol=1e-12)
 
 
+@pytest.mark.parametrize("iou_type, kind", [("segm", "mask"), ("bbox", "box")])
+def test_repeated_proposals_count_as_they_do_for_pycocotools(tmp_path: Path, iou_type: str, kind: str, backend: str):
+    """Each stands three times, so that the first 10 of an image hold four distinct ones at most."""
+    content, entries = random_case(5)
+    tripled = [entry for entry in entries for _ in range(3)]
+    once, thrice = (quick(*load(tmp_path, content, some), (1, 5, 10), backend) for some in (entries, tripled))
+    ours = [m.ar / 100 for m in thrice.kinds[kind].measures["all"]]
+    np.testing.assert_allclose(ours, coco_stats(content, tripled, (1, 5, 10), iou_type)[6:9], atol=1e-12)
+    assert thrice.kinds[kind].measures["all"][-1].ar < once.kinds[kind].measures["all"][-1].ar
+
+
 def test_a_crowd_takes_no_proposal_from_an_object(tmp_path: Path, backend: str):
     # The proposal, 100 px, covers the object (63 px) at IoU .63 and equals the crowd: the object is recalled all the
     # same, at three thresholds of ten, and the crowd counts nowhere.
@@ -260,7 +271,7 @@ def test_notes_say_what_is_missing(tmp_path: Path):
         "1 of 2 images have no proposal at all (1)",
         "1 of 2 images have fewer than 10 proposals (fewest: 0)",
         "2 of 2 images have fewer than 20 proposals (fewest: 0)",
-        "2 proposals repeat another one, mask, box and score, and were left out",
+        "2 proposals repeat another one, mask, box and score; each of them counts",
     ]
     assert evaluation.num_proposals == 14
 

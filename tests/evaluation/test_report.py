@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.common.files import UserError
@@ -23,7 +24,7 @@ from ifcn_tf.evaluation.matching import match_with_pycocotools
 from ifcn_tf.evaluation.pictures import write_pictures
 from ifcn_tf.evaluation.protocols import PUBLISHED
 from ifcn_tf.evaluation.report import recall_table, scalars, write_scalars
-from ifcn_tf.evaluation.run import Outputs, method_names, read_truth, run, run_compare
+from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
 from ifcn_tf.pictures.found_and_missed import draw
 from tests.support.evaluation_data import (
     annotation,
@@ -95,11 +96,10 @@ def case_files(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 
 def test_everything_is_written(tmp_path: Path, capsys):
-    pytest.importorskip("matplotlib")
     truth_path, a, b = case_files(tmp_path)
     truth = read_truth(str(truth_path), None, "", None)
     outputs = Outputs(tmp_path / "out", published="voc", show=tmp_path / "show")
-    run(method_names([str(a), str(b)]), truth, CONFIG, match_with_pycocotools, outputs)
+    evaluate_files(method_names([str(a), str(b)]), truth, CONFIG, match_with_pycocotools, outputs)
 
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [method["name"] for method in content["methods"]] == ["proposals", "b"]
@@ -125,17 +125,6 @@ def test_everything_is_written(tmp_path: Path, capsys):
     assert "Paired differences" in printed
     for name in ("proposals", "b"):
         assert len(list((tmp_path / "show" / name).glob("*.jpg"))) == 3
-
-
-def test_without_matplotlib_plots_alone_are_left_out(tmp_path: Path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    truth_path, a, _ = case_files(tmp_path)
-    truth, outputs = read_truth(str(truth_path), None, "", None), Outputs(tmp_path / "out")
-    run({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
-    assert {path.name for path in outputs.folder.iterdir()} == {"metrics.json", "metrics.csv"}
-    assert (
-        "NOTE: without plots, since the plots need matplotlib: pip install 'ifcn-tf[plots]'." in capsys.readouterr().out
-    )
 
 
 def test_the_table_shows_the_ends_of_intervals_in_80_columns(tmp_path: Path):
@@ -166,16 +155,16 @@ def test_earlier_metrics_give_the_same_differences(tmp_path: Path):
     truth = read_truth(str(truth_path), None, "", None)
     for name, pattern in (("a", a), ("b", b), ("ab", f"{a},{b}")):
         methods = method_names(str(pattern).split(","))
-        run(methods, truth, CONFIG, match_with_pycocotools, Outputs(tmp_path / name))
+        evaluate_files(methods, truth, CONFIG, match_with_pycocotools, Outputs(tmp_path / name))
     paths = [str(tmp_path / name / "metrics.json") for name in ("a", "b", "ab")]
-    run_compare(*paths[:2], CONFIG, tmp_path / "c")
+    compare_runs(*paths[:2], CONFIG, tmp_path / "c")
     later = json.loads((tmp_path / "c" / "differences.json").read_text())
     together = json.loads(Path(paths[2]).read_text())["differences"]
     assert [row | {"a": "", "b": ""} for row in later] == [row | {"a": "", "b": ""} for row in together]
     with pytest.raises(UserError, match="holds several methods"):
-        run_compare(paths[0], paths[2], CONFIG, tmp_path / "c")
+        compare_runs(paths[0], paths[2], CONFIG, tmp_path / "c")
     with pytest.raises(UserError, match=r"proposals\.json is no metrics\.json"):
-        run_compare(str(a), str(b), CONFIG, tmp_path / "c")
+        compare_runs(str(a), str(b), CONFIG, tmp_path / "c")
 
 
 def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
@@ -199,7 +188,8 @@ def test_worst_images_come_first(tmp_path: Path):
     kept = [a for i, a in enumerate(content["annotations"]) if a["image_id"] == 2 or (a["image_id"] == 0 and i < 2)]
     path = write(tmp_path / "p.json", [a | {"score": 1.0} for a in kept])
     truth = read_truth(str(truth_path), None, "", None)
-    run({"p": str(path)}, truth, CONFIG, match_with_pycocotools, Outputs(tmp_path / "out", show=tmp_path / "show"))
+    outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
+    evaluate_files({"p": str(path)}, truth, CONFIG, match_with_pycocotools, outputs)
     page = (tmp_path / "show" / "index.html").read_text()
     assert page.index("1.jpg") < page.index("0.jpg") < page.index("2.jpg")
     assert "1: mean best IoU 0.00, missed 4 of 4" in page
@@ -252,16 +242,16 @@ def test_photographs_must_be_there(tmp_path: Path):
     (tmp_path / "set" / "1.png").unlink()
     outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
     with pytest.raises(UserError, match=r"1 photographs are not in .*set \(1.png\)"):
-        run({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
+        evaluate_files({"a": str(a)}, truth, CONFIG, match_with_pycocotools, outputs)
     assert not (tmp_path / "out").exists()
 
 
 def test_boxes_alone_cannot_be_shown(tmp_path: Path):
     truth_path, _, _ = case_files(tmp_path)
     path = write(tmp_path / "boxes.json", [{"image_id": 1, "score": 1, "bbox": [1, 2, 3, 4]}])
-    outputs = Outputs(tmp_path / "out", show=tmp_path / "show")
+    outputs, truth = Outputs(tmp_path / "out", show=tmp_path / "show"), read_truth(str(truth_path), None, "", None)
     with pytest.raises(UserError, match="the proposals of boxes are boxes only"):
-        run({"boxes": str(path)}, read_truth(str(truth_path), None, "", None), CONFIG, match_with_pycocotools, outputs)
+        evaluate_files({"boxes": str(path)}, truth, CONFIG, match_with_pycocotools, outputs)
     assert not (tmp_path / "out").exists()
 
 
@@ -273,10 +263,9 @@ def test_scalars_leave_out_what_is_undefined(tmp_path: Path):
 
 
 def test_tensorboard_gets_every_scalar(tmp_path: Path):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     evaluation, _ = evaluated(tmp_path, 4, CONFIG)
     write_scalars(tmp_path / "board", [evaluation], step=7)
-    events = accumulator.EventAccumulator(str(tmp_path / "board" / "first 4"))
+    events = EventAccumulator(str(tmp_path / "board" / "first 4"))
     events.Reload()
     expected = scalars(evaluation)
     assert len(events.Tags()["tensors"]) == len(expected)
@@ -310,7 +299,6 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_compares_two_files(tmp_path: Path):
-    pytest.importorskip("matplotlib")
     truth_path, a, b = case_files(tmp_path)
     truth = f"--annotations={truth_path}"
     done = command("--compare", str(a), str(b), truth, f"--output={tmp_path / 'out'}", "--num_proposals=5")

@@ -12,9 +12,11 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from ifcn_tf.common.files import BadImageError
-from ifcn_tf.images import tensors as images
-from ifcn_tf.images.files import decode, open_image
+from ifcn_tf.images import tensors
+from ifcn_tf.images.files import decode, encode, is_lossy_webp, name_of_encoded, open_image, read_pixels
 from ifcn_tf.images.tensors import read_image, resize
+
+KINDS = {"webp": "WEBP", "tif": "TIFF"}
 
 
 def scene(height=24, width=40):
@@ -110,12 +112,14 @@ def test_bad_files_are_refused_with_one_sentence(tmp_path):
     (tmp_path / "head.jpg").write_bytes(encoded[:30])
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "text.jpg").write_text("this is no photograph")
-    Image.fromarray(scene()).save(tmp_path / "other.webp")
+    (tmp_path / "vector.svg").write_text("<svg></svg>")
+    for kind in ("webp", "tif"):
+        (tmp_path / f"cut.{kind}").write_bytes(encode(Image.fromarray(photograph_like()), KINDS[kind])[:-2000])
+    Image.fromarray(scene()[..., 0].astype(np.float32)).save(tmp_path / "depth.tif")
     cut_png = saved(
         tmp_path, "cut.png", Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), np.uint8))
     )
     cut_png.write_bytes(cut_png.read_bytes()[:2000])
-    Image.fromarray(scene()).convert("P").save(tmp_path / "palette.bmp")
     bomb(tmp_path / "bomb.png", 30_000, 30_000)
     bomb(tmp_path / "large.png", 20_000, 6_000)
     for name, reason in {
@@ -123,11 +127,13 @@ def test_bad_files_are_refused_with_one_sentence(tmp_path):
         "head.jpg": "not a readable JPEG",
         "empty.jpg": "is empty",
         "text.jpg": "not a readable JPEG",
-        "other.webp": "not a readable JPEG",
+        "vector.svg": "not a readable JPEG, PNG, GIF, BMP, WebP or TIFF image",
+        "cut.webp": "not a readable JPEG",
+        "cut.tif": "damaged or cut off",
+        "depth.tif": "is a TIFF of 32-bit values, whose range is not known; save it with 8 or 16 bits",
         "cut.png": "damaged or cut off",
         "bomb.png": "has 30000 x 30000 pixels, over the limit of 100000000",
         "large.png": "has 20000 x 6000 pixels, over the limit of 100000000",
-        "palette.bmp": "BMP of another kind",
         "absent.jpg": "No such file",
     }.items():
         with pytest.raises(BadImageError, match=reason) as caught:
@@ -151,8 +157,8 @@ def test_a_photograph_with_broken_exif_is_still_read(tmp_path):
 def odd_pictures():
     rgb = scene()
     alpha = Image.fromarray(np.dstack([rgb, np.full(rgb.shape[:2], 128, np.uint8)]))
-    turned = Image.Exif()
-    turned[0x0112] = 7
+    exif = Image.Exif()
+    exif[0x0112] = 7
     return {
         "rgb.png": (Image.fromarray(rgb), {}),
         "alpha.png": (alpha, {}),
@@ -160,9 +166,25 @@ def odd_pictures():
         "palette.png": (Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE), {"transparency": 3}),
         "bits.png": (Image.fromarray(rgb).convert("1"), {}),
         "deep.png": (Image.fromarray(rgb[..., 0].astype(np.uint16) * 256 + 255), {}),
-        "turned.png": (Image.fromarray(rgb), {"exif": turned}),
+        "turned.png": (Image.fromarray(rgb), {"exif": exif}),
         "a.gif": (Image.fromarray(rgb), {}),
         "a.bmp": (Image.fromarray(rgb), {}),
+        "palette.bmp": (Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE), {}),
+        "lossless.webp": (Image.fromarray(rgb), {"lossless": True}),
+        "lossy.webp": (Image.fromarray(rgb), {}),
+        "alpha.webp": (alpha, {"lossless": True, "exact": True}),
+        "turned.webp": (Image.fromarray(rgb), {"lossless": True, "exif": exif}),
+        "moving.webp": (Image.fromarray(rgb), {"save_all": True, "append_images": [alpha], "lossless": True}),
+        "rgb.tif": (Image.fromarray(rgb), {}),
+        "packed.tiff": (Image.fromarray(rgb), {"compression": "tiff_lzw"}),
+        "alpha.tif": (alpha, {}),
+        "palette.tif": (Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE), {}),
+        "gray.tif": (Image.fromarray(rgb[..., 0]), {}),
+        "bits.tif": (Image.fromarray(rgb).convert("1"), {"compression": "group4"}),
+        "deep.tif": (Image.fromarray(rgb[..., 0].astype(np.uint16) * 256 + 255), {}),
+        "cmyk.tif": (Image.fromarray(rgb).convert("CMYK"), {}),
+        "turned.tif": (Image.fromarray(rgb), {"exif": exif}),
+        "pages.tif": (Image.fromarray(rgb), {"save_all": True, "append_images": [Image.new("L", (7, 9))]}),
     }
 
 
@@ -170,7 +192,67 @@ def odd_pictures():
 def test_pillow_reads_the_same_pixels(tmp_path, name):
     picture, options = odd_pictures()[name]
     path = saved(tmp_path, name, picture, **options)
-    np.testing.assert_array_equal(decode(open_image(path), path), read_image(path))
+    np.testing.assert_array_equal(read_pixels(path), read_image(path))
+
+
+def test_what_tensorflow_cannot_decode_has_its_pixels_too(tmp_path):
+    """By kind: as it was drawn, gray, by a palette, in two values, or turned."""
+    rgb = scene()
+    palette = np.asarray(Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE).convert("RGB"))
+    gray = np.repeat(rgb[..., :1], 3, 2)
+    expected = {"gray.tif": gray, "deep.tif": gray, "turned.webp": turned(rgb), "turned.tif": turned(rgb)}
+    expected |= {"palette.bmp": palette, "palette.tif": palette}
+    expected |= {"bits.tif": np.asarray(Image.fromarray(rgb).convert("1").convert("RGB"))}
+    for name, (picture, options) in odd_pictures().items():
+        if name.endswith((".png", ".gif", "lossy.webp")):
+            continue
+        read = read_image(saved(tmp_path, name, picture, **options))
+        assert (read.dtype, read.flags.c_contiguous) == (np.uint8, True)
+        np.testing.assert_array_equal(read, expected.get(name, rgb), err_msg=name)
+
+
+def turned(rgb):
+    """EXIF's 7: rows and columns exchanged, and then both turned round."""
+    return rgb.transpose(1, 0, 2)[::-1, ::-1]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.tif", "packed.tif", "a.webp"])
+def test_webp_and_tiff_are_upright(tmp_path, name, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"packed.tif": {"compression": "tiff_lzw"}, "a.webp": {"lossless": True}}.get(name, {})
+    path = saved(tmp_path, name, Image.fromarray(scene()), exif=exif, **options)
+    as_png = saved(tmp_path, "a.png", Image.fromarray(scene()), exif=exif)
+    np.testing.assert_array_equal(read_image(path), read_image(as_png))
+
+
+def test_the_limit_of_pixels_is_ours_alone(tmp_path, monkeypatch):
+    """Pillow has one of its own, which it looks at again while it decodes a TIFF."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for name in ("a.tif", "a.webp", "a.gif", "a.bmp"):
+        assert read_image(saved(tmp_path, name, Image.fromarray(scene()))).shape == scene().shape
+        with pytest.raises(BadImageError, match="over the limit of 959"):
+            read_image(tmp_path / name, max_pixels=959)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_lossy_webp_is_told_from_lossless():
+    picture, alpha = (Image.fromarray(photograph_like()).convert(mode) for mode in ("RGB", "RGBA"))
+    for chosen in ({}, {"exif": Image.Exif()}, {"save_all": True, "append_images": [alpha]}, {"icc_profile": b"abc"}):
+        assert is_lossy_webp(encode(picture, "WEBP", **chosen))
+        assert is_lossy_webp(encode(alpha, "WEBP", **chosen))
+        assert not is_lossy_webp(encode(picture, "WEBP", lossless=True, **chosen))
+    assert not is_lossy_webp(b"RIFF")
+
+
+def test_the_name_of_what_was_encoded_anew():
+    png, jpeg = encode(Image.new("RGB", (2, 2)), "PNG"), encode(Image.new("RGB", (2, 2)), "JPEG")
+    for encoded, names in (
+        (png, {"a.tif": "a.tif.png", "b/a.GIF": "b/a.GIF.png", "a.png": "a.png"}),
+        (jpeg, {"a.webp": "a.webp.jpg", "a.JPG": "a.JPG", "a": "a"}),
+    ):
+        assert {name: name_of_encoded(name, encoded) for name in names} == names
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
@@ -208,5 +290,5 @@ def test_jpegs_decode_as_by_pillow():
     sample = Path(__file__).parents[2] / "savedmodels" / "sample" / "coffee.jpg"
     encoded = sample.read_bytes()
     expected = np.asarray(Image.open(sample).convert("RGB"))
-    np.testing.assert_array_equal(images.decode(tf.constant(encoded)), expected)
+    np.testing.assert_array_equal(tensors.decode(tf.constant(encoded)), expected)
     assert np.mean(tf.io.decode_image(encoded).numpy() != expected) > 0.2

@@ -205,7 +205,25 @@ def test_an_interruption_waits_for_no_answer(photos, tmp_path):
         assert time.monotonic() - start < 10
     assert process.returncode == 130
     assert stderr.strip().splitlines()[-1] == "interrupted"
-    assert not list((tmp_path / "out").rglob("*.tmp"))
+    assert not list((tmp_path / "out").rglob(".unfinished-*"))
+
+
+def test_the_command_without_pictures(photos, tmp_path):
+    """And a line on files that look like images and cannot be read."""
+    for name in ("a.heic", "b.HEIC", "c.svg", "d.txt"):
+        (photos / name).write_text("")
+    with rest_server(lambda encoded: constant_answer(Image.open(io.BytesIO(encoded)).size[::-1])) as server:
+        arguments = [f"--server={server}", f"--images={photos}", f"--output={tmp_path / 'out'}", "--nooverlays"]
+        command = [sys.executable, "-m", "pipelines.request", *arguments]
+        (photos / "turned.png").unlink()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"masks for 4 image(s) of {photos} go into {tmp_path / 'out'}",
+        "left out: 2 x .heic, 1 x .svg, which cannot be read: save them as JPEG or PNG",
+        f"4 of 4 image(s) done: {tmp_path / 'out' / 'proposals.json'}",
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["parts", "proposals.json", "run.json"]
 
 
 def test_the_command_reports_what_failed(photos, tmp_path):
@@ -218,6 +236,7 @@ def test_the_command_reports_what_failed(photos, tmp_path):
         assert "1 of 2 image(s) done" in done.stdout
         assert "broken.jpg is not a readable JPEG" in done.stdout
         assert (tmp_path / "out" / "csv" / "000000000139.csv").exists()
+        assert (tmp_path / "out" / "overlays" / "000000000139.png").exists()
         done = subprocess.run([*command, "--model=other"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {server} has no model other")

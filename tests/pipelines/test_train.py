@@ -2,20 +2,67 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from ifcn_tf.config.presets import PRESETS, RunConfig
+
 
 def train(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pipelines.train", *arguments]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=200)
+    return call("-m", "pipelines.train", *arguments)
+
+
+def call(*arguments: str) -> subprocess.CompletedProcess:
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, timeout=200)
 
 
 def test_a_misspelt_setting_is_refused_with_the_nearest(tmp_path):
     done = train(f"--data={tmp_path}", f"--workdir={tmp_path}", "--set", "train.momentun=0.5")
     assert done.returncode == 1
-    assert done.stderr == "error: --set train.momentun: there is no such setting; the nearest is train.momentum.\n"
+    assert done.stderr == (
+        "error: --set train.momentun: there is no such setting; the nearest is train.momentum, and "
+        "--print_settings lists all.\n"
+    )
+
+
+def test_a_setting_like_no_other_leads_to_the_list():
+    done = train("--print_settings", "--set=xyz=1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: --set xyz: there is no such setting; --print_settings lists all.\n"
+
+
+@pytest.mark.parametrize("command", ["train", "inspect_data"])
+def test_settings_are_printed_without_a_run(command):
+    """As JSON that `--set` understands, and before TensorFlow is loaded."""
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = ['x', '--print_settings', '--preset=quick', '--set=train.steps=7', '--set=model.k=3']\n"
+        f"try: runpy.run_module('pipelines.{command}', run_name='__main__')\n"
+        "finally: assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    done = call("-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = json.loads(done.stdout)
+    assert RunConfig.from_dict(printed).to_dict() == printed
+    expected = PRESETS["quick"].to_dict()
+    expected["train"]["steps"], expected["model"]["k"] = 7, 3
+    assert printed == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "missing"),
+    [("train", "workdir", "data"), ("train", "data", "workdir"), ("inspect_data", "data", "output")],
+)
+def test_a_run_needs_its_places(command, given, missing, tmp_path):
+    done = call("-m", f"pipelines.{command}", f"--{given}={tmp_path}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"--{missing} is needed, unless --print_settings asks for the settings alone" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_data_that_was_not_prepared_is_named(tmp_path):

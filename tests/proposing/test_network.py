@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ifcn_tf.common.files import write_json
+from ifcn_tf.models.weights import save_weights
 from ifcn_tf.proposing.network import load_network
-from tests.support.exported import NARROW, narrow_network
+from tests.support.exported import narrow_network
 
 
 def test_the_callers_scales_replace_those_beside_the_weights(tmp_path):
     weights = tmp_path / "model.weights.h5"
-    narrow_network().save_weights(weights)
-    write_json(tmp_path / "config.json", {"model": NARROW.to_dict(), "proposer": {"scale_factors": [0.5, 1]}})
+    save_weights(narrow_network(), tmp_path, {"proposer": {"scale_factors": [0.5, 1]}}, {})
     stored, absolute, relative = (
         load_network(weights, **settings)[1]
         for settings in ({"nms_iou": 0.5}, {"shorter_sides": (300,)}, {"scale_factors": (2.0,)})

@@ -163,7 +163,7 @@ def test_only_what_is_ranked_can_reach_the_top(num_ranked, best):
     config = ProposerConfig(
         shorter_sides=(8,), confidence_weight=2.0, num_proposals=2, num_ranked=num_ranked, nms_iou=0.0
     )
-    found = Proposer(Windowed(four), config, window_cells=1).compile()(np.zeros((8, 32, 3), np.uint8))
+    found = Proposer(Windowed(four), config, WindowGrid(8, 1, 1)).compile()(np.zeros((8, 32, 3), np.uint8))
     assert (found["windows_yxyx"][:, 1] / 8).numpy().tolist() == best
 
 

@@ -10,13 +10,14 @@ import pytest
 from PIL import Image, ImageDraw
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.pictures.proposals import draw_proposals, palette
+from ifcn_tf.pictures.paint import palette
+from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results import formats as output
-from ifcn_tf.results.folder import find_images, propose_images, summary
+from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
+from ifcn_tf.results.formats import merge_parts, outlines
 
 
 def square(size_hw, top, left, side):
@@ -95,12 +96,22 @@ def test_further_formats(photos, tmp_path):
     np.testing.assert_array_equal(decoded, square((40, 50), 5, 5, 10))
 
 
+def test_formats_are_written_as_asked_for(photos, tmp_path):
+    """Overlays unless others are named; with none, COCO's results alone."""
+    for options, folders in (({}, ["overlays"]), ({"formats": ["csv"]}, ["csv"]), ({"formats": []}, [])):
+        out = tmp_path / f"out of {folders}"
+        run(photos, out, **options)
+        assert {path.name for path in out.iterdir()} == {"parts", "proposals.json", "run.json", *folders}
+        written = ", ".join(str(out / name) for name in ("proposals.json", *folders))
+        assert summary(out, folders, 3, []) == f"3 of 3 image(s) done: {written}"
+
+
 def test_bad_files_are_left_out_and_listed(photos, tmp_path):
     (photos / "broken.jpg").write_text("no image")
     (photos / "notes.txt").write_text("not looked at")
     failures = run(photos, tmp_path / "out")
     assert [failure.path.name for failure in failures] == ["broken.jpg"]
-    assert "broken.jpg is not a readable" in summary(tmp_path / "out", 4, failures)
+    assert "broken.jpg is not a readable" in summary(tmp_path / "out", ["overlays"], 4, failures)
     results = json.loads((tmp_path / "out" / "proposals.json").read_text())
     assert {r["image_id"] for r in results} == {139, "dog", "zebra"}
 
@@ -152,6 +163,9 @@ def test_what_can_be_named(photos, monkeypatch):
     for missing in (photos / "cat.jpg", photos / "*.png", photos.parent / "nowhere"):
         with pytest.raises(UserError, match="no images at"):
             find_images(str(missing))
+    for suffix in ("webp", "tif", "TIFF"):
+        (photos / f"{suffix}.{suffix}").write_bytes(b"")
+    assert len(find_images(str(photos))) == 6
     (photos / "139.png").write_bytes(b"")
     with pytest.raises(UserError, match="would both be image 139"):
         find_images(str(photos))
@@ -161,6 +175,20 @@ def test_what_can_be_named(photos, monkeypatch):
 
     monkeypatch.setattr(Path, "iterdir", denied)  # a test that runs as root can read any folder
     with pytest.raises(UserError, match=r"cannot read .*photos: Permission denied"):
+        find_images(str(photos))
+
+
+def test_images_that_cannot_be_read_are_counted(photos):
+    assert left_out(str(photos)) == ""
+    for name in ("a.heic", "b.HEIC", "c.avif", "notes.txt", "run.json", "d.svg"):
+        (photos / name).write_bytes(b"")
+    message = "left out: 1 x .avif, 2 x .heic, 1 x .svg, which cannot be read: save them as JPEG or PNG"
+    assert left_out(str(photos)) == message
+    assert left_out(str(photos / "*.heic")) == left_out(str(photos / "a.heic")) == ""  # it will be tried, and fail
+    assert [path.suffix for path in find_images(str(photos))] == [".jpg"] * 3
+    for path in photos.glob("*.jpg"):
+        path.unlink()
+    with pytest.raises(UserError, match=rf"no images at .*photos.*{message}"):
         find_images(str(photos))
 
 
@@ -175,30 +203,9 @@ def test_full_disk_leaves_no_half_file(photos, tmp_path, monkeypatch):
         run(photos, tmp_path / "out", resume=True)
     assert (tmp_path / "out" / "proposals.json").read_text() == before
     with pytest.raises(UserError, match="No space left"):
-        output.merge_parts(tmp_path / "out", find_images(str(photos)))
+        merge_parts(tmp_path / "out", find_images(str(photos)))
     assert (tmp_path / "out" / "proposals.json").read_text() == before
-    assert not list((tmp_path / "out").rglob("*.tmp"))
-
-
-def test_atomic_write_is_all_or_nothing(tmp_path):
-    target = tmp_path / "new" / "file.txt"
-    with pytest.raises(RuntimeError), atomic_write(target) as file:
-        file.write("half")
-        raise RuntimeError
-    assert list(target.parent.iterdir()) == []
-    with atomic_write(target) as file:
-        file.write("whole")
-    assert target.read_text() == "whole"
-    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
-    (tmp_path / "in_the_way").write_text("")
-    with pytest.raises(UserError, match="cannot write"), atomic_write(tmp_path / "in_the_way" / "x"):
-        pass
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    assert not list((tmp_path / "out").rglob(".unfinished-*"))
 
 
 def test_distinct_proposals_by_hand():
@@ -232,7 +239,7 @@ def test_proposals_as_arrays():
 def test_outlines_by_hand():
     # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
     mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
-    ring, apart = sorted(output.outlines(mask))
+    ring, apart = sorted(outlines(mask))
     assert (np.min(ring), np.max(ring)) == (1, 7)
     assert {3.0, 5.0} <= {value for point in ring for value in point}
     assert (np.min(apart), np.max(apart)) == (8, 10)
@@ -242,7 +249,7 @@ def test_outlines_enclose_the_mask_and_no_hole():
     y, x = np.mgrid[:80, :90] + 0.5
     radius = np.hypot(y - 40, x - 45)
     mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
-    (polygon,) = output.outlines(mask)
+    (polygon,) = outlines(mask)
     filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
     ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
     enclosed = np.asarray(filled)[5::10, 5::10]

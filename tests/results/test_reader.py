@@ -92,12 +92,12 @@ def test_any_category_is_taken(tmp_path: Path):
     assert len(read(tmp_path, [entry(1, MASK, 0.5, category_id=-7), entry(1, MASK, 0.4) | {"category_id": None}])) == 2
 
 
-def test_results_come_best_first_without_duplicates(tmp_path: Path):
+def test_results_come_best_first_and_repeated_ones_stay(tmp_path: Path):
     other = rectangle(SIZE_HW, 0, 0, 5, 5)
     entries = [entry(1, MASK, 0.2), entry(1, other, 0.9), entry(1, MASK, 0.2), entry(1, MASK, -3)]
     found = read(tmp_path, entries).of(1)
-    np.testing.assert_array_equal(found.scores, [0.9, 0.2, -3])
-    assert found.duplicates == 1
+    np.testing.assert_array_equal(found.scores, [0.9, 0.2, 0.2, -3])
+    assert found.repeated == 1
     assert len(found.best(2)) == len(found.best(2).rles) == 2
 
 

@@ -27,7 +27,6 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.predictor import load, load_saved_model
 from ifcn_tf.proposing.network import DEFAULT_WEIGHTS
 from ifcn_tf.results.folder import propose_images
-from ifcn_tf.saved_model import export as export_module
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.load import versions
 from ifcn_tf.saved_model.signatures import ServingConfig
@@ -52,7 +51,7 @@ def quick_export(monkeypatch):
         def max_pixels(self, _):
             return 100
 
-    monkeypatch.setattr(export_module, "ServingModule", Empty)
+    monkeypatch.setattr("ifcn_tf.saved_model.export.ServingModule", Empty)
     return lambda folder: export(narrow_network(), CONFIG, folder)
 
 
@@ -76,7 +75,9 @@ def test_versions_count_up_and_nothing_is_replaced(quick_export, tmp_path):
 
 def test_a_version_that_appears_meanwhile_is_kept(quick_export, tmp_path, monkeypatch):
     quick_export(tmp_path)
-    monkeypatch.setattr(export_module, "versions", lambda folder: [])  # as if the other one came after the counting
+    monkeypatch.setattr(
+        "ifcn_tf.saved_model.export.versions", lambda folder: []
+    )  # as if the other one came after the counting
     assert quick_export(tmp_path) == tmp_path / "2"
 
 
@@ -85,12 +86,12 @@ def test_nothing_half_written(quick_export, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setattr(export_module, "write_requests", full_disk)
+        context.setattr("ifcn_tf.saved_model.export.write_requests", full_disk)
         with pytest.raises(UserError, match=r"cannot write .*: No space left on device; free some space\.$"):
             quick_export(tmp_path)
     assert contents(tmp_path) == []
     # What a killed export leaves has no number for a name: neither servers nor later exports take it for a version.
-    (tmp_path / ".export-abc.tmp" / "variables").mkdir(parents=True)
+    (tmp_path / ".unfinished-abc" / "variables").mkdir(parents=True)
     assert versions(tmp_path) == []
     assert quick_export(tmp_path) == tmp_path / "1"
     with pytest.raises(UserError, match=r"cannot write .*file: File exists; choose another place\.$"):
@@ -99,11 +100,11 @@ def test_nothing_half_written(quick_export, tmp_path, monkeypatch):
 
 
 def test_what_was_abandoned_long_ago_is_removed(quick_export, tmp_path):
-    for name, age in ((".export-old.tmp", 2 * 86400), (".export-new.tmp", 60)):
+    for name, age in ((".unfinished-old", 2 * 86400), (".unfinished-new", 60)):
         (tmp_path / name / "variables").mkdir(parents=True)
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     quick_export(tmp_path)
-    assert contents(tmp_path) == [".export-new.tmp", "1"]
+    assert contents(tmp_path) == [".unfinished-new", "1"]
 
 
 def test_other_users_can_read_a_version(quick_export, tmp_path):

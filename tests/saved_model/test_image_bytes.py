@@ -1,4 +1,4 @@
-"""Encoded images in a graph: the same pixels as `images.read_image`, or a reason, and never an error."""
+"""Encoded images in a graph: the same pixels as `images.tensors.read_image`, or a reason, and never an error."""
 
 import struct
 

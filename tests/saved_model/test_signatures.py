@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ifcn_tf.benchmarks.timing import peak_bytes, resident_gib
 from ifcn_tf.common.files import BadImageError, UserError
-from ifcn_tf.images import tensors as images
+from ifcn_tf.images.tensors import decode
 from ifcn_tf.predictor import Predictor, load_saved_model
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.signatures import ServingConfig
@@ -35,7 +35,7 @@ def photographs():
     """Encoded images of several sizes, and their pixels as `Predictor` reads them."""
     contents = [encoded(scene(i, size), "PNG") for i, size in enumerate(SIZES_HW)]
     contents += [encoded(scene(9, (120, 200)), exif=exif(6, ">")), SAMPLE.read_bytes()]
-    return contents, [images.decode(tf.constant(c)).numpy() for c in contents]
+    return contents, [decode(tf.constant(c)).numpy() for c in contents]
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,12 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.images.tensors import decode
 from ifcn_tf.serving import connect
-from ifcn_tf.serving import grpc as serving_grpc
+from ifcn_tf.serving.grpc import _channel
 from tests.support.fake_server import QUICK, SERVERS, BrokenError, constant_answer
 
 BOTH = pytest.mark.parametrize("protocol", ["rest", "grpc"])
@@ -42,6 +44,26 @@ def test_an_array_is_answered(protocol):
     assert (found.size_hw, found.scores.tolist()) == ((20, 30), [0.75])
     assert found.masks()[0, :, :14].all()
     assert not found.masks()[0, :, 15:].any()
+
+
+@BOTH
+def test_an_image_file_is_read_as_it_is_sent(protocol, tmp_path):
+    """Upright, and as the server sees it: JPEG and PNG as they are, all else as PNG."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    sent = []
+    with SERVERS[protocol](lambda encoded: sent.append(encoded) or constant_answer()) as server:
+        client = connect(server, protocol, max_pixels=600, **QUICK)
+        for name in ("a.png", "a.jpg", "a.gif", "a.bmp", "a.webp", "a.tif"):
+            Image.fromarray(pixels).save(tmp_path / name)
+            image, proposals = client.propose_file(tmp_path / name)
+            assert proposals.size_hw == image.shape[:2]
+            np.testing.assert_array_equal(client.read(str(tmp_path / name)), image)
+            np.testing.assert_array_equal(decode(sent[-1]), image)
+            as_it_is = sent[-1] == (tmp_path / name).read_bytes()
+            assert as_it_is == (name in ("a.png", "a.jpg")) and (as_it_is or sent[-1].startswith(b"\x89PNG"))
+        assert (client.read(tmp_path / "a.tif") == pixels).all()
+        with pytest.raises(BadImageError, match="over the limit of 599"):
+            connect(server, protocol, max_pixels=599, **QUICK).read(tmp_path / "a.png")
 
 
 @BOTH
@@ -96,7 +118,7 @@ def test_grpc_is_encrypted_where_the_address_says_so(server, expected, monkeypat
     monkeypatch.setattr(grpc, "ssl_channel_credentials", lambda: "key")
     monkeypatch.setattr(grpc, "secure_channel", lambda place, key, options: made.extend(["secure", place, key]))
     monkeypatch.setattr(grpc, "insecure_channel", lambda place, options: made.extend(["insecure", place]))
-    serving_grpc._channel(server, 1000)
+    _channel(server, 1000)
     assert made == expected
 
 

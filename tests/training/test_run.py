@@ -14,7 +14,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
-from ifcn_tf.data.photographs import photographs
+from ifcn_tf.data.photographs import photographs, pixels_of
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import Report, prepare, records_writer, tolerate
 from ifcn_tf.models.method import build_network
@@ -128,7 +128,7 @@ def test_weights_of_another_k_are_taken_where_they_fit(other_k):
 
 def test_average_recall_of_perfect_and_of_no_proposals(scenes):
     images = list(photographs([scenes], 3))
-    rles = {image.image.tobytes(): image.rles for image in images}
+    rles = {pixels_of(image).tobytes(): image.rles for image in images}
 
     def perfect(image):
         found = rles[image.tobytes()]

@@ -6,7 +6,7 @@ import subprocess
 
 import tensorflow as tf
 
-from ifcn_tf.training import workdir as setup
+from ifcn_tf.training import workdir
 from tests.support.narrow_run import narrow_config
 
 
@@ -18,8 +18,8 @@ def test_the_commit_is_that_of_this_code_only(tmp_path, monkeypatch):
 
     def commit_of_code_in(folder):
         (folder / "ifcn_tf" / "training").mkdir(parents=True)
-        monkeypatch.setattr(setup, "__file__", str(folder / "ifcn_tf" / "training" / "setup.py"))
-        return setup.run_record(narrow_config(1), tf.distribute.get_strategy(), {})["commit"]
+        monkeypatch.setattr(workdir, "__file__", str(folder / "ifcn_tf" / "training" / "workdir.py"))
+        return workdir.run_record(narrow_config(1), tf.distribute.get_strategy(), {})["commit"]
 
     git("init")
     git("commit", "--allow-empty", "-m", "first")
