@@ -18,7 +18,9 @@ WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, we
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
 STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
-BACKBONE = flags.DEFINE_string("backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of VGG-16.")
+BACKBONE = flags.DEFINE_string(
+    "backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of the trunk's ImageNet weights."
+)
 PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of steps 6 to 10 after the start.")
 STRATEGY = flags.DEFINE_enum(
     "strategy", "auto", ["auto", "one_device", "mirrored", "multi_worker"], "Devices; multi_worker reads TF_CONFIG."

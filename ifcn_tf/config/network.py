@@ -15,8 +15,11 @@ from ifcn_tf.geometry import WindowGrid
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
-#: Where each trunk is, by the name that `trunk` has: a module with a `TRUNK` (`models.trunks.trunk.Trunk`).
-TRUNKS = {"vgg16": "ifcn_tf.models.trunks.vgg16"}
+#: Where each trunk (`models.trunks.trunk.Trunk`) is, by the name that `trunk` has: "module:name in it".
+TRUNKS = {
+    "vgg16": "ifcn_tf.models.trunks.vgg16:TRUNK",
+    **{f"efficientnet_lite{size}": f"ifcn_tf.models.trunks.efficientnet_lite:LITE{size}" for size in range(3)},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +38,13 @@ class NetworkConfig(Settings, abc.ABC):
     """Name of the method, a key of METHODS; fixed for each class."""
     trunk: str = "vgg16"
     """Name of the feature extractor, a key of TRUNKS."""
+    fusion_channels: int = 256
+    """Channels of the features of a trunk that fuses maps of several strides, as EfficientNet-Lite does; VGG-16's are
+    those of its last layer [count]."""
 
     def __post_init__(self) -> None:
         require_known("trunk", self.trunk, TRUNKS)
+        require(self.fusion_channels > 0, f"fusion_channels must be positive, not {self.fusion_channels}.")
 
     @property
     @abc.abstractmethod

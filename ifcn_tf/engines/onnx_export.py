@@ -1,7 +1,7 @@
 """The network as an ONNX file, for those who deploy without TensorFlow; `onnx_predictor` runs it.
 
 tf2onnx converts it, except for one thing: it leaves the padding of convolutions to the runtime (`auto_pad`), and
-onnxruntime refuses that for dilated ones. All convolutions here have stride 1, so their padding is known.
+onnxruntime refuses that for dilated ones. Those have stride 1 here, so their padding is known.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,6 +18,7 @@ from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_predictor import METADATA
 from ifcn_tf.models.method import Method
+from ifcn_tf.models.parts.normalized import for_inference
 
 try:
     import onnx
@@ -45,7 +47,7 @@ def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
     network.config.require_fitting(config)
     converted = _converted(network.map_model)
     for node in converted.graph.node:
-        if node.op_type == "Conv":
+        if node.op_type == "Conv" and max(_attributes(node)["dilations"]) > 1:
             _state_padding(node)
     settings = {"proposer": config.to_dict(), "model": network.config.to_dict()}
     onnx.helper.set_model_props(converted, {METADATA: json.dumps(settings)})
@@ -55,8 +57,11 @@ def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
 
 
 def _converted(map_model: keras.Model) -> onnx.ModelProto:
+    """The model, normalisation folded, as it was converted."""
+    plain = for_inference(map_model)
+
     def network(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        maps = map_model(image, training=False)
+        maps = plain(image, training=False)
         return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
 
     signature = [tf.TensorSpec([1, None, None, 3], tf.float32, "image")]
@@ -67,8 +72,12 @@ def _converted(map_model: keras.Model) -> onnx.ModelProto:
 
 def _state_padding(node: onnx.NodeProto) -> None:
     """Replaces `auto_pad` of a convolution of stride 1 and odd side by the padding that it stands for."""
-    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    given = _attributes(node)
     each_side = [d * (side - 1) // 2 for d, side in zip(given["dilations"], given["kernel_shape"], strict=True)]
     kept = [attribute for attribute in node.attribute if attribute.name not in ("auto_pad", "pads")]
     del node.attribute[:]
     node.attribute.extend([*kept, onnx.helper.make_attribute("pads", each_side * 2)])
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}

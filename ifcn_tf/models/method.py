@@ -43,7 +43,7 @@ class Method(abc.ABC):
         self.trunk = trunk_of(config.trunk)
         image = keras.Input((None, None, 3), name="image")
         windows = keras.Input((None, 2), dtype="int32", name="windows")
-        features = self.trunk.features(image, config.grid.stride, self.dtype)
+        features = self.trunk.features(image, config.grid.stride, config.fusion_channels, self.dtype)
         maps = self.maps(features)
         self.trunk_model = keras.Model(image, features)
         self.map_model = keras.Model(image, maps)

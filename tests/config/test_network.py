@@ -29,7 +29,7 @@ def test_another_method_brings_its_own_settings(order):
     changed = with_settings(PAPER, ["model.method=dots", "model.trunk=vgg16", "train.steps=7"][::order])
     assert changed.model == DotsConfig()
     assert changed.train.steps == 7
-    assert changed.to_dict()["model"] == {"method": "dots", "trunk": "vgg16"}
+    assert changed.to_dict()["model"] == {"method": "dots", "trunk": "vgg16", "fusion_channels": 256}
     assert RunConfig.from_dict(changed.to_dict()) == changed
 
 
@@ -40,7 +40,9 @@ def test_a_method_may_be_written_as_json():
 def test_the_settings_of_another_method_are_unknown():
     with pytest.raises(UserError, match=r"^--set model\.k: there is no such setting"):
         with_settings(PAPER, ["model.method=dots", "model.k=3"])
-    with pytest.raises(UserError, match=r"^k: DotsConfig has no such setting; it has method, trunk\.$"):
+    with pytest.raises(
+        UserError, match=r"^k: DotsConfig has no such setting; it has fusion_channels, method, trunk\.$"
+    ):
         network_config({"method": "dots", "k": 3})
 
 
@@ -64,3 +66,9 @@ def test_settings_are_checked_without_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=True)
+
+
+def test_features_have_channels():
+    assert with_settings(PAPER, ["model.fusion_channels=1"]).model.fusion_channels == 1
+    with pytest.raises(UserError, match=r"^model\.fusion_channels must be positive, not 0\.$"):
+        with_settings(PAPER, ["model.fusion_channels=0"])

@@ -54,7 +54,8 @@ def test_it_trains_and_is_looked_at(trained):
     assert [line["step"] for line in losses] == [1, 2, 3]
     assert max(line["positives"] for line in losses) > 0
     assert "ar@100" in lines[-1]
-    assert json.loads((trained / "last" / "config.json").read_text())["model"] == {"method": "dots", "trunk": "tiny"}
+    described = json.loads((trained / "last" / "config.json").read_text())
+    assert described["model"] == {"method": "dots", "trunk": "tiny", "fusion_channels": 256}
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(data, first, trained, tmp_path):

@@ -11,7 +11,7 @@ from ifcn_tf.models.trunks.trunk import Trunk
 class TinyTrunk(Trunk):
     groups = ("tiny1_", "tiny2_", "tiny3_", "tiny4_")
 
-    def features(self, image, stride, dtype):
+    def features(self, image, stride, channels, dtype):
         x = keras.layers.Rescaling(1 / 64, -2.0, dtype="float32", name="preprocessing")(image)
         for i, channels in enumerate((8, 8, 16, 16), start=1):
             kernel = keras.initializers.HeNormal(seed=i)
@@ -26,6 +26,6 @@ class TinyTrunk(Trunk):
 
 
 TRUNK = TinyTrunk()
-TRUNKS["tiny"] = __name__
+TRUNKS["tiny"] = f"{__name__}:TRUNK"
 #: The network of most tests.
 TINY = InstanceFCNConfig(trunk="tiny", branch_channels=16)

@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.models.parts.normalized import for_inference
+
 
 def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
     """Binds a model to a copy of its present weights, in the precision in which each layer computes.
 
-    With variables TensorFlow casts and re-orders all weights on every call; constants it prepares once. The model keeps
-    its float32 variables.
+    Normalisation is folded into its convolutions. With variables TensorFlow casts and re-orders all weights on every
+    call; constants it prepares once. The model keeps its float32 variables.
 
     Args:
         model: a built functional model.
@@ -23,14 +25,11 @@ def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
     Returns:
         A function with the inputs and outputs of `model`, for inference, to be called inside a `tf.function`.
     """
+    network = for_inference(model)
     # A real copy: an eager read may share the variable's memory, and would then see later changes.
-    copies = {
-        id(variable): tf.constant(np.array(variable), layer.compute_dtype)
-        for layer in model.layers
-        for variable in layer.weights
-    }
-    kernels = {key: value.numpy() for key, value in copies.items() if value.shape.rank > 1}
-    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.shape.rank == 1}
+    copies = {id(variable): np.array(variable) for variable in network.weights}
+    kernels = {key: value for key, value in copies.items() if value.ndim > 1}
+    biases = {key: tf.Variable(value, trainable=False) for key, value in copies.items() if value.ndim == 1}
     of_graph: weakref.WeakKeyDictionary[tf.Graph, dict[int, tf.Tensor]] = weakref.WeakKeyDictionary()
 
     def weights(variables: list[keras.Variable]) -> list[tf.Tensor]:
@@ -42,7 +41,7 @@ def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
         return [of_graph[graph][id(v)] if id(v) in kernels else tf.convert_to_tensor(biases[id(v)]) for v in variables]
 
     def call(inputs: Any) -> Any:
-        trainable, frozen = weights(model.trainable_variables), weights(model.non_trainable_variables)
-        return model.stateless_call(trainable, frozen, inputs, training=False)[0]
+        trainable, frozen = weights(network.trainable_variables), weights(network.non_trainable_variables)
+        return network.stateless_call(trainable, frozen, inputs, training=False)[0]
 
     return call

@@ -23,6 +23,8 @@ def dtype_policy(precision: Precision) -> str:
 
 
 def _has_fast_bfloat16() -> bool:
+    # The processor decides, whatever the trunk. Six scales in bfloat16 take, of the time in float32: with AVX-512 BF16
+    # (two cores of Zen 5) .55 on EfficientNet-Lite2 and .45 on VGG-16; without it (a Xeon with AVX-512) 1.5.
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:  # NVIDIA's Ampere (compute capability 8.0) brought bfloat16 tensor cores.
         details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)

@@ -20,12 +20,13 @@ class Trunk(abc.ABC):
     groups: tuple[str, ...]
 
     @abc.abstractmethod
-    def features(self, image: keras.KerasTensor, stride: int, dtype: str) -> keras.KerasTensor:
+    def features(self, image: keras.KerasTensor, stride: int, channels: int, dtype: str) -> keras.KerasTensor:
         """Builds the layers.
 
         Args:
             image: float32 [B, H, W, 3], RGB in 0..255, of any size.
             stride: pixels between the cells of the map.
+            channels: of the map, where it is fused of several; else it has those of the last layer.
             dtype: Keras dtype policy of the layers.
 
         Returns:
@@ -47,4 +48,5 @@ class Trunk(abc.ABC):
 
 def trunk_of(name: str) -> Trunk:
     """The trunk that `NetworkConfig.trunk` names."""
-    return importlib.import_module(TRUNKS[name]).TRUNK
+    module, attribute = TRUNKS[name].split(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -31,7 +31,7 @@ class VGG16(Trunk):
     def __init__(self, channels: tuple[int, ...] = (64, 128, 256, 512, 512)) -> None:
         self.channels = channels
 
-    def features(self, image: keras.KerasTensor, stride: int, dtype: str) -> keras.KerasTensor:
+    def features(self, image: keras.KerasTensor, stride: int, channels: int, dtype: str) -> keras.KerasTensor:
         """See `Trunk.features`: [B, h, w, 512] after the ReLU of conv5_3; raises UserError on another stride.
 
         For stride 8 pool4 has stride 1 and conv5 dilation 2. That pool4 is 3 x 3 (and not 2 x 2), so that a feature

@@ -17,7 +17,7 @@ def images(*shape, seed=0):
 
 def trunk_model(trunk, stride):
     image = keras.Input((None, None, 3))
-    return keras.Model(image, trunk.features(image, stride, "float32"))
+    return keras.Model(image, trunk.features(image, stride, 256, "float32"))
 
 
 @pytest.fixture(scope="module")
