@@ -12,6 +12,7 @@ from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.settings import Settings, require, require_amount
 
 Normalization = Literal["mean", "literal"]
+OptimizerName = Literal["sgd", "adamw"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +111,16 @@ class TrainConfig(Settings):
     """Learning rate of each stretch of the run [P]."""
     boundaries: tuple[int, ...] = (32_000,)
     """Steps at which the next learning rate begins: step 32,000, counted from 0, is the first of the second [P]."""
+    trunk_rate: float = 1.0
+    """The groups of the trunk's layers, which ImageNet's weights are of, learn at this times the learning rate; layers
+    that begin at random learn at the whole rate [ratio]."""
+    optimizer: OptimizerName = "sgd"
+    """`sgd`: momentum with coupled weight decay, as in Caffe [P]. `adamw`: Adam with decoupled weight decay."""
     momentum: float = 0.9
-    """Share of the last update that goes on [0..1] [P]."""
+    """Share of the last update, of `adamw` of the last mean gradient, that goes on [0..1] [P]."""
     weight_decay: float = 0.0005
-    """Coupled L2 on kernels: this times the kernel is added to its gradient, and so enters the momentum [P]."""
+    """Of kernels. `sgd`: this times the kernel is added to its gradient, and so enters the momentum [P]. `adamw`: this
+    times the learning rate is the share of the kernel that each update takes away; 0.05 is usual."""
     frozen_blocks: int = 2
     """The first so many groups of the trunk's layers keep their weights, of VGG-16 its five blocks [count]."""
     precision: Precision = "auto"
@@ -146,7 +153,12 @@ class TrainConfig(Settings):
         require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
         for rate in self.learning_rates:
             require_amount("learning_rates", rate)
+        require_amount("trunk_rate", self.trunk_rate)
         require_amount("weight_decay", self.weight_decay)
+        require(
+            self.optimizer in get_args(OptimizerName),
+            f"optimizer must be one of {', '.join(get_args(OptimizerName))}, not {self.optimizer}.",
+        )
         require(
             self.precision in get_args(Precision),
             f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",

@@ -9,11 +9,11 @@ import keras
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.training.optimizer import MomentumSGD
+from ifcn_tf.training.optimizer import Optimizer
 
 
 class Checkpoints:
-    """Weights, momentum and step of a run, whole or absent whenever the process is killed.
+    """Weights, buffers of the optimiser and step of a run, whole or absent whenever the process is killed.
 
     TensorFlow writes the files of a checkpoint under temporary names, then the file `checkpoint` that names them; the
     oldest is deleted after that. So a run that is killed, or whose disk is full, still has the one before.
@@ -24,9 +24,9 @@ class Checkpoints:
         keep: how many are kept.
     """
 
-    def __init__(self, folder: Path, model: keras.Model, optimizer: MomentumSGD, keep: int) -> None:
+    def __init__(self, folder: Path, model: keras.Model, optimizer: Optimizer, keep: int) -> None:
         self._folder, self._step = folder, optimizer.step
-        self._checkpoint = tf.train.Checkpoint(model=model, velocities=optimizer.velocities, step=optimizer.step)
+        self._checkpoint = tf.train.Checkpoint(model=model, **optimizer.state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), keep, checkpoint_name="step")
 
     def restore(self) -> int:

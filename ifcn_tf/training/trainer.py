@@ -16,7 +16,7 @@ from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.records import naming_damage
 from ifcn_tf.models.method import Method, build_network
 from ifcn_tf.training.checkpoints import Checkpoints
-from ifcn_tf.training.optimizer import MomentumSGD
+from ifcn_tf.training.optimizer import optimizer_of
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import is_chief
 
@@ -72,8 +72,7 @@ class Trainer:
         with strategy.scope():
             self.network = build_network(config.model, config.train.precision)
             self.network.freeze(config.train.frozen_blocks)
-            variables = [variable.value for variable in self.network.model.trainable_variables]
-            self._optimizer = MomentumSGD(variables, config.train.momentum, config.train.weight_decay)
+            self._optimizer = optimizer_of(self.network, config.train)
             self._checkpoints = Checkpoints(
                 workdir / "checkpoints", self.network.model, self._optimizer, config.train.keep_checkpoints
             )

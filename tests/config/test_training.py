@@ -53,6 +53,8 @@ def test_settings_change_one_field_each():
         ("train.learning_rates=0.1", "a list"),
         ("train.momentum=2", "momentum"),
         ("train.precision=float8", "precision"),
+        ("train.optimizer=adam", "train.optimizer must be one of sgd, adamw, not adam"),
+        ("train.trunk_rate=-1", "train.trunk_rate must"),
         ("loss.normalization=caffe", "literal"),
         ("train.steps=-1", "train.steps must"),
         ("data.side_tolerance=0.5", "data.side_tolerance must"),
