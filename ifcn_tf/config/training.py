@@ -13,6 +13,7 @@ from ifcn_tf.config.settings import Settings, require, require_amount
 
 Normalization = Literal["mean", "literal"]
 OptimizerName = Literal["sgd", "adamw"]
+Schedule = Literal["steps", "cosine"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +109,15 @@ class TrainConfig(Settings):
     images_per_step: int = 8
     """Images whose gradients are averaged for one update, on however many replicas [count] [P]."""
     learning_rates: tuple[float, ...] = (0.001, 0.0001)
-    """Learning rate of each stretch of the run [P]."""
+    """Learning rate of each stretch of the run [P]; of `cosine` the first and the last count."""
     boundaries: tuple[int, ...] = (32_000,)
     """Steps at which the next learning rate begins: step 32,000, counted from 0, is the first of the second [P]."""
+    schedule: Schedule = "steps"
+    """`steps`: the learning rate changes at the boundaries [P]. `cosine`: it falls from the first to the last along
+    half a cosine, from the end of the warm-up to the end of the run, whatever the boundaries."""
+    warm_up: int = 0
+    """Over the first so many steps the learning rate rises linearly from 0: step n, counted from 1, takes
+    n / warm_up of it [count]."""
     trunk_rate: float = 1.0
     """The groups of the trunk's layers, which ImageNet's weights are of, learn at this times the learning rate; layers
     that begin at random learn at the whole rate [ratio]."""
@@ -145,11 +152,7 @@ class TrainConfig(Settings):
         for name in (*positive, "validation_images", "pictures_every"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}.")
         require(self.steps >= 0, f"steps must not be negative, not {self.steps}.")
-        require(
-            len(self.learning_rates) == len(self.boundaries) + 1 and list(self.boundaries) == sorted(self.boundaries),
-            f"learning_rates needs one more number than the rising boundaries, not {self.learning_rates} for "
-            f"{self.boundaries}.",
-        )
+        self._require_schedule()
         require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
         for rate in self.learning_rates:
             require_amount("learning_rates", rate)
@@ -166,6 +169,26 @@ class TrainConfig(Settings):
         require(0 <= self.seed < 2**63, f"seed must lie in 0..2^63 - 1, not {self.seed}.")
         require(self.frozen_blocks >= 0, f"frozen_blocks must not be negative, not {self.frozen_blocks}.")
 
+    def _require_schedule(self) -> None:
+        rates, boundaries = self.learning_rates, self.boundaries
+        require(
+            self.schedule in get_args(Schedule),
+            f"schedule must be one of {', '.join(get_args(Schedule))}, not {self.schedule}.",
+        )
+        require(
+            self.schedule == "cosine" or (len(rates) == len(boundaries) + 1 and list(boundaries) == sorted(boundaries)),
+            f"learning_rates needs one more number than the rising boundaries, not {rates} for {boundaries}.",
+        )
+        require(len(rates) > 1 or self.schedule == "steps", f"learning_rates needs a first and a last, not {rates}.")
+        require(self.warm_up >= 0, f"warm_up must not be negative, not {self.warm_up}.")
+
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update number `step`, counted from 0."""
-        return self.learning_rates[bisect.bisect_right(self.boundaries, step)]
+        return self._scheduled_rate(step) * (min(1, (step + 1) / self.warm_up) if self.warm_up else 1)
+
+    def _scheduled_rate(self, step: int) -> float:
+        if self.schedule == "steps":
+            return self.learning_rates[bisect.bisect_right(self.boundaries, step)]
+        first, last = self.learning_rates[0], self.learning_rates[-1]
+        done = max(0, step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return last + (first - last) * (1 + math.cos(math.pi * done)) / 2
