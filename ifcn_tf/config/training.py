@@ -128,6 +128,9 @@ class TrainConfig(Settings):
     weight_decay: float = 0.0005
     """Of kernels. `sgd`: this times the kernel is added to its gradient, and so enters the momentum [P]. `adamw`: this
     times the learning rate is the share of the kernel that each update takes away; 0.05 is usual."""
+    ema: float = 0.0
+    """Share of the weights' moving average that an update leaves of it, such as 0.999; the average is then measured,
+    drawn and written in place of the weights. 0: there is none [0..1]."""
     frozen_blocks: int = 2
     """The first so many groups of the trunk's layers keep their weights, of VGG-16 its five blocks [count]."""
     precision: Precision = "auto"
@@ -156,6 +159,7 @@ class TrainConfig(Settings):
         require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
         for rate in self.learning_rates:
             require_amount("learning_rates", rate)
+        require(0 <= self.ema < 1, f"ema must lie in 0..1, below 1, not {self.ema}.")
         require_amount("trunk_rate", self.trunk_rate)
         require_amount("weight_decay", self.weight_decay)
         require(

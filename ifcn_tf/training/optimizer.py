@@ -31,7 +31,8 @@ class Optimizer(abc.ABC):
         state: what a checkpoint holds: the step, and lists of buffers by name, in each one for each variable.
     """
 
-    _buffers: ClassVar[tuple[str, ...]] = ("velocities",)
+    #: Names of what is kept of each variable.
+    buffers: ClassVar[tuple[str, ...]] = ("velocities",)
 
     def __init__(
         self, variables: Sequence[tf.Variable], momentum: float, decay: float, rate_factors: Sequence[float] = ()
@@ -40,7 +41,7 @@ class Optimizer(abc.ABC):
         self._momentum, self._decay = momentum, decay
         self._rate_factors = list(rate_factors) or [1.0] * len(self._variables)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        buffers = {name: [_zeros_like(variable, name) for variable in variables] for name in self._buffers}
+        buffers = {name: [_zeros_like(variable, name) for variable in variables] for name in self.buffers}
         self.state: dict[str, Any] = {"step": self.step, **buffers}
 
     @property
@@ -59,7 +60,7 @@ class Optimizer(abc.ABC):
         tf.distribute.get_replica_context().merge_call(self._apply, (list(gradients), rates))
 
     def _apply(self, strategy: tf.distribute.Strategy, gradients: list[tf.Tensor], rates: list[tf.Tensor]) -> None:
-        buffers = (self.state[name] for name in self._buffers)
+        buffers = (self.state[name] for name in self.buffers)
         for variable, *arguments in zip(self._variables, gradients, rates, *buffers, strict=True):
             strategy.extended.update(variable, self._update, arguments)
         strategy.extended.update(self.step, lambda step: step.assign_add(1))
@@ -91,7 +92,7 @@ class AdamW(Optimizer):
     from 1 on, w <- w - rate * sqrt(1 - .999^t) / (1 - momentum^t) * v / (sqrt(s) + 1e-7).
     """
 
-    _buffers = ("velocities", "squares")
+    buffers = ("velocities", "squares")
 
     def _update(self, variable: tf.Variable, gradient: tf.Tensor, rate: tf.Tensor, *buffers: tf.Variable) -> None:
         if variable.shape.rank > 1:
@@ -116,7 +117,8 @@ def _zeros_like(variable: tf.Variable, name: str) -> tf.Variable:
     return tf.Variable(tf.zeros(variable.shape), trainable=False, name=name)
 
 
-_OPTIMIZERS = {"sgd": MomentumSGD, "adamw": AdamW}
+#: By the name that `train.optimizer` has.
+OPTIMIZERS = {"sgd": MomentumSGD, "adamw": AdamW}
 
 
 def optimizer_of(network: Method, config: TrainConfig) -> Optimizer:
@@ -125,5 +127,5 @@ def optimizer_of(network: Method, config: TrainConfig) -> Optimizer:
     layers = [layer for layer in network.model.layers if layer.name.startswith(network.trunk.groups)]
     of_trunk = {id(variable) for layer in layers for variable in layer.trainable_variables}
     factors = [config.trunk_rate if id(variable) in of_trunk else 1.0 for variable in variables]
-    make = _OPTIMIZERS[config.optimizer]
+    make = OPTIMIZERS[config.optimizer]
     return make([variable.value for variable in variables], config.momentum, config.weight_decay, factors)

@@ -56,6 +56,7 @@ def test_settings_change_one_field_each():
         ("train.optimizer=adam", "train.optimizer must be one of sgd, adamw, not adam"),
         ("train.trunk_rate=-1", "train.trunk_rate must"),
         ("train.schedule=linear", "train.schedule must be one of steps, cosine, not linear"),
+        ("train.ema=1", "train.ema must"),
         ("train.warm_up=-1", "train.warm_up must"),
         ("loss.normalization=caffe", "literal"),
         ("train.steps=-1", "train.steps must"),
