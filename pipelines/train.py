@@ -1,6 +1,7 @@
 """Trains the network on prepared data; the same command goes on after an interruption.
 
 python -m pipelines.train --data=prepared/coco,prepared/voc --workdir=runs/first --preset=quick --set train.steps=1000
+python -m pipelines.train --data=prepared/mine:3,prepared/coco --workdir=runs/second    (mine three times as often)
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from typing import cast
 
 from absl import flags
 
+from ifcn_tf.data.shares import folders_and_shares
 from pipelines import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
-DATA = flags.DEFINE_list("data", [], "Folders that pipelines.prepare_data wrote.")
+DATA = flags.DEFINE_list("data", [], "Prepared folders, each maybe with a :share, 1 if left out.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, weights, metrics.")
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
 STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
@@ -33,7 +35,7 @@ def main() -> int:
     config = _run_settings.run_config(steps)
     if _run_settings.printed(config):
         return 0
-    workdir, data = Path(WORKDIR.value), _folders(DATA)
+    workdir, (data, shares) = Path(WORKDIR.value), folders_and_shares(DATA.value)
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.training.describe import describe
@@ -42,10 +44,11 @@ def main() -> int:
     from ifcn_tf.training.strategy import StrategyName, make_strategy
 
     if config.train.steps == 0:
-        print(describe(config, data))
+        print(describe(config, data, shares))
         return 0
     strategy = make_strategy(cast(StrategyName, STRATEGY.value))
-    places = Places(data, _folders(VALIDATION), workdir, WEIGHTS.value, BACKBONE.value)
+    validation = [Path(folder) for folder in VALIDATION.value]
+    places = Places(data, validation, workdir, WEIGHTS.value, BACKBONE.value, shares)
     observers = [Profile(workdir / "tensorboard")] if PROFILE.value else []
     ending = train_on_data(config, places, strategy, observers)
     if ending.signal:
@@ -54,10 +57,6 @@ def main() -> int:
         return 128 + ending.signal
     print(f"wrote {workdir / 'last' / 'model.weights.h5'}")
     return 0
-
-
-def _folders(flag: flags.FlagHolder[list[str]]) -> list[Path]:
-    return [Path(folder) for folder in flag.value]
 
 
 if __name__ == "__main__":

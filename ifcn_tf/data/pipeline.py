@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.network import NetworkConfig
@@ -29,6 +30,7 @@ def training_examples(
     shard: int = 0,
     num_shards: int = 1,
     parallel_calls: int = tf.data.AUTOTUNE,
+    shares: Sequence[int] = (),
 ) -> tf.data.Dataset:
     """Endless training examples, each of one image.
 
@@ -43,6 +45,7 @@ def training_examples(
         start: first i over all workers.
         shard, num_shards: this worker and the number of workers.
         parallel_calls: examples made at the same time.
+        shares: how often a pass shows the photographs of each folder; once where left out.
 
     Returns:
         Pairs (inputs, targets), here those of `training_example`; H and W vary, W windows and m cells are
@@ -56,18 +59,26 @@ def training_examples(
             the file, at a damaged record.
     """
     records, make = Records.open(data), EXAMPLES[network.example]
+    shown = shown_in_a_pass(records, shares)
 
     def example(i: tf.Tensor) -> tuple[Tensors, Tensors]:
-        return make(parse(records.read(_record_number(i, len(records), seed))), config, network.grid, [seed, i])
+        number = tf.gather(shown, _place(i, len(shown), seed))
+        return make(parse(records.read(number)), config, network.grid, [seed, i])
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
 
 
-def _record_number(i: tf.Tensor, num_records: int, seed: int) -> tf.Tensor:
-    """The record of example i: a permutation of all records in each pass."""
-    epoch, position = i // num_records, i % num_records
-    return tf.random.experimental.index_shuffle(position, [seed, epoch], tf.constant(num_records - 1, tf.int64))
+def shown_in_a_pass(records: Records, shares: Sequence[int]) -> np.ndarray:
+    """Numbers of the records that a pass shows, int64: each as often as the share of its folder says, else once."""
+    numbers = np.arange(len(records))
+    return np.repeat(numbers, np.array(shares)[records.folders]) if shares else numbers
+
+
+def _place(i: tf.Tensor, shown: int, seed: int) -> tf.Tensor:
+    """Which one of all that a pass shows is example i: a permutation of them in each pass."""
+    epoch, position = i // shown, i % shown
+    return tf.random.experimental.index_shuffle(position, [seed, epoch], tf.constant(shown - 1, tf.int64))
 
 
 def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> tuple[Tensors, Tensors]:

@@ -136,12 +136,14 @@ class Records:
         files: paths of the shards.
         sizes: int64 [shards], bytes of each.
         index: int64 [N, 4]: shard, offset [bytes], length [bytes], fingerprint.
+        folders: int64 [N], which of the folders each record is in.
         categories: names by id, of all folders together.
     """
 
     files: list[str]
     sizes: np.ndarray
     index: np.ndarray
+    folders: np.ndarray
     categories: dict[int, str]
 
     def __len__(self) -> int:
@@ -169,7 +171,8 @@ class Records:
             categories |= {int(number): name for number, name in description["categories"].items()}
         if not sum(map(len, indices)):
             raise UserError(f"{', '.join(map(str, folders)) or 'the list of data'} holds no example; prepare some.")
-        return cls(files, np.array(sizes, np.int64), np.concatenate(indices), categories)
+        numbers = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
+        return cls(files, np.array(sizes, np.int64), np.concatenate(indices), numbers, categories)
 
     def read(self, number: tf.Tensor) -> tf.Tensor:
         """Reads one record.

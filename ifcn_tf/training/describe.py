@@ -11,6 +11,7 @@ import keras
 from ifcn_tf.common.files import read_json
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.training import DataConfig, TrainConfig
+from ifcn_tf.data.pipeline import shown_in_a_pass
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.models.method import Method, build_network, output_shapes
@@ -19,13 +20,17 @@ from ifcn_tf.training.optimizer import OPTIMIZERS
 _GIB = 2**30
 
 
-def describe(config: RunConfig, data: Sequence[Path]) -> str:
+def describe(config: RunConfig, data: Sequence[Path], shares: Sequence[int] = ()) -> str:
     """Describes a run: its layers, the memory of a replica and the figures of its data.
+
+    Args:
+        config: the settings.
+        data, shares: see `training_examples`.
 
     Raises:
         UserError: a data folder cannot be used.
     """
-    images, per_step = len(Records.open(data)), config.train.images_per_step
+    images, per_step = len(shown_in_a_pass(Records.open(data), shares)), config.train.images_per_step
     network = build_network(config.model, config.train.precision)
     network.freeze(config.train.frozen_blocks)
     model = network.model

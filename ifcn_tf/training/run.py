@@ -39,6 +39,7 @@ class Places:
         workdir: the run's folder.
         weights: a `*.weights.h5` file of ours to start from, or None.
         backbone: without `weights`: "imagenet" or a file of the trunk's ImageNet weights.
+        shares: how often a pass shows the photographs of each folder of `data`; once where left out.
     """
 
     data: Sequence[Path]
@@ -46,6 +47,7 @@ class Places:
     workdir: Path
     weights: str | None
     backbone: str
+    shares: Sequence[int] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What the run reads as plain JSON types, with a fingerprint of the data to train on.
@@ -57,6 +59,7 @@ class Places:
         return {
             "data": [str(folder) for folder in self.data],
             "data_examples": len(index),
+            "data_shares": list(self.shares),
             "data_fingerprint": hashlib.sha256(index.tobytes()).hexdigest()[:16],
             "validation_data": [str(folder) for folder in self.validation_data],
             "weights": self.weights,
@@ -88,7 +91,9 @@ def train_on_data(
     """
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
-    examples = functools.partial(training_examples, places.data, config.data, config.model, config.train.seed)
+    examples = functools.partial(
+        training_examples, places.data, config.data, config.model, config.train.seed, shares=places.shares
+    )
     initialize = functools.partial(first_weights, places.weights, places.backbone)
     with workers_present():
         trainer = Trainer(config, examples, places.workdir, strategy, initialize)

@@ -55,7 +55,8 @@ def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
     """
     path = workdir / "config.json"
     if path.exists() and (workdir / "checkpoints").exists():
-        before = {**_settings(RunConfig().to_dict()), **_settings(read_json(path))}
+        unrecorded = {**RunConfig().to_dict(), "places": {"data_shares": []}}
+        before = {**_settings(unrecorded), **_settings(read_json(path))}
         now = _settings(record)
         changed = sorted(key for key in now if before.get(key, now[key]) != now[key])
         if changed:

@@ -65,6 +65,13 @@ def test_a_run_needs_its_places(command, given, missing, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_wrong_share_is_refused_in_one_sentence(tmp_path):
+    done = train(f"--data={tmp_path}:3,b:0", f"--workdir={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --data=b:0: there is no such folder, and '0' is no share of b")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_data_that_was_not_prepared_is_named(tmp_path):
     done = train(f"--data={tmp_path}", f"--workdir={tmp_path}", "--steps=0", "--set=train.precision=float32")
     assert done.returncode == 1

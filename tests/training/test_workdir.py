@@ -53,3 +53,11 @@ def test_what_a_run_has_not_recorded_is_the_default(tmp_path):
     with pytest.raises(UserError, match=r"\(train\.optimizer=sgd, train\.warm_up=0\)"):
         workdir.open_workdir(tmp_path, record_of(warm_up=5, optimizer="adamw"))
     workdir.open_workdir(tmp_path, record_of())
+
+
+def test_a_run_goes_on_with_the_same_shares_only(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    workdir.open_workdir(tmp_path, {"places": {}})  # of a program that knew no shares
+    workdir.open_workdir(tmp_path, {"places": {"data_shares": []}})
+    with pytest.raises(UserError, match=r"\(places\.data_shares=\[\]\)"):
+        workdir.open_workdir(tmp_path, {"places": {"data_shares": [3, 1]}})
