@@ -52,6 +52,10 @@ class DataConfig(Settings):
     """Windows sampled an image, half of them positive at most [count] [P]."""
     negatives_floor: int = 16
     """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
+    partial_negatives: float = 1.0
+    """What a negative window counts where data are partially labelled and no labelled object is near: where the square
+    of centre_tolerance to each side of its centre, in which the centre of an unlabelled object would make it positive,
+    overlaps the box of none. 0 leaves such windows out [0..1]."""
     mask_coverage: float = 0.4
     """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
 
@@ -79,6 +83,7 @@ class DataConfig(Settings):
         )
         require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
+        require(0 <= self.partial_negatives <= 1, f"partial_negatives must lie in 0..1, not {self.partial_negatives}.")
         require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
 
 

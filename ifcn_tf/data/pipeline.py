@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
 from ifcn_tf.geometry import WindowGrid, resized_hw
 from ifcn_tf.images.tensors import decode, resize
@@ -63,7 +63,7 @@ def training_examples(
 
     def example(i: tf.Tensor) -> tuple[Tensors, Tensors]:
         number = tf.gather(shown, _place(i, len(shown), seed))
-        return make(parse(records.read(number)), config, network.grid, [seed, i])
+        return make(records.parsed(number), config, network.grid, [seed, i])
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
@@ -82,7 +82,7 @@ def _place(i: tf.Tensor, shown: int, seed: int) -> tf.Tensor:
 
 
 def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> tuple[Tensors, Tensors]:
-    """Makes the training example of a record (`records.parse`); see `training_examples`.
+    """Makes the training example of a record (`Records.parsed`); see `training_examples`.
 
     Args:
         record: the record.
@@ -166,7 +166,7 @@ def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf
 
 
 def objects_of(record: Tensors) -> Objects:
-    """The objects of a record."""
+    """The objects of a record, which is fully labelled unless it says otherwise (`Records.parsed`)."""
     size_hw = tf.stack([record["image/height"], record["image/width"]])
     boxes = tf.stack([record[f"image/object/bbox/{name}"] for name in ("ymin", "xmin", "ymax", "xmax")], 1)
     boxes = tf.round(boxes * tf.cast(tf.tile(size_hw, [2]), tf.float32))  # whole pixels, stored as fractions
@@ -176,6 +176,7 @@ def objects_of(record: Tensors) -> Objects:
         record["image/object/mask/counts"],
         record["image/object/mask/num_counts"],
         size_hw,
+        record.get("image/partial", tf.constant(False)),
     )
 
 

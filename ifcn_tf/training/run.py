@@ -55,12 +55,13 @@ class Places:
         Raises:
             UserError: a data folder cannot be used.
         """
-        index = Records.open(self.data).index
+        records = Records.open(self.data)
         return {
             "data": [str(folder) for folder in self.data],
-            "data_examples": len(index),
+            "data_examples": len(records),
             "data_shares": list(self.shares),
-            "data_fingerprint": hashlib.sha256(index.tobytes()).hexdigest()[:16],
+            "data_partial": np.flatnonzero(records.partial).tolist(),  # numbers of the folders, from 0
+            "data_fingerprint": hashlib.sha256(records.index.tobytes()).hexdigest()[:16],
             "validation_data": [str(folder) for folder in self.validation_data],
             "weights": self.weights,
             "backbone_weights": self.backbone,

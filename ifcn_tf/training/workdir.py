@@ -55,7 +55,7 @@ def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
     """
     path = workdir / "config.json"
     if path.exists() and (workdir / "checkpoints").exists():
-        unrecorded = {**RunConfig().to_dict(), "places": {"data_shares": []}}
+        unrecorded = {**RunConfig().to_dict(), "places": {"data_shares": [], "data_partial": []}}
         before = {**_settings(unrecorded), **_settings(read_json(path))}
         now = _settings(record)
         changed = sorted(key for key in now if before.get(key, now[key]) != now[key])

@@ -60,6 +60,7 @@ def test_settings_change_one_field_each():
         ("train.warm_up=-1", "train.warm_up must"),
         ("loss.normalization=caffe", "literal"),
         ("train.steps=-1", "train.steps must"),
+        ("data.partial_negatives=1.5", "data.partial_negatives must lie in 0..1, not 1.5"),
         ("data.side_tolerance=0.5", "data.side_tolerance must"),
         ("data.cut_side=167", "data.cut_side must be 0, or hold a window (168 px), not 167."),
         ("data.cut_side=-1", "data.cut_side must not be negative"),

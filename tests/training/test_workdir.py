@@ -55,9 +55,10 @@ def test_what_a_run_has_not_recorded_is_the_default(tmp_path):
     workdir.open_workdir(tmp_path, record_of())
 
 
-def test_a_run_goes_on_with_the_same_shares_only(tmp_path):
+@pytest.mark.parametrize(("name", "value"), [("data_shares", [3, 1]), ("data_partial", [1])])
+def test_a_run_goes_on_with_the_same_shares_and_labels_only(name, value, tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    workdir.open_workdir(tmp_path, {"places": {}})  # of a program that knew no shares
-    workdir.open_workdir(tmp_path, {"places": {"data_shares": []}})
-    with pytest.raises(UserError, match=r"\(places\.data_shares=\[\]\)"):
-        workdir.open_workdir(tmp_path, {"places": {"data_shares": [3, 1]}})
+    workdir.open_workdir(tmp_path, {"places": {}})  # of a program that knew none
+    workdir.open_workdir(tmp_path, {"places": {name: []}})
+    with pytest.raises(UserError, match=rf"\(places\.{name}=\[\]\)"):
+        workdir.open_workdir(tmp_path, {"places": {name: value}})
