@@ -18,7 +18,7 @@ flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
 DATA = flags.DEFINE_list("data", [], "Prepared folders, each maybe with a :share, 1 if left out.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, weights, metrics.")
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
-STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
+STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes and times the run, and stops.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
 BACKBONE = flags.DEFINE_string("backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of VGG-16.")
 PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of steps 6 to 10 after the start.")
@@ -39,16 +39,19 @@ def main() -> int:
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.training.describe import describe
+    from ifcn_tf.training.forecast import forecast
     from ifcn_tf.training.observers import Profile
     from ifcn_tf.training.run import Places, train_on_data
     from ifcn_tf.training.strategy import StrategyName, make_strategy
 
-    if config.train.steps == 0:
-        print(describe(config, data, shares))
-        return 0
-    strategy = make_strategy(cast(StrategyName, STRATEGY.value))
     validation = [Path(folder) for folder in VALIDATION.value]
     places = Places(data, validation, workdir, WEIGHTS.value, BACKBONE.value, shares)
+    if config.train.steps == 0:
+        print(describe(config, data, shares), "timing a few steps", sep="\n", flush=True)
+        alone = "auto" if STRATEGY.value == "multi_worker" else STRATEGY.value
+        print(forecast(_run_settings.run_config(), places, make_strategy(cast(StrategyName, alone))))
+        return 0
+    strategy = make_strategy(cast(StrategyName, STRATEGY.value))
     observers = [Profile(workdir / "tensorboard")] if PROFILE.value else []
     ending = train_on_data(config, places, strategy, observers)
     if ending.signal:

@@ -24,7 +24,7 @@ from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
 from ifcn_tf.training.panel import draw
 from ifcn_tf.training.strategy import workers_present
-from ifcn_tf.training.trainer import Trainer
+from ifcn_tf.training.trainer import Examples, Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
 from ifcn_tf.training.workdir import open_workdir, run_record
 
@@ -92,15 +92,19 @@ def train_on_data(
     """
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
-    examples = functools.partial(
-        training_examples, places.data, config.data, config.model, config.train.seed, shares=places.shares
-    )
     initialize = functools.partial(first_weights, places.weights, places.backbone)
     with workers_present():
-        trainer = Trainer(config, examples, places.workdir, strategy, initialize)
+        trainer = Trainer(config, examples_of(config, places), places.workdir, strategy, initialize)
     return Ending(
         signal=train(trainer, places.workdir, record, [*_observers(config, places, record), *observers]),
         step=trainer.step,
+    )
+
+
+def examples_of(config: RunConfig, places: Places) -> Examples:
+    """The examples of a run."""
+    return functools.partial(
+        training_examples, places.data, config.data, config.model, config.train.seed, shares=places.shares
     )
 
 
