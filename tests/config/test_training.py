@@ -119,3 +119,12 @@ def test_a_cosine_falls_from_the_first_rate_to_the_last():
     assert TrainConfig(schedule="cosine").learning_rate(39_999) == pytest.approx(0.0001, rel=1e-6)
     with pytest.raises(UserError, match="learning_rates needs a first and a last"):
         TrainConfig(**{**settings, "learning_rates": (1.0,)})
+
+
+def test_light_shows_what_quick_shows_to_a_small_trunk():
+    quick, light = PRESETS["quick"], PRESETS["light"]
+    assert light.data == quick.data
+    assert light.proposer == quick.proposer.changed({"shorter_sides": [119, 178, 267, 400, 600, 900, 1350]})
+    assert (light.model.trunk, light.model.branch_channels) == ("efficientnet_lite2", 256)
+    found = [light.train.learning_rate(step) for step in (0, 99, 2999, 3000, 4199, 4200, 4799)]
+    assert found == pytest.approx([0.00001, 0.001, 0.001, 0.001 / 3, 0.001 / 3, 0.001 / 9, 0.001 / 9])
