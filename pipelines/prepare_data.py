@@ -2,6 +2,7 @@
 
 python -m pipelines.prepare_data --source=coco --root=coco --split=train2017 --output=prepared/coco
 python -m pipelines.prepare_data --source=shapes --count=1000 --output=prepared/shapes
+python -m pipelines.prepare_data --source=voc --root=VOCdevkit/VOC2012 --split=train --partial --output=prepared/voc
 python -m pipelines.prepare_data --source=voc --root=VOCdevkit/VOC2012 --split=val --format=coco --output=val.json
 
 What cannot be used is left out, counted and reported.
@@ -33,6 +34,9 @@ COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
 SEED = flags.DEFINE_integer("seed", 0, "shapes: seed of the scenes.", 0)
 COPY_IMAGES = flags.DEFINE_string("copy_images", None, "With --format=coco: folder into which the images are copied.")
 DOWNLOAD = flags.DEFINE_bool("download", False, "First download the set (coco, voc, sbd) into ROOT and unpack it.")
+PARTIAL = flags.DEFINE_bool(
+    "partial", False, "Objects of other classes may be seen, as in VOC (see data.partial_negatives in training)."
+)
 STRICT = flags.DEFINE_bool("strict", False, "Stop at the first thing that would be left out.")
 NUM_SHARDS = flags.DEFINE_integer("num_shards", 8, "Number of TFRecord files.", 1)
 WORKERS = flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that load photographs.", 1)
@@ -71,11 +75,14 @@ def _open_source(root: Path, split: str) -> Source:
 
 
 def _writer(source: Source, output: Path) -> Write:
+    from ifcn_tf.common.files import UserError
     from ifcn_tf.data.prepare import coco_writer, records_writer
 
     if FORMAT.value == "coco":
+        if PARTIAL.value:
+            raise UserError("--partial has no place in a COCO json: give it when preparing that for training.")
         return coco_writer(source, output, Path(COPY_IMAGES.value) if COPY_IMAGES.value else None)
-    return records_writer(source, output, NUM_SHARDS.value)
+    return records_writer(source, output, NUM_SHARDS.value, PARTIAL.value)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Trains the network on prepared data; the same command goes on after an interruption.
 
 python -m pipelines.train --data=prepared/coco,prepared/voc --workdir=runs/first --preset=quick --set train.steps=1000
+python -m pipelines.train --data=prepared/mine:3,prepared/coco --workdir=runs/second    (mine three times as often)
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from typing import cast
 
 from absl import flags
 
+from ifcn_tf.data.shares import folders_and_shares
 from pipelines import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
-DATA = flags.DEFINE_list("data", [], "Folders that pipelines.prepare_data wrote.")
+DATA = flags.DEFINE_list("data", [], "Prepared folders, each maybe with a :share, 1 if left out.")
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, weights, metrics.")
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
-STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes the run and stops.")
+STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes and times the run, and stops.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
 BACKBONE = flags.DEFINE_string(
     "backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of the trunk's ImageNet weights."
@@ -35,19 +37,23 @@ def main() -> int:
     config = _run_settings.run_config(steps)
     if _run_settings.printed(config):
         return 0
-    workdir, data = Path(WORKDIR.value), _folders(DATA)
+    workdir, (data, shares) = Path(WORKDIR.value), folders_and_shares(DATA.value)
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.training.describe import describe
+    from ifcn_tf.training.forecast import forecast
     from ifcn_tf.training.observers import Profile
     from ifcn_tf.training.run import Places, train_on_data
     from ifcn_tf.training.strategy import StrategyName, make_strategy
 
+    validation = [Path(folder) for folder in VALIDATION.value]
+    places = Places(data, validation, workdir, WEIGHTS.value, BACKBONE.value, shares)
     if config.train.steps == 0:
-        print(describe(config, data))
+        print(describe(config, data, shares), "timing a few steps", sep="\n", flush=True)
+        alone = "auto" if STRATEGY.value == "multi_worker" else STRATEGY.value
+        print(forecast(_run_settings.run_config(), places, make_strategy(cast(StrategyName, alone))))
         return 0
     strategy = make_strategy(cast(StrategyName, STRATEGY.value))
-    places = Places(data, _folders(VALIDATION), workdir, WEIGHTS.value, BACKBONE.value)
     observers = [Profile(workdir / "tensorboard")] if PROFILE.value else []
     ending = train_on_data(config, places, strategy, observers)
     if ending.signal:
@@ -56,10 +62,6 @@ def main() -> int:
         return 128 + ending.signal
     print(f"wrote {workdir / 'last' / 'model.weights.h5'}")
     return 0
-
-
-def _folders(flag: flags.FlagHolder[list[str]]) -> list[Path]:
-    return [Path(folder) for folder in flag.value]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.settings import Settings, require, require_amount
 
 Normalization = Literal["mean", "literal"]
+OptimizerName = Literal["sgd", "adamw"]
+Schedule = Literal["steps", "cosine"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,10 @@ class DataConfig(Settings):
     """Windows sampled an image, half of them positive at most [count] [P]."""
     negatives_floor: int = 16
     """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
+    partial_negatives: float = 1.0
+    """What a negative window counts where data are partially labelled and no labelled object is near: where the square
+    of centre_tolerance to each side of its centre, in which the centre of an unlabelled object would make it positive,
+    overlaps the box of none. 0 leaves such windows out [0..1]."""
     mask_coverage: float = 0.4
     """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
 
@@ -77,6 +83,7 @@ class DataConfig(Settings):
         )
         require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
+        require(0 <= self.partial_negatives <= 1, f"partial_negatives must lie in 0..1, not {self.partial_negatives}.")
         require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
 
 
@@ -107,13 +114,28 @@ class TrainConfig(Settings):
     images_per_step: int = 8
     """Images whose gradients are averaged for one update, on however many replicas [count] [P]."""
     learning_rates: tuple[float, ...] = (0.001, 0.0001)
-    """Learning rate of each stretch of the run [P]."""
+    """Learning rate of each stretch of the run [P]; of `cosine` the first and the last count."""
     boundaries: tuple[int, ...] = (32_000,)
     """Steps at which the next learning rate begins: step 32,000, counted from 0, is the first of the second [P]."""
+    schedule: Schedule = "steps"
+    """`steps`: the learning rate changes at the boundaries [P]. `cosine`: it falls from the first to the last along
+    half a cosine, from the end of the warm-up to the end of the run, whatever the boundaries."""
+    warm_up: int = 0
+    """Over the first so many steps the learning rate rises linearly from 0: step n, counted from 1, takes
+    n / warm_up of it [count]."""
+    trunk_rate: float = 1.0
+    """The groups of the trunk's layers, which ImageNet's weights are of, learn at this times the learning rate; layers
+    that begin at random learn at the whole rate [ratio]."""
+    optimizer: OptimizerName = "sgd"
+    """`sgd`: momentum with coupled weight decay, as in Caffe [P]. `adamw`: Adam with decoupled weight decay."""
     momentum: float = 0.9
-    """Share of the last update that goes on [0..1] [P]."""
+    """Share of the last update, of `adamw` of the last mean gradient, that goes on [0..1] [P]."""
     weight_decay: float = 0.0005
-    """Coupled L2 on kernels: this times the kernel is added to its gradient, and so enters the momentum [P]."""
+    """Of kernels. `sgd`: this times the kernel is added to its gradient, and so enters the momentum [P]. `adamw`: this
+    times the learning rate is the share of the kernel that each update takes away; 0.05 is usual."""
+    ema: float = 0.0
+    """Share of the weights' moving average that an update leaves of it, such as 0.999; the average is then measured,
+    drawn and written in place of the weights. 0: there is none [0..1]."""
     frozen_blocks: int = 2
     """The first so many groups of the trunk's layers keep their weights, of VGG-16 its five blocks [count]."""
     precision: Precision = "auto"
@@ -138,15 +160,17 @@ class TrainConfig(Settings):
         for name in (*positive, "validation_images", "pictures_every"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}.")
         require(self.steps >= 0, f"steps must not be negative, not {self.steps}.")
-        require(
-            len(self.learning_rates) == len(self.boundaries) + 1 and list(self.boundaries) == sorted(self.boundaries),
-            f"learning_rates needs one more number than the rising boundaries, not {self.learning_rates} for "
-            f"{self.boundaries}.",
-        )
+        self._require_schedule()
         require(0 <= self.momentum < 1, f"momentum must lie in 0..1, below 1, not {self.momentum}.")
         for rate in self.learning_rates:
             require_amount("learning_rates", rate)
+        require(0 <= self.ema < 1, f"ema must lie in 0..1, below 1, not {self.ema}.")
+        require_amount("trunk_rate", self.trunk_rate)
         require_amount("weight_decay", self.weight_decay)
+        require(
+            self.optimizer in get_args(OptimizerName),
+            f"optimizer must be one of {', '.join(get_args(OptimizerName))}, not {self.optimizer}.",
+        )
         require(
             self.precision in get_args(Precision),
             f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision}.",
@@ -154,6 +178,26 @@ class TrainConfig(Settings):
         require(0 <= self.seed < 2**63, f"seed must lie in 0..2^63 - 1, not {self.seed}.")
         require(self.frozen_blocks >= 0, f"frozen_blocks must not be negative, not {self.frozen_blocks}.")
 
+    def _require_schedule(self) -> None:
+        rates, boundaries = self.learning_rates, self.boundaries
+        require(
+            self.schedule in get_args(Schedule),
+            f"schedule must be one of {', '.join(get_args(Schedule))}, not {self.schedule}.",
+        )
+        require(
+            self.schedule == "cosine" or (len(rates) == len(boundaries) + 1 and list(boundaries) == sorted(boundaries)),
+            f"learning_rates needs one more number than the rising boundaries, not {rates} for {boundaries}.",
+        )
+        require(len(rates) > 1 or self.schedule == "steps", f"learning_rates needs a first and a last, not {rates}.")
+        require(self.warm_up >= 0, f"warm_up must not be negative, not {self.warm_up}.")
+
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update number `step`, counted from 0."""
-        return self.learning_rates[bisect.bisect_right(self.boundaries, step)]
+        return self._scheduled_rate(step) * (min(1, (step + 1) / self.warm_up) if self.warm_up else 1)
+
+    def _scheduled_rate(self, step: int) -> float:
+        if self.schedule == "steps":
+            return self.learning_rates[bisect.bisect_right(self.boundaries, step)]
+        first, last = self.learning_rates[0], self.learning_rates[-1]
+        done = max(0, step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return last + (first - last) * (1 + math.cos(math.pi * done)) / 2

@@ -135,7 +135,7 @@ class Parts(NamedTuple):
 def parts(records: Records, number: int, shorter_side: int, config: DataConfig, grid: WindowGrid) -> Parts:
     """Everything that the trainer makes of a record at a scale. Raises UserError at a damaged record."""
     numbers = tf.data.Dataset.from_tensors(tf.constant(number, tf.int64))
-    record = parse(numbers.map(records.read).get_single_element())
+    record = numbers.map(records.parsed).get_single_element()
     objects = objects_of(record)
     view = view_of(objects.size_hw, tf.constant(shorter_side), tf.constant(False), config)
     classes = classify_windows(objects, view, config, grid)

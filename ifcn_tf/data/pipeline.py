@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
 from ifcn_tf.geometry import WindowGrid, resized_hw
 from ifcn_tf.images.tensors import decode, resize
@@ -29,6 +30,7 @@ def training_examples(
     shard: int = 0,
     num_shards: int = 1,
     parallel_calls: int = tf.data.AUTOTUNE,
+    shares: Sequence[int] = (),
 ) -> tf.data.Dataset:
     """Endless training examples, each of one image.
 
@@ -43,6 +45,7 @@ def training_examples(
         start: first i over all workers.
         shard, num_shards: this worker and the number of workers.
         parallel_calls: examples made at the same time.
+        shares: how often a pass shows the photographs of each folder; once where left out.
 
     Returns:
         Pairs (inputs, targets), here those of `training_example`; H and W vary, W windows and m cells are
@@ -56,22 +59,30 @@ def training_examples(
             the file, at a damaged record.
     """
     records, make = Records.open(data), EXAMPLES[network.example]
+    shown = shown_in_a_pass(records, shares)
 
     def example(i: tf.Tensor) -> tuple[Tensors, Tensors]:
-        return make(parse(records.read(_record_number(i, len(records), seed))), config, network.grid, [seed, i])
+        number = tf.gather(shown, _place(i, len(shown), seed))
+        return make(records.parsed(number), config, network.grid, [seed, i])
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
 
 
-def _record_number(i: tf.Tensor, num_records: int, seed: int) -> tf.Tensor:
-    """The record of example i: a permutation of all records in each pass."""
-    epoch, position = i // num_records, i % num_records
-    return tf.random.experimental.index_shuffle(position, [seed, epoch], tf.constant(num_records - 1, tf.int64))
+def shown_in_a_pass(records: Records, shares: Sequence[int]) -> np.ndarray:
+    """Numbers of the records that a pass shows, int64: each as often as the share of its folder says, else once."""
+    numbers = np.arange(len(records))
+    return np.repeat(numbers, np.array(shares)[records.folders]) if shares else numbers
+
+
+def _place(i: tf.Tensor, shown: int, seed: int) -> tf.Tensor:
+    """Which one of all that a pass shows is example i: a permutation of them in each pass."""
+    epoch, position = i // shown, i % shown
+    return tf.random.experimental.index_shuffle(position, [seed, epoch], tf.constant(shown - 1, tf.int64))
 
 
 def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> tuple[Tensors, Tensors]:
-    """Makes the training example of a record (`records.parse`); see `training_examples`.
+    """Makes the training example of a record (`Records.parsed`); see `training_examples`.
 
     Args:
         record: the record.
@@ -155,7 +166,7 @@ def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf
 
 
 def objects_of(record: Tensors) -> Objects:
-    """The objects of a record."""
+    """The objects of a record, which is fully labelled unless it says otherwise (`Records.parsed`)."""
     size_hw = tf.stack([record["image/height"], record["image/width"]])
     boxes = tf.stack([record[f"image/object/bbox/{name}"] for name in ("ymin", "xmin", "ymax", "xmax")], 1)
     boxes = tf.round(boxes * tf.cast(tf.tile(size_hw, [2]), tf.float32))  # whole pixels, stored as fractions
@@ -165,6 +176,7 @@ def objects_of(record: Tensors) -> Objects:
         record["image/object/mask/counts"],
         record["image/object/mask/num_counts"],
         size_hw,
+        record.get("image/partial", tf.constant(False)),
     )
 
 

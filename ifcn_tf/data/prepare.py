@@ -101,13 +101,14 @@ def _checked(results: Iterable[Loaded], report: Report, on_problem: Callable[[Pr
         raise UserError(f"no image could be used: {reasons or 'the source lists none'}.")
 
 
-def records_writer(source: Source, output: Path, num_shards: int) -> Write:
+def records_writer(source: Source, output: Path, num_shards: int, partial: bool = False) -> Write:
     """Writes a folder that `training_examples` reads, all of it or nothing.
 
     Args:
         source: gives the categories.
         output: the folder, which must not exist; its name begins the shards' names.
         num_shards: number of shards.
+        partial: whether the photographs may show other objects, of classes that nobody labelled.
     """
 
     def write(examples: Iterable[Example], report: Report) -> None:
@@ -115,7 +116,8 @@ def records_writer(source: Source, output: Path, num_shards: int) -> Write:
             writer = Writer(folder, output.name, num_shards)
             for example in examples:
                 writer.write(example)
-            writer.close({"categories": source.categories, "report": dataclasses.asdict(report)})
+            report_values = dataclasses.asdict(report)
+            writer.close({"categories": source.categories, "partial": partial, "report": report_values})
 
     return write
 

@@ -136,12 +136,16 @@ class Records:
         files: paths of the shards.
         sizes: int64 [shards], bytes of each.
         index: int64 [N, 4]: shard, offset [bytes], length [bytes], fingerprint.
+        folders: int64 [N], which of the folders each record is in.
+        partial: bool [folders], whether only some of the objects in a folder's photographs are labelled.
         categories: names by id, of all folders together.
     """
 
     files: list[str]
     sizes: np.ndarray
     index: np.ndarray
+    folders: np.ndarray
+    partial: np.ndarray
     categories: dict[int, str]
 
     def __len__(self) -> int:
@@ -157,19 +161,28 @@ class Records:
         files: list[str] = []
         sizes: list[int] = []
         indices: list[np.ndarray] = []
+        partial: list[bool] = []
         categories: dict[int, str] = {}
         for folder in folders:
             description = _description(folder)
             index = _read_index(folder, description["examples"])
             index[:, _SHARD] += len(files)
             indices.append(index)
+            partial.append(bool(description.get("partial", False)))
             for shard in description["shards"]:
                 files.append(str(_whole(folder / shard["file"], shard["bytes"])))
                 sizes.append(shard["bytes"])
             categories |= {int(number): name for number, name in description["categories"].items()}
         if not sum(map(len, indices)):
             raise UserError(f"{', '.join(map(str, folders)) or 'the list of data'} holds no example; prepare some.")
-        return cls(files, np.array(sizes, np.int64), np.concatenate(indices), categories)
+        numbers = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
+        return cls(
+            files, np.array(sizes, np.int64), np.concatenate(indices), numbers, np.array(partial, bool), categories
+        )
+
+    def parsed(self, number: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Reads one record as `parse` returns it, with "image/partial", a bool: whether its folder is `partial`."""
+        return parse(self.read(number)) | {"image/partial": tf.gather(self.partial[self.folders], number)}
 
     def read(self, number: tf.Tensor) -> tf.Tensor:
         """Reads one record.

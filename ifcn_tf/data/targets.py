@@ -24,6 +24,7 @@ class Objects(NamedTuple):
         counts: int64 [r], run lengths of all masks, one after the other; those of each sum to height * width.
         num_counts: int64 [n], how many of them belong to each object.
         size_hw: int64 [2], the image.
+        partial: bool, whether the image may show other objects, which nobody labelled.
     """
 
     boxes_yxyx: tf.Tensor
@@ -31,6 +32,7 @@ class Objects(NamedTuple):
     counts: tf.Tensor
     num_counts: tf.Tensor
     size_hw: tf.Tensor
+    partial: tf.Tensor | bool = False
 
 
 class View(NamedTuple):
@@ -56,11 +58,13 @@ class WindowClasses(NamedTuple):
         positive: bool.
         negative: bool.
         owner: int64, the object of a positive window; meaningless elsewhere.
+        weight: float32, what a window counts in the loss of objectness: 1, or `partial_negatives`.
     """
 
     positive: tf.Tensor
     negative: tf.Tensor
     owner: tf.Tensor
+    weight: tf.Tensor
 
 
 def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -117,14 +121,17 @@ def window_centres(view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:
 
 def classify_windows(objects: Objects, view: View, config: DataConfig, grid: WindowGrid) -> WindowClasses:
     """Says of every window whether it is positive, negative or neither (see `DataConfig` for the definition)."""
-    offsets = _offsets(boxes_in_view(objects, view), view, grid)
+    boxes = boxes_in_view(objects, view)
+    offsets = _offsets(boxes, view, grid)
     fitting = tf.where(fits_window(objects, view, config))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
     similar = tf.where(size_factors(objects, view, config) < config.negative_side_factor)[:, 0]
     near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
     near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
     crowd = _in_crowd(objects, view, grid)
-    return WindowClasses(positive & ~crowd, ~near & ~crowd, owner)
+    known = _near_boxes(boxes, view, config.centre_tolerance, grid) | ~tf.convert_to_tensor(objects.partial)
+    weight = tf.where(known, 1.0, config.partial_negatives)
+    return WindowClasses(positive & ~crowd, ~near & ~crowd & (weight > 0), owner, weight)
 
 
 def fits_window(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
@@ -144,6 +151,14 @@ def _offsets(boxes_yxyx: tf.Tensor, view: View, grid: WindowGrid) -> tuple[tf.Te
     centres = (boxes_yxyx[:, :2] + boxes_yxyx[:, 2:]) / 2
     y, x = window_centres(view, grid)
     return tf.abs(centres[:, :1] - y), tf.abs(centres[:, 1:] - x)
+
+
+def _near_boxes(boxes_yxyx: tf.Tensor, view: View, tolerance: float, grid: WindowGrid) -> tf.Tensor:
+    """Windows around whose centre a square, of `tolerance` px to each side, overlaps any box: bool [h, w]."""
+    top, left, bottom, right = (side[:, None] for side in tf.unstack(boxes_yxyx, axis=1))
+    y, x = window_centres(view, grid)
+    rows, columns = (y + tolerance > top) & (y - tolerance < bottom), (x + tolerance > left) & (x - tolerance < right)
+    return tf.reduce_any(rows[:, :, None] & columns[:, None, :], 0)
 
 
 def _owners(fitting: tf.Tensor, offsets: tuple[tf.Tensor, tf.Tensor], tolerance: float) -> tuple[tf.Tensor, tf.Tensor]:
@@ -240,7 +255,7 @@ def training_targets(
         With W = num_windows and m = mask_cells, positives first, then negatives, then padding:
             windows: int32 [W, 2], centre cells (y, x); padding is (0, 0).
             labels: float32 [W], 1 positive, 0 negative or padding.
-            weights: float32 [W], 1 sampled, 0 padding.
+            weights: float32 [W], `WindowClasses.weight` of what is sampled, 0 padding.
             masks: float32 [W, m, m], 0 or 1; zero but for positives.
     """
     classes = classify_windows(objects, view, config, grid)
@@ -248,11 +263,13 @@ def training_targets(
     masks = mask_targets(objects, view, positives, tf.gather_nd(classes.owner, positives), config, grid)
     num_positives, total = tf.shape(positives)[0], tf.shape(positives)[0] + tf.shape(negatives)[0]
     slots = tf.range(config.num_windows)
-    windows = tf.pad(tf.concat([positives, negatives], 0), [[0, config.num_windows - total], [0, 0]])
+    sampled, padding = tf.concat([positives, negatives], 0), [0, config.num_windows - total]
+    weights = tf.pad(tf.gather_nd(classes.weight, sampled), [padding])
+    windows = tf.pad(sampled, [padding, [0, 0]])
     masks = tf.pad(masks, [[0, config.num_windows - num_positives], [0, 0], [0, 0]])
     return {
         "windows": tf.ensure_shape(tf.cast(windows, tf.int32), [config.num_windows, 2]),
         "labels": tf.cast(slots < num_positives, tf.float32),
-        "weights": tf.cast(slots < total, tf.float32),
+        "weights": tf.ensure_shape(weights, [config.num_windows]),
         "masks": tf.ensure_shape(tf.cast(masks, tf.float32), [config.num_windows] + [grid.mask_cells] * 2),
     }

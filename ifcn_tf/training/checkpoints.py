@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.training.optimizer import MomentumSGD
 
 
 class Checkpoints:
-    """Weights, momentum and step of a run, whole or absent whenever the process is killed.
+    """The state of a run, whole or absent whenever the process is killed.
 
     TensorFlow writes the files of a checkpoint under temporary names, then the file `checkpoint` that names them; the
     oldest is deleted after that. So a run that is killed, or whose disk is full, still has the one before.
 
     Args:
         folder: where the checkpoints are.
-        model, optimizer: what is saved and restored.
+        state: what is saved and restored, by name; "step" among it, the updates made, an int64 variable.
         keep: how many are kept.
     """
 
-    def __init__(self, folder: Path, model: keras.Model, optimizer: MomentumSGD, keep: int) -> None:
-        self._folder, self._step = folder, optimizer.step
-        self._checkpoint = tf.train.Checkpoint(model=model, velocities=optimizer.velocities, step=optimizer.step)
+    def __init__(self, folder: Path, state: dict[str, Any], keep: int) -> None:
+        self._folder, self._step = folder, state["step"]
+        self._checkpoint = tf.train.Checkpoint(**state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), keep, checkpoint_name="step")
 
     def restore(self) -> int:

@@ -10,21 +10,27 @@ import keras
 
 from ifcn_tf.common.files import read_json
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.config.training import DataConfig
+from ifcn_tf.config.training import DataConfig, TrainConfig
+from ifcn_tf.data.pipeline import shown_in_a_pass
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.models.method import Method, build_network, output_shapes
+from ifcn_tf.training.optimizer import OPTIMIZERS
 
 _GIB = 2**30
 
 
-def describe(config: RunConfig, data: Sequence[Path]) -> str:
+def describe(config: RunConfig, data: Sequence[Path], shares: Sequence[int] = ()) -> str:
     """Describes a run: its layers, the memory of a replica and the figures of its data.
+
+    Args:
+        config: the settings.
+        data, shares: see `training_examples`.
 
     Raises:
         UserError: a data folder cannot be used.
     """
-    images, per_step = len(Records.open(data)), config.train.images_per_step
+    images, per_step = len(shown_in_a_pass(Records.open(data), shares)), config.train.images_per_step
     network = build_network(config.model, config.train.precision)
     network.freeze(config.train.frozen_blocks)
     model = network.model
@@ -32,7 +38,7 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     trained = _parameters(model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
     height, width = _largest_hw(config.data)
-    memory = memory_bytes(network, height, width) / _GIB
+    memory = memory_bytes(network, height, width, config.train) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
     lines.append(f"precision: {network.precision}")
     lines += [_figures(folder) for folder in data]
@@ -40,16 +46,18 @@ def describe(config: RunConfig, data: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
-def memory_bytes(network: Method, height: int, width: int) -> int:
-    """Estimates the memory of a training step on one image: weights, gradients, momentum and kept activations.
+def memory_bytes(network: Method, height: int, width: int, train: TrainConfig) -> int:
+    """Estimates the memory of a training step on one image: weights, gradients, their buffers and kept activations.
 
     Args:
         network: its frozen layers set.
         height, width: size of the image [px].
+        train: the optimiser, and whether weights are averaged.
     """
     model, shapes = network.map_model, output_shapes(network.map_model, height, width)
-    # In float32: weights; of the trained ones a gradient, its sum and the momentum.
-    total = 4 * model.count_params() + 3 * 4 * _parameters(model.trainable_variables)
+    # In float32: weights and their averages; of the trained ones a gradient, its sum and what the optimiser keeps.
+    total = 4 * model.count_params() * (1 + (train.ema > 0))
+    total += 4 * _parameters(model.trainable_variables) * (2 + len(OPTIMIZERS[train.optimizer].buffers))
     outputs = {layer.name: math.prod(shapes[layer.name]) * _width_of(layer) for layer in model.layers}
     total += sum(outputs[layer.name] for layer in model.layers if layer.trainable_variables)
     return total + 3 * max(outputs.values())  # an output, its input and a gradient or a workspace

@@ -64,7 +64,7 @@ class _Saver:
         """Writes weights and a checkpoint of the present step unless they are there."""
         if self.trainer.chief and self._saved != self.trainer.step:
             # Weights first: whoever finds the last checkpoint of a run finds its weights too.
-            save_weights(self.trainer.network, self._folder, self._record, self._metrics())
+            save_weights(self.trainer.averaged, self._folder, self._record, self._metrics())
             self.trainer.save_checkpoint()
             self._saved, self._written = self.trainer.step, dict(self.monitor.latest)
 

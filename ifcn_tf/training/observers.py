@@ -54,9 +54,9 @@ class Validation:
         if not due or monitor.has(trainer.step, BEST):
             return
         pause()
-        scores = self._measure(trainer.network, pause)
+        scores = self._measure(trainer.averaged, pause)
         if scores[BEST] > self._best_so_far(monitor):
-            save_weights(trainer.network, self._best, self._record, {"step": trainer.step, **scores})
+            save_weights(trainer.averaged, self._best, self._record, {"step": trainer.step, **scores})
         # Last: what is written here is not measured again.
         monitor.write(trainer.step, scores)
         monitor.say(f"step {trainer.step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
@@ -82,7 +82,7 @@ class Pictures:
         """See `Observer`."""
         if trainer.step % trainer.config.train.pictures_every == 0:
             pause()
-            monitor.picture(trainer.step, "network", self._draw(trainer.network))
+            monitor.picture(trainer.step, "network", self._draw(trainer.averaged))
 
 
 class Profile:

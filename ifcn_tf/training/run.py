@@ -24,7 +24,7 @@ from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
 from ifcn_tf.training.panel import draw
 from ifcn_tf.training.strategy import workers_present
-from ifcn_tf.training.trainer import Trainer
+from ifcn_tf.training.trainer import Examples, Trainer
 from ifcn_tf.training.validation import LIMITS, average_recalls
 from ifcn_tf.training.workdir import open_workdir, run_record
 
@@ -39,6 +39,7 @@ class Places:
         workdir: the run's folder.
         weights: a `*.weights.h5` file of ours to start from, or None.
         backbone: without `weights`: "imagenet" or a file of the trunk's ImageNet weights.
+        shares: how often a pass shows the photographs of each folder of `data`; once where left out.
     """
 
     data: Sequence[Path]
@@ -46,6 +47,7 @@ class Places:
     workdir: Path
     weights: str | None
     backbone: str
+    shares: Sequence[int] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What the run reads as plain JSON types, with a fingerprint of the data to train on.
@@ -53,11 +55,13 @@ class Places:
         Raises:
             UserError: a data folder cannot be used.
         """
-        index = Records.open(self.data).index
+        records = Records.open(self.data)
         return {
             "data": [str(folder) for folder in self.data],
-            "data_examples": len(index),
-            "data_fingerprint": hashlib.sha256(index.tobytes()).hexdigest()[:16],
+            "data_examples": len(records),
+            "data_shares": list(self.shares),
+            "data_partial": np.flatnonzero(records.partial).tolist(),  # numbers of the folders, from 0
+            "data_fingerprint": hashlib.sha256(records.index.tobytes()).hexdigest()[:16],
             "validation_data": [str(folder) for folder in self.validation_data],
             "weights": self.weights,
             "backbone_weights": self.backbone,
@@ -88,13 +92,19 @@ def train_on_data(
     """
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
-    examples = functools.partial(training_examples, places.data, config.data, config.model, config.train.seed)
     initialize = functools.partial(first_weights, places.weights, places.backbone)
     with workers_present():
-        trainer = Trainer(config, examples, places.workdir, strategy, initialize)
+        trainer = Trainer(config, examples_of(config, places), places.workdir, strategy, initialize)
     return Ending(
         signal=train(trainer, places.workdir, record, [*_observers(config, places, record), *observers]),
         step=trainer.step,
+    )
+
+
+def examples_of(config: RunConfig, places: Places) -> Examples:
+    """The examples of a run."""
+    return functools.partial(
+        training_examples, places.data, config.data, config.model, config.train.seed, shares=places.shares
     )
 
 

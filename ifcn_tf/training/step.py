@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ifcn_tf.config.training import LossConfig
 from ifcn_tf.models.method import Method
-from ifcn_tf.training.optimizer import MomentumSGD
+from ifcn_tf.training.optimizer import Optimizer
 
 Tensors = dict[str, tf.Tensor]
 #: Brings a gradient into its sum.
@@ -32,7 +32,7 @@ class TrainStep:
     """
 
     def __init__(
-        self, network: Method, optimizer: MomentumSGD, loss: LossConfig, images_per_step: int, element_spec: Any
+        self, network: Method, optimizer: Optimizer, loss: LossConfig, images_per_step: int, element_spec: Any
     ) -> None:
         self._network, self._optimizer, self._loss, self._images = network, optimizer, loss, images_per_step
         self._strategy = tf.distribute.get_strategy()

@@ -15,8 +15,9 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.data.records import naming_damage
 from ifcn_tf.models.method import Method, build_network
+from ifcn_tf.training.average import WeightAverage
 from ifcn_tf.training.checkpoints import Checkpoints
-from ifcn_tf.training.optimizer import MomentumSGD
+from ifcn_tf.training.optimizer import optimizer_of
 from ifcn_tf.training.step import TrainStep
 from ifcn_tf.training.strategy import is_chief
 
@@ -50,7 +51,8 @@ class Trainer:
         initialize: gives a new network its first weights; not called when the run goes on from a checkpoint.
 
     Attributes:
-        network: the network.
+        network: the network in training.
+        averaged: with the averages of its weights (`train.ema`), or `network` itself: what is measured, drawn and kept.
         first: updates made before this process, of a run that goes on.
         chief: whether this process writes the files of the run.
 
@@ -72,14 +74,15 @@ class Trainer:
         with strategy.scope():
             self.network = build_network(config.model, config.train.precision)
             self.network.freeze(config.train.frozen_blocks)
-            variables = [variable.value for variable in self.network.model.trainable_variables]
-            self._optimizer = MomentumSGD(variables, config.train.momentum, config.train.weight_decay)
-            self._checkpoints = Checkpoints(
-                workdir / "checkpoints", self.network.model, self._optimizer, config.train.keep_checkpoints
-            )
+            self._optimizer = optimizer_of(self.network, config.train)
+            self._average = WeightAverage(self.network, config)
+            self.averaged = self._average.network
+            state = {"model": self.network.model, **self._optimizer.state, **self._average.state}
+            self._checkpoints = Checkpoints(workdir / "checkpoints", state, config.train.keep_checkpoints)
             self.first = self._checkpoints.restore()
             if not self.first:
                 initialize(self.network)
+                self._average.restart()
             if self._sum_over_replicas(self.step) != self.step * strategy.num_replicas_in_sync:
                 raise UserError(
                     "the workers found different checkpoints: --workdir must be one folder that all of them share."
@@ -120,6 +123,7 @@ class Trainer:
         rate = self.config.train.learning_rate(self.step)
         norm = self._step.update(rate)
         self._require_finite(self.step, [{**record, "gradient_norm": norm} for record in records], image_ids)
+        self._average.follow(self.step - 1)
         means = {name: sum(record[name] for record in records) / len(records) for name in records[0]}
         scalars = {**means, "learning_rate": rate, "gradient_norm": norm}
         return StepReport(self.step, scalars, wait_s, time.perf_counter() - begin)

@@ -14,7 +14,8 @@ from ifcn_tf.common.files import UserError, read_json, write_json
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.models.parts.precision import dtype_policy
 
-#: Settings that may change when a run goes on: how long it is and how often it is looked at.
+#: Settings that may change when a run goes on: how long it is, unless its learning rates depend on that, and how often
+#: it is looked at.
 _FREE = {
     "steps",
     "log_every",
@@ -47,14 +48,15 @@ def run_record(config: RunConfig, strategy: tf.distribute.Strategy, places: dict
 
 def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
     """Makes the folder of a run, or checks that the run in it has the same settings, data, weights
-    and precision, and writes `config.json`.
+    and precision, and writes `config.json`. A setting that the run in it has not recorded, is the default.
 
     Raises:
         UserError: the folder holds a run that differs in some; names them.
     """
     path = workdir / "config.json"
     if path.exists() and (workdir / "checkpoints").exists():
-        before = _settings(read_json(path))
+        unrecorded = {**RunConfig().to_dict(), "places": {"data_shares": [], "data_partial": []}}
+        before = {**_settings(unrecorded), **_settings(read_json(path))}
         now = _settings(record)
         changed = sorted(key for key in now if before.get(key, now[key]) != now[key])
         if changed:
@@ -67,12 +69,13 @@ def open_workdir(workdir: Path, record: dict[str, Any]) -> None:
 
 def _settings(record: dict[str, Any]) -> dict[str, Any]:
     """Flat "section.field" settings that determine the weights of a run and which are the best, as JSON types."""
+    free = _FREE - ({"steps"} if record.get("train", {}).get("schedule") == "cosine" else set())
     return {
         f"{section}.{field}": list(value) if isinstance(value, tuple) else value
         for section, fields in record.items()
         if isinstance(fields, dict) and section != "versions"
         for field, value in fields.items()
-        if field not in _FREE and f"{section}.{field}" not in _FREE_PLACES
+        if field not in free and f"{section}.{field}" not in _FREE_PLACES
     }
 
 

@@ -53,8 +53,14 @@ def test_settings_change_one_field_each():
         ("train.learning_rates=0.1", "a list"),
         ("train.momentum=2", "momentum"),
         ("train.precision=float8", "precision"),
+        ("train.optimizer=adam", "train.optimizer must be one of sgd, adamw, not adam"),
+        ("train.trunk_rate=-1", "train.trunk_rate must"),
+        ("train.schedule=linear", "train.schedule must be one of steps, cosine, not linear"),
+        ("train.ema=1", "train.ema must"),
+        ("train.warm_up=-1", "train.warm_up must"),
         ("loss.normalization=caffe", "literal"),
         ("train.steps=-1", "train.steps must"),
+        ("data.partial_negatives=1.5", "data.partial_negatives must lie in 0..1, not 1.5"),
         ("data.side_tolerance=0.5", "data.side_tolerance must"),
         ("data.cut_side=167", "data.cut_side must be 0, or hold a window (168 px), not 167."),
         ("data.cut_side=-1", "data.cut_side must not be negative"),
@@ -90,3 +96,35 @@ def test_json_round_trip(name):
 def test_as_many_rates_as_stretches():
     with pytest.raises(UserError, match="one more number"):
         TrainConfig(boundaries=(5, 9))
+
+
+def rates(count, **settings):
+    config = TrainConfig(**settings)
+    return [config.learning_rate(step) for step in range(count)]
+
+
+def test_warm_up_rises_linearly_to_the_rates_of_the_schedule():
+    expected = [0.25, 0.5, 0.75, 1.0, 1.0, 0.1, 0.1]
+    assert rates(7, learning_rates=(1.0, 0.1), boundaries=(5,), warm_up=4) == pytest.approx(expected)
+    assert rates(3, learning_rates=(1.0, 0.1), boundaries=(2,), warm_up=4) == pytest.approx([0.25, 0.5, 0.075])
+
+
+def test_a_cosine_falls_from_the_first_rate_to_the_last():
+    """Of 6 steps after 2 of warm-up, a quarter of the way is 0.2 + 0.8 * (1 + cos 30 deg) / 2 after one, and so on."""
+    shares = [(1 + cosine) / 2 for cosine in (1, 3**0.5 / 2, 0.5, 0, -0.5, -(3**0.5) / 2)]
+    expected = [0.5, 1.0, *(0.2 + 0.8 * share for share in shares)]
+    settings = {"learning_rates": (1.0, 0.5, 0.2), "boundaries": (), "schedule": "cosine"}
+    assert rates(8, **settings, steps=8, warm_up=2) == pytest.approx(expected)
+    assert rates(4, **settings, steps=4) == pytest.approx([1.0, 0.2 + 0.8 * (2 + 2**0.5) / 4, 0.6, 0.317157], abs=1e-6)
+    assert TrainConfig(schedule="cosine").learning_rate(39_999) == pytest.approx(0.0001, rel=1e-6)
+    with pytest.raises(UserError, match="learning_rates needs a first and a last"):
+        TrainConfig(**{**settings, "learning_rates": (1.0,)})
+
+
+def test_light_shows_what_quick_shows_to_a_small_trunk():
+    quick, light = PRESETS["quick"], PRESETS["light"]
+    assert light.data == quick.data
+    assert light.proposer == quick.proposer.changed({"shorter_sides": [119, 178, 267, 400, 600, 900, 1350]})
+    assert (light.model.trunk, light.model.branch_channels) == ("efficientnet_lite2", 256)
+    found = [light.train.learning_rate(step) for step in (0, 99, 2999, 3000, 4199, 4200, 4799)]
+    assert found == pytest.approx([0.00001, 0.001, 0.001, 0.001 / 3, 0.001 / 3, 0.001 / 9, 0.001 / 9])

@@ -80,6 +80,14 @@ def test_picture(data):
     assert drawn.masks.shape == (1, 21, 21) and drawn.masks.sum() == 16 * 8
 
 
+def test_a_picture_leaves_out_the_negatives_that_training_leaves_out(data, tmp_path):
+    folder, config = shutil.copytree(data, tmp_path / "partial"), dataclasses.replace(CONFIG, partial_negatives=0.0)
+    description = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps({**description, "partial": True}))
+    assert parts(Records.open([data]), 2, 100, config, GRID).negative.all()
+    assert not parts(Records.open([folder]), 2, 100, config, GRID).negative.any()
+
+
 def test_picture_without_positives(data):
     drawn = parts(Records.open([data]), 2, 100, CONFIG, GRID)
     assert len(drawn.windows) == len(drawn.masks) == 0
@@ -103,15 +111,20 @@ def test_commands(tmp_path):
     """Prepare, then inspect; a wrong path ends with one sentence."""
     records, pictures = tmp_path / "records", tmp_path / "pictures"
     done = command(
-        "prepare_data", "--source=shapes", "--count=2", "--workers=1", "--num_shards=1", f"--output={records}"
+        *("prepare_data", "--source=shapes", "--count=2", "--workers=1", "--num_shards=1"),
+        *("--partial", f"--output={records}"),
     )
     assert done.returncode == 0, done.stderr
     assert "2 images with" in done.stdout
-    assert json.loads((records / "dataset.json").read_text())["examples"] == 2
+    description = json.loads((records / "dataset.json").read_text())
+    assert (description["examples"], description["partial"]) == (2, True)
     done = command("inspect_data", f"--data={records}", f"--output={pictures}", "--pictures=1")
     assert done.returncode == 0, done.stderr
     assert "positives an image" in done.stdout
     assert len(list(pictures.glob("000000_*.png"))) == 6
+    done = command("prepare_data", "--source=shapes", "--partial", "--format=coco", f"--output={tmp_path / 'a.json'}")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: --partial has no place in a COCO json")
     done = command("prepare_data", "--source=voc", f"--root={tmp_path}", f"--output={tmp_path / 'voc'}")
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot read") and done.stderr.count("\n") == 1

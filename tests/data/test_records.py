@@ -68,6 +68,22 @@ def test_description(folder):
     assert description["report"]["images"] == 3
 
 
+def test_labels_are_partial_by_folder(folder, tmp_path):
+    """Folders of before the flag are labelled fully, and training sees the difference in their negatives."""
+    description = json.loads((folder / "dataset.json").read_text())
+    assert description.pop("partial") is False
+    (folder / "dataset.json").write_text(json.dumps(description))
+    other = prepare_shapes(tmp_path / "partial", 2, partial=True)
+    records = Records.open([folder, other])
+    found = [bool(records.parsed(tf.constant(n, tf.int64))["image/partial"]) for n in range(5)]
+    assert found == [False] * 3 + [True] * 2
+    config = DataConfig(shorter_sides=(119,), partial_negatives=0.5)
+    for data, weights in (([folder], {1.0}), ([other], {0.5, 1.0}), ([other, folder], {0.5, 1.0})):
+        examples = training_examples(data, config, InstanceFCNConfig(), 0).take(5)
+        seen = np.concatenate([targets["weights"] for _, targets in examples.as_numpy_iterator()])
+        assert set(seen) - {0.0} == weights
+
+
 def shard(folder):
     return folder / "shapes-00001-of-00002.tfrecord"
 

@@ -321,3 +321,55 @@ def test_an_object_as_large_as_the_image_has_all_cells_in_the_image():
         expected = np.zeros((21, 21))
         expected[10 - y : 22 - y, 10 - x : 26 - x] = 1  # 12 x 16 cells
         np.testing.assert_array_equal(mask, expected)
+
+
+def partial_scene():
+    """An object of 40 px at [100, 140), too small for a positive window, and one of 128 px at [236, 364)."""
+    masks = np.array(
+        [box_mask((400, 400), start, start, start + side, start + side) for start, side in ((100, 40), (236, 128))]
+    )
+    return objects_of(masks)._replace(partial=True), view_of(400, 400)
+
+
+@pytest.mark.parametrize("crowd", [False, True])
+def test_negatives_of_partial_labels_by_hand(crowd):
+    """Within 16 px of [100, 140) are centres 8 i + 4 of i = 11 (92) .. 18 (148); 84 and 156 touch it.
+
+    A crowd is labelled too, but no window is centred in it: i = 12 (100) .. 16 (132).
+    """
+    objects, view = partial_scene()
+    objects = objects._replace(is_crowd=tf.constant([crowd, False]))
+    known = np.zeros((50, 50), bool)
+    known[11:19, 11:19] = True
+    known[28:47, 28:47] = True  # 228 .. 372; 220 and 380 touch [236, 364)
+    full = classify_windows(objects._replace(partial=False), view, CONFIG, GRID)
+    for share in (1.0, 0.25, 0.0):
+        config = dataclasses.replace(CONFIG, partial_negatives=share)
+        found = classify_windows(objects, view, config, GRID)
+        np.testing.assert_array_equal(found.weight, np.where(known, 1, share))
+        np.testing.assert_array_equal(found.negative, full.negative & (known | (share > 0)))
+        np.testing.assert_array_equal(found.positive, full.positive)
+        assert np.all(found.weight[found.positive] == 1) and np.sum(found.positive) == 25
+        assert np.sum(found.negative[:20, :20] & known[:20, :20]) == (64 - 25 if crowd else 64)
+        elsewhere = classify_windows(objects._replace(partial=False), view, config, GRID)
+        np.testing.assert_array_equal(elsewhere.weight, np.ones((50, 50)))
+
+
+def test_sampled_negatives_of_partial_labels_count_less_or_not_at_all():
+    objects, view = partial_scene()
+    for share, expected in ((0.25, {0.25, 1.0}), (0.0, {1.0})):
+        config = dataclasses.replace(CONFIG, partial_negatives=share, negatives_floor=100)
+        targets = training_targets(objects, view, config, GRID, tf.constant([1, 2], tf.int64))
+        weights, (y, x) = targets["weights"].numpy()[:125], targets["windows"].numpy()[:125].T
+        np.testing.assert_array_equal(weights, classify_windows(objects, view, config, GRID).weight.numpy()[y, x])
+        assert set(weights) == expected and np.all(weights[:25] == 1)
+        assert not np.any(targets["weights"][125:])
+
+
+def test_partly_labelled_photographs_without_an_object_have_no_negatives_at_0():
+    empty = objects_of(np.zeros((0, 60, 80), bool))._replace(partial=True)
+    for share in (1.0, 0.5, 0.0):
+        config = dataclasses.replace(CONFIG, partial_negatives=share)
+        targets = training_targets(empty, view_of(60, 80), config, GRID, tf.constant([1, 2], tf.int64))
+        np.testing.assert_array_equal(targets["weights"], [share] * 16 + [0] * 240)
+        assert share or not np.any(targets["windows"])

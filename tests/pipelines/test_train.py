@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ifcn_tf.config.presets import PRESETS, RunConfig
+from tests.support.prepared import prepare_shapes
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess:
@@ -63,6 +65,27 @@ def test_a_run_needs_its_places(command, given, missing, tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert f"--{missing} is needed, unless --print_settings asks for the settings alone" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_share_is_refused_in_one_sentence(tmp_path):
+    done = train(f"--data={tmp_path}:3,b:0", f"--workdir={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --data=b:0: there is no such folder, and '0' is no share of b")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_is_described_and_timed(tmp_path):
+    """All steps of the preset, though --steps is 0. 4 photographs shown twice and 2 shown once are 10 a pass."""
+    data = [prepare_shapes(tmp_path / name, count) for name, count in (("a", 4), ("b", 2))]
+    small = ["--set=data.shorter_sides=[32]", "--set=train.images_per_step=2", "--set=model.branch_channels=8"]
+    done = train(f"--data={data[0]}:2,{data[1]}", f"--workdir={tmp_path / 'run'}", "--steps=0", *small)
+    assert done.returncode == 0, done.stderr
+    assert "images a pass: 10; 2 a step, so 5.0 steps a pass\n" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(
+        r"a step takes about \S+ s on this machine, so 40,000 steps take about .+ without validation", last
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_data_that_was_not_prepared_is_named(tmp_path):

@@ -1,6 +1,6 @@
 """A small training run as a process of its own, to be killed or to be one of several workers.
 
-python -m tests.support.narrow_run WORKDIR STEPS STRATEGY IMAGES_PER_STEP CHECKPOINT_EVERY
+python -m tests.support.narrow_run WORKDIR STEPS STRATEGY IMAGES_PER_STEP CHECKPOINT_EVERY [KEY=VALUE ...]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ifcn_tf.config.presets import RunConfig
+from ifcn_tf.config.presets import RunConfig, with_settings
 from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.strategy import make_strategy
@@ -41,11 +41,12 @@ def run(workdir: Path, config: RunConfig, strategy: str = "one_device") -> int |
 
 
 def main() -> None:
-    workdir, steps, strategy, images, every = sys.argv[1:]
+    workdir, steps, strategy, images, every, *settings = sys.argv[1:]
+    config = with_settings(narrow_config(int(steps), int(images), int(every)), settings)
     if strategy == "mirrored":
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    sys.exit(128 + (run(Path(workdir), narrow_config(int(steps), int(images), int(every)), strategy) or -128))
+    sys.exit(128 + (run(Path(workdir), config, strategy) or -128))
 
 
 if __name__ == "__main__":

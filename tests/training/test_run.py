@@ -146,8 +146,12 @@ def test_description_of_a_run(scenes):
     assert rows["tiny2_conv"].endswith("frozen") and rows["tiny3_conv"].endswith("trained")
     assert "images a pass: 6; 8 a step, so 0.8 steps a pass" in text
     # The third convolution keeps 16 maps of a quarter of each side, in float32.
-    network = build_network(TINY, "float32")
-    assert memory_bytes(network, 256, 256) - memory_bytes(network, 128, 128) > 4 * 16 * (64 * 64 - 32 * 32)
+    network, train = build_network(TINY, "float32"), TrainConfig()
+    large, small = memory_bytes(network, 256, 256, train), memory_bytes(network, 128, 128, train)
+    assert large - small > 4 * 16 * (64 * 64 - 32 * 32)
+    # All of its weights are trained here: a second buffer of each, or its average, is as many bytes.
+    for more in ({"optimizer": "adamw"}, {"ema": 0.9}):
+        assert memory_bytes(network, 128, 128, TrainConfig(**more)) - small == 4 * network.model.count_params()
 
 
 @pytest.mark.parametrize(

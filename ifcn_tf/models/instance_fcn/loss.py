@@ -18,7 +18,8 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
     Args:
         outputs: float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
         inputs: image [B, H, W, 3], of which only the size is used, and windows int32 [B, N, 2], centre cells (y, x).
-        targets: float32 labels [B, N] (1 positive), weights [B, N] (0 for padding), masks [B, N, m, m] (0 or 1).
+        targets: float32 labels [B, N] (1 positive), weights [B, N] (of objectness; 0 for padding), masks [B, N, m, m]
+            (0 or 1).
         config: weight and normalisation of the terms.
         grid: the windows' place on the map.
 
@@ -30,7 +31,7 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
     pixels = positive[..., None, None] * tf.cast(_on_map(inputs, grid), tf.float32)
     objectness = sampled * _cross_entropy(targets["labels"], outputs["objectness_logits"])
     mask = pixels * _cross_entropy(targets["masks"], outputs["mask_logits"])
-    windows = _count(sampled)
+    windows = _count(tf.cast(sampled > 0, tf.float32))
     objectness_loss = tf.reduce_mean(tf.reduce_sum(objectness, 1) / windows)
     divisor = _count(tf.reduce_sum(pixels, [2, 3])) if config.normalization == "mean" else windows
     mask_loss = tf.reduce_mean(tf.reduce_sum(mask, [1, 2, 3]) / divisor)

@@ -76,6 +76,17 @@ def test_no_positive_and_no_window_at_all():
     assert nothing == {"loss": 0, "objectness_loss": 0, "mask_loss": 0}
 
 
+def test_a_window_that_counts_less_leaves_the_others_as_they_were():
+    """The mean is over windows, not over weights: else a photograph of such windows alone would count as any other."""
+    found = losses(
+        [(25, 25), (20, 20), (0, 0)], [1, 0, 0], [1, 0.25, 0], [LOGIT, LOGIT, 9], grids(LOGIT, 0, 0), grids(1, 0, 0)
+    )
+    assert found["objectness_loss"] == pytest.approx((RIGHT + WRONG / 4) / 2, rel=1e-5)
+    assert found["mask_loss"] == pytest.approx(RIGHT, rel=1e-5)
+    alone = losses([(5, 5), (6, 6)], [0, 0], [0.25, 0.25], [LOGIT, LOGIT], grids(3, 3), grids(0, 0))
+    assert alone["objectness_loss"] == pytest.approx(WRONG / 4, rel=1e-5)
+
+
 def test_literal_normalisation_divides_both_sums_by_the_windows():
     config = LossConfig(mask_weight=1, normalization="literal")
     found = losses([(25, 25), (20, 20)], [1, 0], [1, 1], [LOGIT, -LOGIT], grids(LOGIT, 0), grids(1, 0), config=config)
