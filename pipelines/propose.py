@@ -19,7 +19,9 @@ flags.adopt_module_key_flags(_images)  # so that --help lists them
 flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --weights: a folder that pipelines.export wrote.")
-BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --weights: 'imagenet' or VGG-16 file; untrained.")
+BACKBONE = flags.DEFINE_string(
+    "backbone_weights", None, "Instead of --weights: 'imagenet' or a file for the trunk; untrained."
+)
 
 
 def main() -> int:

@@ -25,10 +25,14 @@ from ifcn_tf.training.step import TrainStep
 #: Works on a training example.
 Action = Callable[[Any], None]
 _CONFIG = network_config({})
+_WINDOWS, _MASK = DataConfig().num_windows, [_CONFIG.grid.mask_cells] * 2
 _OVERFIT_STEPS, _OVERFIT_RATE = 100, 0.001
 _SPEC = (
-    {"image": tf.TensorSpec([None, None, 3]), "windows": tf.TensorSpec([256, 2], tf.int32)},
-    {"labels": tf.TensorSpec([256]), "weights": tf.TensorSpec([256]), "masks": tf.TensorSpec([256, 21, 21])},
+    {"image": tf.TensorSpec([None, None, 3]), "windows": tf.TensorSpec([_WINDOWS, 2], tf.int32)},
+    {
+        **dict.fromkeys(("labels", "weights"), tf.TensorSpec([_WINDOWS])),
+        "masks": tf.TensorSpec([_WINDOWS, *_MASK]),
+    },
 )
 
 
@@ -40,7 +44,7 @@ def run(
     Args:
         precision: of the convolutions.
         rounds: everything is timed so often; the rows hold medians.
-        backbone_weights: "imagenet" or a file of VGG-16 weights to overfit from; None leaves the last row out.
+        backbone_weights: "imagenet" or a file of the trunk's ImageNet weights to overfit from; None leaves the last row out.
 
     Yields:
         JSON-able rows: an update on a 600 x 800 image beside forward and backward of the bare network, timed in turns;
@@ -114,17 +118,17 @@ def _bare_pass(map_model: keras.Model) -> Action:
 
 
 def _element(height: int, width: int) -> Any:
-    """A training example of noise with 128 positive and 128 negative windows."""
+    """A training example of noise, half of whose windows are positive."""
     random = np.random.default_rng(0)
-    windows = np.stack([random.integers(0, side, 256) for side in _CONFIG.grid.map_hw(height, width)], 1)
-    labels = (np.arange(256) < 128).astype(np.float32)
-    masks = random.integers(0, 2, (256, 21, 21)) * labels[:, None, None]
+    windows = np.stack([random.integers(0, side, _WINDOWS) for side in _CONFIG.grid.map_hw(height, width)], 1)
+    labels = (np.arange(_WINDOWS) < _WINDOWS // 2).astype(np.float32)
+    masks = random.integers(0, 2, (_WINDOWS, *_MASK)) * labels[:, None, None]
     return (
         {
             "image": tf.constant(random.uniform(0, 255, (height, width, 3)), tf.float32),
             "windows": tf.constant(windows, tf.int32),
         },
-        {"labels": tf.constant(labels), "weights": tf.ones(256), "masks": tf.constant(masks, tf.float32)},
+        {"labels": tf.constant(labels), "weights": tf.ones(_WINDOWS), "masks": tf.constant(masks, tf.float32)},
     )
 
 
