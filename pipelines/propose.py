@@ -20,7 +20,7 @@ flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --weights: a folder that pipelines.export wrote.")
 BACKBONE = flags.DEFINE_string(
-    "backbone_weights", None, "Instead of --weights: 'imagenet' or a file for the trunk; untrained."
+    "backbone_weights", None, "Instead of --weights: 'imagenet' or its file; untrained."
 )
 
 

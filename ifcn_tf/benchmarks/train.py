@@ -44,7 +44,7 @@ def run(
     Args:
         precision: of the convolutions.
         rounds: everything is timed so often; the rows hold medians.
-        backbone_weights: "imagenet" or a file of the trunk's ImageNet weights to overfit from; None leaves the last row out.
+        backbone_weights: "imagenet" or a file of ImageNet weights to overfit from; None leaves the last row out.
 
     Yields:
         JSON-able rows: an update on a 600 x 800 image beside forward and backward of the bare network, timed in turns;
