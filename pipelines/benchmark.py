@@ -24,9 +24,7 @@ WHAT = flags.DEFINE_enum(
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, serving: photograph to measure on.")
 WEIGHTS = flags.DEFINE_string("weights", None, "inference, serving: a *.weights.h5 file; by default the bundled one.")
-BACKBONE = flags.DEFINE_string(
-    "backbone_weights", None, "train: a file of ImageNet weights adds a row on overfitting."
-)
+BACKBONE = flags.DEFINE_string("backbone_weights", None, "train: a file of ImageNet weights adds a row on overfitting.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 ROUNDS = flags.DEFINE_integer(

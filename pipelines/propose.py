@@ -19,9 +19,7 @@ flags.adopt_module_key_flags(_images)  # so that --help lists them
 flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --weights: a folder that pipelines.export wrote.")
-BACKBONE = flags.DEFINE_string(
-    "backbone_weights", None, "Instead of --weights: 'imagenet' or its file; untrained."
-)
+BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --weights: 'imagenet' or its file; untrained.")
 
 
 def main() -> int:
