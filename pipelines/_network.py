@@ -43,7 +43,7 @@ _ALL = (WEIGHTS, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTIN
 
 
 def arguments() -> dict[str, Any]:
-    """The flags as keyword arguments of `predictor.load_network`; raises UserError on a wrong one."""
+    """The flags as keyword arguments of `proposing.network.load_network`; raises UserError on a wrong one."""
     settings: dict[str, Any] = {flag.name: flag.value for flag in SETTINGS if flag.value is not None}
     if SHORTER_SIDES.value and SCALE_FACTORS.value:
         raise UserError("give --shorter_sides or --scale_factors, not both: each names all scales.")

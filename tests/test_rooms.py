@@ -112,6 +112,12 @@ def test_networks_know_neither_data_nor_training():
         assert not TABLE[room].imports & {"data/", "training/", "annotations/", "results/"}
 
 
+def test_only_models_name_a_network():
+    names = re.compile(r"instance_fcn|vgg|block[0-9]_|conv2d")
+    rooms = ("training/", "proposing/", "saved_model/", "engines/", "data/", "benchmarks/")
+    assert not [str(path) for path in MODULES if room_of(path) in rooms and names.search(path.read_text())]
+
+
 def test_commands_import_each_other_never():
     commands = [path for path in SOURCES if path.parent.name == "pipelines" and not path.name.startswith("_")]
     shared = {"pipelines._cli", "pipelines._images", "pipelines._network", "pipelines._run_settings"}

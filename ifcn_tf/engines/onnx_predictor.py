@@ -67,7 +67,7 @@ class OnnxPredictor:
         """Proposes the objects of one image.
 
         Args:
-            image: a file (see `images.files.decode`), or uint8 [H, W, 3], RGB.
+            image: a file (see `images.files.read_pixels`), or uint8 [H, W, 3], RGB.
 
         Raises:
             UserError: the file cannot be read, or the array is no such image.

@@ -109,7 +109,7 @@ def rescore(logits: np.ndarray, mask_logits: np.ndarray, boxes_yxyx: np.ndarray,
 
 
 def assemble(score_maps: np.ndarray, windows: np.ndarray, k: int, cells: int, blend_cells: int = 0) -> np.ndarray:
-    """`models.instance_fcn.assembler.assemble_blended` for one image.
+    """`assemble_blended` in NumPy, for one image.
 
     Args:
         score_maps: float32 [h, w, k * k], logits.

@@ -93,6 +93,7 @@ def _fits(variable: keras.Variable | None, arrays: Mapping[str, np.ndarray], nam
 
 def read_network_config(path: Path) -> NetworkConfig:
     """The architecture of the network that a weights file is of; raises UserError when nothing beside it says so."""
+    _described(path)
     section = _section(path, "model")
     return _named(path, "model", lambda: network_config(section))
 
@@ -109,14 +110,9 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: no such file, or it is not the one that `config.json` beside it describes.
     """
-    config_path, described = path.parent / "config.json", _section(path, "weights")
-    if described.get("version") != FORMAT_VERSION:
-        raise UserError(
-            f"{config_path} describes weights of version {described.get('version')}, and this program reads "
-            f"{FORMAT_VERSION}: take weights that it wrote."
-        )
-    content = _content(path)
+    described, content = _described(path), _content(path)
     if _digest(content) not in (described.get("sha256"), described.get("sha256_before")):
+        config_path = path.parent / "config.json"
         raise UserError(f"{path} is damaged, or not the file that {config_path} describes: copy both again.")
     arrays: dict[str, np.ndarray] = {}
 
@@ -165,6 +161,18 @@ def _config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{config_path} is no object: copy it anew.")
     return content
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """What `config.json` says of the weights file; raises UserError unless it is of the version that is read."""
+    config_path, described = path.parent / "config.json", _config(path).get("weights")
+    version = described.get("version") if isinstance(described, dict) else None
+    if not isinstance(described, dict) or version != FORMAT_VERSION:
+        raise UserError(
+            f'{config_path} has no "weights" section of version {FORMAT_VERSION}: {path.name} is of another release of '
+            "this program, whose weights are not read; train anew, or take the bundled ones."
+        )
+    return described
 
 
 def _section(path: Path, name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def score_maps(network: Method, image: np.ndarray, shorter_side: int = 400) -> n
     """Runs an InstanceFCN once, on one scale.
 
     Args:
-        network: `predictor.load_network`'s.
+        network: `proposing.network.load_network`'s.
         image: uint8 [H, W, 3], RGB.
         shorter_side: of the image after resizing [px]; objects about 128 px long then are seen whole.
 

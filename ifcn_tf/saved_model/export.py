@@ -1,4 +1,4 @@
-"""SavedModels in TensorFlow Serving's layout, NAME/1, NAME/2 and so on; `serving_graph` says what they answer."""
+"""SavedModels in TensorFlow Serving's layout, NAME/1, NAME/2 and so on; `signatures` says what they answer."""
 
 from __future__ import annotations
 

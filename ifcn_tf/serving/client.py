@@ -56,7 +56,7 @@ class Client:
         """Proposes the objects of one image.
 
         Args:
-            image: a file (see `images.files.decode`), or uint8 [H, W, 3], RGB.
+            image: a file (see `images.files.read_pixels`), or uint8 [H, W, 3], RGB.
 
         Raises:
             BadImageError: the image cannot be read, here or on the server, or is too large to be sent.

@@ -72,7 +72,7 @@ class Pictures:
     """Draws the network's work at intervals.
 
     Args:
-        draw: a picture, uint8 [H, W, 3]: `pictures.draw` with its photograph bound.
+        draw: a picture, uint8 [H, W, 3]: `panel.draw` with its photograph bound.
     """
 
     def __init__(self, draw: Callable[[Method], np.ndarray]) -> None:

@@ -12,8 +12,8 @@ k = 2 and a window of 4 x 4 cells the numbers of the maps that are copied are
 
 A cell that two windows share thus has a different answer in each: the right part of one object, the left of the other.
 
-There is no parameter and no interpolation. `assemble` is the paper's, which training uses; inference uses
-`assemble_blended`, whose masks are the same where it is told to blend nothing. Both copy by one gather.
+There is no parameter and no interpolation. `assemble` is the paper's, which training uses: one gather. Inference uses
+`assemble_blended`, whose masks are the same where it is told to blend nothing.
 """
 
 from __future__ import annotations
