@@ -116,6 +116,7 @@ PRESETS = {
             boundaries=(3000, 4200),
             warm_up=100,
             trunk_rate=0.2,
+            frozen_blocks=3,
             optimizer="adamw",
             weight_decay=0.05,
             ema=0.999,

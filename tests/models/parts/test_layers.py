@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.models.parts.layers import Conv2D
+from ifcn_tf.models.parts.layers import Conv2D, DepthwiseConv2D
 from ifcn_tf.models.parts.precision import dtype_policy
 
 
@@ -22,6 +22,29 @@ def test_convolution_equals_keras_own_in_training_and_inference():
     keras_own.set_weights(ours.get_weights())
     for training in (False, True):
         np.testing.assert_allclose(ours(x, training=training), keras_own(x), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("side", "strides"), [(3, 1), (5, 1), (5, 2)])
+def test_depthwise_convolution_and_its_gradients_equal_keras_own(side, strides):
+    ours, keras_own = (
+        layer(side, strides=strides, padding="same", activation="relu6")
+        for layer in (DepthwiseConv2D, keras.layers.DepthwiseConv2D)
+    )
+    random = np.random.default_rng(0)
+    x, upstream = (tf.constant(random.normal(0, 3, (2, 9, 12, 4)).astype(np.float32)) for _ in range(2))
+    gradients = []
+    for layer in (ours, keras_own):
+        layer.build(x.shape)
+        layer.set_weights(
+            [random.normal(size=(side, side, 4, 1)) if layer is ours else ours.get_weights()[0], np.ones(4)]
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x, training=True)
+            total = tf.reduce_sum(outputs * upstream[:, : outputs.shape[1], : outputs.shape[2]])
+        gradients.append([outputs, *tape.gradient(total, [x, *layer.trainable_variables])])
+    for of_ours, of_keras in zip(*gradients, strict=True):
+        np.testing.assert_allclose(of_ours, of_keras, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize(
