@@ -43,7 +43,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     def convolved(self, inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, training: bool | None) -> tf.Tensor:
         """As `call`, with another kernel [k, k, C, 1] and bias [C]."""
         if training and self.strides == (1, 1) and min(self.kernel_size) > 3:
-            outputs = _depthwise(inputs, kernel)
+            outputs = _depthwise(inputs, tf.convert_to_tensor(kernel))
         else:
             outputs = tf.nn.depthwise_conv2d(inputs, kernel, [1, *self.strides, 1], "SAME")
         return self.activation(tf.nn.bias_add(outputs, bias))
