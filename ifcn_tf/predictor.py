@@ -73,6 +73,7 @@ def load(
     weights: str | Path | None = None,
     *,
     backbone_weights: str | None = None,
+    trunk: str | None = None,
     k: int | None = None,
     precision: Precision = "auto",
     max_pixels: int = MAX_PIXELS,
@@ -81,11 +82,12 @@ def load(
     """Loads a model for inference.
 
     Args:
-        weights: a `*.weights.h5` file; the architecture and the settings that suit it are read from the `config.json`
-            beside it. By default the bundled weights.
+        weights: the name of a bundled model, "default" or "vgg16", or a `*.weights.h5` file; the architecture and the
+            settings that suit it are read from the `config.json` beside it. By default "default".
         backbone_weights: instead of `weights`: "imagenet" or a file of the trunk's ImageNet weights; all other layers
             are then untrained, and masks are meaningless.
-        k: relative positions a side, with `backbone_weights`; otherwise `config.json` says it.
+        trunk: name of the trunk, with `backbone_weights`; otherwise `config.json` says it.
+        k: relative positions a side, likewise.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
         **settings: fields of `ProposerConfig`, such as num_proposals=100.
@@ -93,7 +95,9 @@ def load(
     Raises:
         UserError: a file or setting that cannot be used; says which and why.
     """
-    network = load_network(weights, backbone_weights=backbone_weights, k=k, precision=precision, **settings)
+    network = load_network(
+        weights, backbone_weights=backbone_weights, trunk=trunk, k=k, precision=precision, **settings
+    )
     return Predictor.of_network(*network, max_pixels)
 
 

@@ -7,12 +7,16 @@ from typing import Any, cast
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import Precision
+from ifcn_tf.config.bundled import MODELS, model_weights
+from ifcn_tf.config.network import TRUNKS, Precision
 from ifcn_tf.images import files
 from pipelines import _cli
 
-WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json; by default the bundled one.")
-K = flags.DEFINE_integer("k", None, "Relative positions a side (3, 5 or 7), where no config.json says it.")
+MODEL = flags.DEFINE_string("model", "default", f"A bundled model: {', '.join(MODELS)}.")
+WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --model: a *.weights.h5 file with its config.json.")
+BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --model: 'imagenet' or its file; untrained.")
+TRUNK = flags.DEFINE_string("trunk", None, f"With --backbone_weights: the trunk, {', '.join(TRUNKS)}.")
+K = flags.DEFINE_integer("k", None, "With --backbone_weights: relative positions a side, 3, 5 or 7; 5.")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 MAX_PIXELS = flags.DEFINE_integer("max_pixels", files.MAX_PIXELS, "Larger images are refused [px].", 1)
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
@@ -39,11 +43,13 @@ SETTINGS = (
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
-_ALL = (WEIGHTS, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
+_ALL = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
 
 
 def arguments() -> dict[str, Any]:
     """The flags as keyword arguments of `proposing.network.load_network`; raises UserError on a wrong one."""
+    if MODEL.present and (WEIGHTS.value or BACKBONE.value):
+        raise UserError("give --model, --weights or --backbone_weights: each says which network proposes.")
     settings: dict[str, Any] = {flag.name: flag.value for flag in SETTINGS if flag.value is not None}
     if SHORTER_SIDES.value and SCALE_FACTORS.value:
         raise UserError("give --shorter_sides or --scale_factors, not both: each names all scales.")
@@ -51,7 +57,15 @@ def arguments() -> dict[str, Any]:
         settings["shorter_sides"] = _cli.integers(SHORTER_SIDES)
     if SCALE_FACTORS.value:
         settings["scale_factors"] = _cli.numbers(SCALE_FACTORS)
-    return {"weights": WEIGHTS.value, "k": K.value, "precision": cast(Precision, PRECISION.value), **settings}
+    bundled = None if BACKBONE.value else model_weights(MODEL.value)
+    return {
+        "weights": WEIGHTS.value or bundled,
+        "backbone_weights": BACKBONE.value,
+        "trunk": TRUNK.value,
+        "k": K.value,
+        "precision": cast(Precision, PRECISION.value),
+        **settings,
+    }
 
 
 def given() -> list[str]:

@@ -9,24 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import Precision
-from pipelines import _cli
+from pipelines import _cli, _network
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
+flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(
     "what", None, ["inference", "train", "data", "evaluate", "serving"], "What to measure.", required=True
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, serving: photograph to measure on.")
-WEIGHTS = flags.DEFINE_string("weights", None, "inference, serving: a *.weights.h5 file; by default the bundled one.")
-BACKBONE = flags.DEFINE_string("backbone_weights", None, "train: a file of ImageNet weights adds a row on overfitting.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
-PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 ROUNDS = flags.DEFINE_integer(
     "rounds", 10, "inference, train, serving: times everything is timed; medians are printed.", 1
 )
@@ -36,16 +33,18 @@ REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random
 def inference() -> Iterator[dict[str, Any]]:
     """From encoded bytes to run lengths, beside the bare network."""
     from ifcn_tf.benchmarks.inference import run
+    from ifcn_tf.proposing.network import load_network
 
     _cli.bound_memory()
-    return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value)
+    return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:
     """An update of all weights, beside the bare network's forward and backward pass."""
     from ifcn_tf.benchmarks.train import run
 
-    return run(cast(Precision, PRECISION.value), ROUNDS.value, BACKBONE.value)
+    arguments = _network.arguments()
+    return run(arguments["precision"], ROUNDS.value, arguments["backbone_weights"])
 
 
 def data() -> Iterator[dict[str, Any]]:
@@ -67,9 +66,10 @@ def evaluate() -> Iterator[dict[str, Any]]:
 def serving() -> Iterator[dict[str, Any]]:
     """An exported model beside the proposer it was made of."""
     from ifcn_tf.benchmarks.serving import run
+    from ifcn_tf.proposing.network import load_network
 
     _cli.bound_memory()
-    return run(Path(IMAGE.value), WEIGHTS.value, cast(Precision, PRECISION.value), ROUNDS.value, REQUESTS.value)
+    return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value, REQUESTS.value)
 
 
 MEASUREMENTS = {function.__name__: function for function in (inference, train, data, evaluate, serving)}

@@ -27,7 +27,7 @@ def main() -> None:
     """Flags -> network -> SavedModel or ONNX file."""
     path, arguments = Path(OUTPUT.value), _network.arguments()
     _require_matching_flags(path)
-    print(f"exporting {_network.WEIGHTS.value or 'the bundled weights'} into {path}", flush=True)
+    print(f"exporting {arguments['weights'] or arguments['backbone_weights']} into {path}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.proposing.network import load_network
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 flags.adopt_module_key_flags(_images)  # so that --help lists them
 flags.adopt_module_key_flags(_network)
 
-SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --weights: a folder that pipelines.export wrote.")
-BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --weights: 'imagenet' or its file; untrained.")
+SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
 
 
 def main() -> int:
@@ -31,17 +30,17 @@ def main() -> int:
 
 
 def _from_weights() -> Predictor:
-    if BACKBONE.value:
+    if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
     arguments = _network.arguments()
     _cli.import_tensorflow()
     from ifcn_tf.predictor import load
 
-    return load(**arguments, backbone_weights=BACKBONE.value, max_pixels=_network.MAX_PIXELS.value)
+    return load(**arguments, max_pixels=_network.MAX_PIXELS.value)
 
 
 def _exported(folder: str) -> Predictor:
-    fixed = _network.given() + [BACKBONE.name] * BACKBONE.present
+    fixed = _network.given()
     if fixed:
         raise UserError(f"--saved_model has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     _cli.import_tensorflow()

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-DOCUMENTS = [README, ROOT / "WORKSPACE.md", ROOT / "savedmodels" / "MODEL_CARD.md", *PAGES]
+DOCUMENTS = [README, ROOT / "WORKSPACE.md", *(ROOT / "savedmodels").glob("*/MODEL_CARD.md"), *PAGES]
 SCRIPTS = sorted(path.stem for path in (ROOT / "pipelines").glob("[!_]*.py"))
 #: Parses command lines, a list of arguments each, by the flags of a script.
 PARSER = """

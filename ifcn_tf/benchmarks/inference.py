@@ -16,13 +16,12 @@ import tensorflow as tf
 from PIL import Image
 
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
-from ifcn_tf.config.network import Precision
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.tensors import read_image, resize
 from ifcn_tf.models.method import Method, output_shapes
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.proposing.network import load_network
 from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors, WindowModel
 
 SIZE_HW = (480, 640)
@@ -33,19 +32,18 @@ _TEN_SIZES = (
 Row = dict[str, Any]
 
 
-def run(photograph: Path, weights: str | None, precision: Precision, rounds: int) -> Iterator[Row]:
-    """Measures one 480 x 640 photograph at six scales with 1,000 proposals.
+def run(network: Method, config: ProposerConfig, photograph: Path, rounds: int) -> Iterator[Row]:
+    """Measures one 480 x 640 photograph.
 
     Args:
+        network: trained, because how many windows survive depends on its weights.
+        config: how it proposes; what is done beside the network depends on the number of scales and proposals.
         photograph: resized to 480 x 640 and written as a JPEG.
-        weights: file of the network's weights, by default the bundled ones; how many windows survive depends on them.
-        precision: of the convolutions.
         rounds: how often everything is timed; medians are reported.
 
     Yields:
         Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
     """
-    network, config = load_network(weights, precision=precision)
     image = _resized(read_image(photograph), SIZE_HW)
     predictor = Predictor.of_network(network, config)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +85,8 @@ def _times(predictor: Predictor, network: Method, encoded: Path, image: np.ndarr
         "bare_network_ms": median_ms(seconds["network"]),
         "ratio": median_ratio(seconds["whole"], seconds["network"]),
         "proposals": len(predictor.propose(encoded)),
+        "scales": len(sizes),
+        "precision": network.precision,
     }
     yield from ({"step": name, "ms": median_ms(values)} for name, values in seconds.items() if name != "whole")
     heads = [both - alone for both, alone in zip(seconds["network"], seconds["trunk"], strict=True)]

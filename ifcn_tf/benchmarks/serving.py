@@ -19,9 +19,10 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 from ifcn_tf.benchmarks.session import Arrays, Session
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
-from ifcn_tf.config.network import Precision
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.proposing.network import load_network, network_proposer
+from ifcn_tf.models.method import Method
+from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.warm_up import REQUESTS
 
@@ -33,20 +34,19 @@ _SIDES = (200, 640)
 Row = dict[str, Any]
 
 
-def run(photograph: Path, weights: str | None, precision: Precision, rounds: int, requests: int) -> Iterator[Row]:
-    """Measures one 480 x 640 photograph at six scales with 1,000 proposals, then `requests` of random sizes.
+def run(network: Method, config: ProposerConfig, photograph: Path, rounds: int, requests: int) -> Iterator[Row]:
+    """Measures one 480 x 640 photograph, then `requests` of random sizes.
 
     Args:
+        network: trained.
+        config: how it proposes.
         photograph: resized to 480 x 640 and encoded as a JPEG.
-        weights: file of the network's weights; by default the bundled ones.
-        precision: of the convolutions.
         rounds: how often everything is timed; medians are reported.
         requests: photographs sent one after the other for the memory rows.
 
     Yields:
         Rows of JSON types: start and first answer, bytes in to arrays out beside the proposer, sizes [bytes], memory.
     """
-    network, config = load_network(weights, precision=precision)
     image = read_image(photograph)
     encoded = _encoded(image, SIZE_HW)
     with tempfile.TemporaryDirectory() as folder:

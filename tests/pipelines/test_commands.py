@@ -91,6 +91,8 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
         ),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--k=4"], "holds weights for k = 5, not 4"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--weights=absent.h5"], "no weights file absent.h5"),
+        (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg61"], "the nearest is vgg16"),
+        (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg16", "--weights=x.h5"], "give --model,"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--mask_threshold=2"], "mask_threshold must lie"),
     ],
 )

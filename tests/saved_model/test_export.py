@@ -25,7 +25,6 @@ from ifcn_tf.benchmarks.session import Session
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.predictor import load, load_saved_model
-from ifcn_tf.proposing.network import DEFAULT_WEIGHTS
 from ifcn_tf.results.folder import propose_images
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.load import versions
@@ -209,12 +208,12 @@ def test_commands(tmp_path):
     """From weights to a version, and from it the same files as from the weights."""
     folder = f"{tmp_path / 'm'}"
     settings = ["--shorter_sides=119", "--num_proposals=9", "--precision=float32"]
-    done = command("export", f"--weights={DEFAULT_WEIGHTS}", f"--output={folder}", *settings)
+    done = command("export", f"--output={folder}", *settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{folder}/1"
     done = command("propose", f"--images={SAMPLE}", f"--output={tmp_path / 'a'}", f"--saved_model={folder}")
     assert done.returncode == 0, done.stderr
-    predictor = load(DEFAULT_WEIGHTS, precision="float32", shorter_sides=(119,), num_proposals=9)
+    predictor = load(precision="float32", shorter_sides=(119,), num_proposals=9)
     propose_images(predictor, [SAMPLE], tmp_path / "b")
     for name in ("proposals.json", "run.json", "overlays/coffee.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from ifcn_tf.config.bundled import BACKBONES
 from ifcn_tf.config.settings import require
 from ifcn_tf.models.parts.normalized import NormalizedConv2D, NormalizedDepthwiseConv2D
 from ifcn_tf.models.trunks.fusion import fused
@@ -23,7 +24,6 @@ from ifcn_tf.models.trunks.trunk import Trunk
 
 _COARSEST = 32
 _STEM_CHANNELS = 32
-_BUNDLED = Path(__file__).parents[3] / "savedmodels" / "backbones"
 
 
 class _Stage(NamedTuple):
@@ -98,7 +98,7 @@ class EfficientNetLite(Trunk):
         Raises:
             UserError: there is no such file, it cannot be read, or it is of another trunk.
         """
-        path = _BUNDLED / f"{self.name}_imagenet.npz" if source == "imagenet" else Path(source)
+        path = BACKBONES / f"{self.name}_imagenet.npz" if source == "imagenet" else Path(source)
         load_torch_weights(model, path, self.name, self._torch_names())
 
     def _blocks(self) -> Iterator[tuple[int, str, _Stage]]:
