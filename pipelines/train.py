@@ -19,7 +19,9 @@ DATA = flags.DEFINE_list("data", [], "Prepared folders, each maybe with a :share
 WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the run: checkpoints, weights, metrics.")
 VALIDATION = flags.DEFINE_list("validation_data", [], "Prepared folders to measure AR on, at intervals.")
 STEPS = flags.DEFINE_integer("steps", None, "Short for --set train.steps=N; 0 describes and times the run, and stops.")
-WEIGHTS = flags.DEFINE_string("weights", None, "Trained *.weights.h5 file to start from, also of another k.")
+WEIGHTS = flags.DEFINE_string(
+    "weights", None, "Trained weights to start from, also of another k: a bundled model or a file."
+)
 BACKBONE = flags.DEFINE_string(
     "backbone_weights", "imagenet", "Without --weights: 'imagenet', or a file of the trunk's ImageNet weights."
 )

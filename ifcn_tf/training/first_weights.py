@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.models.method import Method
 from ifcn_tf.models.weights import take_fitting_weights
 
@@ -12,7 +11,7 @@ def first_weights(weights: str | None, backbone: str, network: Method) -> None:
     """Gives a new network its first weights: those of a trained network that fit, or ImageNet's for the trunk.
 
     Args:
-        weights: a `*.weights.h5` file of ours, or None.
+        weights: a `*.weights.h5` file of ours, the name of a bundled model, or None.
         backbone: without `weights`: "imagenet", or a file of the trunk's ImageNet weights.
         network: the network.
 
@@ -22,6 +21,6 @@ def first_weights(weights: str | None, backbone: str, network: Method) -> None:
     if weights is None:
         network.trunk.load_imagenet(network.model, backbone)
         return
-    left = take_fitting_weights(network, Path(weights))
+    left = take_fitting_weights(network, weights_file(weights))
     if left:
         print(f"{weights} does not fit these layers, which start anew: {', '.join(left)}", flush=True)

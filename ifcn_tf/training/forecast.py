@@ -12,8 +12,10 @@ from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.training.run import Places, examples_of
 from ifcn_tf.training.trainer import Trainer
 
+#: Steps that see so many images are left out: the first builds the graphs, and sizes of images are new.
+_LEFT_OUT = 8
 #: Steps are timed until they have seen so many images, which differ in size.
-_IMAGES = 8
+_TIMED = 16
 
 
 def forecast(config: RunConfig, places: Places, strategy: tf.distribute.Strategy) -> str:
@@ -28,11 +30,12 @@ def forecast(config: RunConfig, places: Places, strategy: tf.distribute.Strategy
 
 
 def seconds_a_step(config: RunConfig, places: Places, strategy: tf.distribute.Strategy) -> float:
-    """Mean time of a step, the first one left out, which builds the graphs [s]."""
+    """Mean time of a step, the first ones left out [s]."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, examples_of(config, places), Path(folder), strategy, lambda network: None)
-        trainer.run_step()
-        timed = math.ceil(_IMAGES / config.train.images_per_step)
+        left_out, timed = (math.ceil(images / config.train.images_per_step) for images in (_LEFT_OUT, _TIMED))
+        for _ in range(left_out):
+            trainer.run_step()
         return sum(trainer.run_step().total_s for _ in range(timed)) / timed
 
 

@@ -19,6 +19,7 @@ from ifcn_tf.data.records import Records
 from ifcn_tf.models.method import Method
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.training.curves import Curves
 from ifcn_tf.training.first_weights import first_weights
 from ifcn_tf.training.loop import train
 from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
@@ -37,7 +38,7 @@ class Places:
         data: folders that `prepare_data` wrote, to train on.
         validation_data: such folders to measure AR on; may be empty.
         workdir: the run's folder.
-        weights: a `*.weights.h5` file of ours to start from, or None.
+        weights: a `*.weights.h5` file of ours to start from, the name of a bundled model, or None.
         backbone: without `weights`: "imagenet" or a file of the trunk's ImageNet weights.
         shares: how often a pass shows the photographs of each folder of `data`; once where left out.
     """
@@ -126,3 +127,4 @@ def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Ite
         yield Validation(measure, places.workdir / "best", record)
     photograph, example = find_subject(places.validation_data or places.data, config.data, config.model)
     yield Pictures(lambda network: draw(network, config.proposer, photograph, example))
+    yield Curves(places.workdir)

@@ -74,7 +74,7 @@ def test_a_run_with_validation_and_pictures(scenes, other_k, tmp_path):
     assert with_recall == [(1, False), (2, False), (2, True), (3, False), (3, True)]
     assert all(0 <= line["ar@10"] <= line["ar@100"] <= line["ar@1000"] <= 100 for line in lines if "ar@10" in line)
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("best", "checkpoints", "config.json", "last", "metrics.jsonl", "tensorboard")
+        *("best", "checkpoints", "config.json", "curves.png", "last", "metrics.jsonl", "tensorboard")
     }
     (events,) = (tmp_path / "tensorboard").iterdir()
     seen = {(e.step, v.tag): v for e in tf.compat.v1.train.summary_iterator(str(events)) for v in e.summary.value}
