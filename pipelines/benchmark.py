@@ -20,12 +20,12 @@ SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(
-    "what", None, ["inference", "train", "data", "evaluate", "serving"], "What to measure.", required=True
+    "what", None, ["inference", "models", "train", "data", "evaluate", "serving"], "What to measure.", required=True
 )
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, serving: photograph to measure on.")
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, serving: photograph to measure on.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 ROUNDS = flags.DEFINE_integer(
-    "rounds", 10, "inference, train, serving: times everything is timed; medians are printed.", 1
+    "rounds", 10, "inference, models, train, serving: times everything is timed; medians are printed.", 1
 )
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
@@ -37,6 +37,14 @@ def inference() -> Iterator[dict[str, Any]]:
 
     _cli.bound_memory()
     return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value)
+
+
+def models() -> Iterator[dict[str, Any]]:
+    """The bundled models beside each other."""
+    from ifcn_tf.benchmarks.models import run
+
+    _cli.bound_memory()
+    return run(Path(IMAGE.value), _network.arguments()["precision"], ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:
@@ -72,7 +80,7 @@ def serving() -> Iterator[dict[str, Any]]:
     return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value, REQUESTS.value)
 
 
-MEASUREMENTS = {function.__name__: function for function in (inference, train, data, evaluate, serving)}
+MEASUREMENTS = {function.__name__: function for function in (inference, models, train, data, evaluate, serving)}
 
 
 def main() -> None:

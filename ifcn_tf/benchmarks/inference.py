@@ -44,7 +44,7 @@ def run(network: Method, config: ProposerConfig, photograph: Path, rounds: int) 
     Yields:
         Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
     """
-    image = _resized(read_image(photograph), SIZE_HW)
+    image = resized(read_image(photograph), SIZE_HW)
     predictor = Predictor.of_network(network, config)
     with tempfile.TemporaryDirectory() as folder:
         encoded = Path(folder) / "photograph.jpg"
@@ -59,7 +59,7 @@ def _memory(predictor: Predictor, encoded: Path, image: np.ndarray) -> Iterator[
     yield {"memory": "peak, one size", "gib": peak_gib()}
     after, seconds = [], []
     for _ in range(4):
-        seconds.append([_seconds(predictor, _resized(image, size)) for size in _TEN_SIZES])
+        seconds.append([_seconds(predictor, resized(image, size)) for size in _TEN_SIZES])
         after.append(resident_gib())
     yield {
         "memory": "ten sizes in a row, four times",
@@ -148,5 +148,6 @@ def _flop(model: keras.Model, height: int, width: int) -> int:
     return sum(2 * math.prod(layer.kernel.shape) * math.prod(shapes[layer.name][1:3]) for layer in layers)
 
 
-def _resized(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+def resized(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """An image, uint8 [H, W, 3], of another size [px]."""
     return tf.cast(tf.image.resize(image, size_hw), tf.uint8).numpy()
