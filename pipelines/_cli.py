@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import re
@@ -19,8 +20,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _Number = TypeVar("_Number", int, float)
 
 
-def run(main: Callable[[], int | None]) -> None:
+def run(main: Callable[[], int | None], positional: flags.FlagHolder[list[str]] | None = None) -> None:
     """Runs a command: parses its flags, calls `main` and exits with its status (None is 0).
+
+    What stands on the command line without a flag is added to the values of `positional`, a flag that may be repeated.
 
     A wrong flag or a UserError ends with one sentence on stderr and status 1, an interruption with status 130, output
     that nobody reads any more (`| head`) with status 141.
@@ -42,7 +45,7 @@ def run(main: Callable[[], int | None]) -> None:
             sys.exit(130)
 
     logging.set_verbosity(logging.WARNING)
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=functools.partial(_parse, positional))
 
 
 def import_tensorflow() -> None:
@@ -84,7 +87,7 @@ def _parsed(flag: flags.FlagHolder[list[str]], parse: Callable[[str], _Number], 
         raise UserError(f"--{flag.name} takes {expected} separated by commas, not {','.join(flag.value)}.") from error
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _parse(positional: flags.FlagHolder[list[str]] | None, argv: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
@@ -92,7 +95,9 @@ def _parse(argv: Sequence[str]) -> list[str]:
         _fail(f"{re.sub(r'^flags .*?: ', '', message)} (see --help)")  # names and values of flags that were checked
     if empty := [name for name in flags.FLAGS if flags.FLAGS[name].present and flags.FLAGS[name].value in ("", [])]:
         _fail(f"--{empty[0]} is empty: give it a value, or leave it out (see --help)")
-    if len(rest) > 1:
+    if positional is not None and len(rest) > 1:
+        flags.FLAGS[positional.name].value = [*positional.value, *rest[1:]]
+    elif len(rest) > 1:
         _fail(f"unexpected argument {rest[1]!r}: every argument is a flag, --name=value (see --help)")
     return rest
 

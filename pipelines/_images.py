@@ -12,8 +12,10 @@ from ifcn_tf.results.formats import OVERLAYS
 
 _SHOWN = ShownConfig()
 
-IMAGES = flags.DEFINE_string("images", None, "Image file, folder of images, or quoted pattern.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Folder for proposals.json and overlays/.", required=True)
+IMAGES = flags.DEFINE_multi_string(
+    "images", [], "Image file, folder of images, or quoted pattern; may be repeated, and --images= left out."
+)
+OUTPUT = flags.DEFINE_string("output", "masks", "Folder for proposals.json and overlays/.")
 DRAW = flags.DEFINE_bool(OVERLAYS, True, "Draw the proposals over each image.")
 FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"], "Further output; may be repeated.")
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
@@ -23,9 +25,9 @@ MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: 
 
 def found() -> list[Path]:
     """The image files; says what will be done with them. Raises UserError where there are none."""
-    paths = find_images(IMAGES.value)
-    print(f"masks for {len(paths)} image(s) of {IMAGES.value} go into {OUTPUT.value}", flush=True)
-    if others := left_out(IMAGES.value):
+    paths = find_images(*IMAGES.value)
+    print(f"masks for {len(paths)} image(s) of {', '.join(IMAGES.value)} go into {OUTPUT.value}", flush=True)
+    for others in filter(None, map(left_out, IMAGES.value)):
         print(others, flush=True)
     return paths
 

@@ -10,7 +10,8 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import MODELS, model_weights
 from ifcn_tf.config.network import TRUNKS, Precision
 from ifcn_tf.images import files
-from pipelines import _cli
+
+from . import _cli
 
 MODEL = flags.DEFINE_string("model", "default", f"A bundled model: {', '.join(MODELS)}.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --model: a *.weights.h5 file with its config.json.")

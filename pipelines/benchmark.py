@@ -14,7 +14,8 @@ from typing import Any
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from pipelines import _cli, _network
+
+from . import _cli, _network
 
 SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 

@@ -18,7 +18,8 @@ from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
 from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
-from pipelines import _cli
+
+from . import _cli
 
 DEFAULT = EvaluationConfig()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from pipelines import _cli, _network
+
+from . import _cli, _network
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
 OUTPUT = flags.DEFINE_string(

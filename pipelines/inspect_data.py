@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags
 
-from pipelines import _cli, _run_settings
+from . import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
 DATA = flags.DEFINE_list("data", [], "Folders that prepare_data wrote.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pipelines import _cli
+from . import _cli
 
 if TYPE_CHECKING:
     from ifcn_tf.annotations.example import Source

@@ -1,6 +1,7 @@
 """Proposes the objects of photographs: masks as COCO results, and a picture of each image.
 
-python -m pipelines.propose --images=photo.jpg --output=masks
+python -m pipelines.propose photo.jpg
+python -m pipelines.propose --images=photos/ --output=masks
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from pipelines import _cli, _images, _network
+
+from . import _cli, _images, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
@@ -50,4 +52,4 @@ def _exported(folder: str) -> Predictor:
 
 
 if __name__ == "__main__":
-    _cli.run(main)
+    _cli.run(main, _images.IMAGES)

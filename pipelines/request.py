@@ -13,7 +13,8 @@ from absl import flags
 from ifcn_tf.images.files import MAX_PIXELS
 from ifcn_tf.serving.client import ProtocolName, connect
 from ifcn_tf.serving.transport import RequestConfig
-from pipelines import _cli, _images
+
+from . import _cli, _images
 
 SERVING = RequestConfig()
 flags.adopt_module_key_flags(_images)  # so that --help lists them
@@ -48,4 +49,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    _cli.run(main)
+    _cli.run(main, _images.IMAGES)

@@ -12,7 +12,8 @@ from typing import cast
 from absl import flags
 
 from ifcn_tf.data.shares import folders_and_shares
-from pipelines import _cli, _run_settings
+
+from . import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
 DATA = flags.DEFINE_list("data", [], "Prepared folders, each maybe with a :share, 1 if left out.")

@@ -58,7 +58,9 @@ def imports(path, on_load=False):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            package = [*path.relative_to(ROOT).parts[: -node.level]] if node.level else []
+            home = ".".join([*package, *filter(None, [node.module])])
+            yield from (f"{home}.{alias.name}" for alias in node.names)
 
 
 def nodes_on_load(node):
@@ -165,5 +167,7 @@ def test_no_extra_is_declared_in_vain():
 
 
 def test_the_wheel_has_every_package():
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert set(packages) == {".".join(p.parent.relative_to(ROOT).parts) for p in SOURCES if p.name == "__init__.py"}
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {stated["package-dir"].get(name, name.replace(".", "/")) for name in stated["packages"]}
+    needed = {p.parent.relative_to(ROOT).as_posix() for p in SOURCES if p.name == "__init__.py"}
+    assert folders == {*needed, "savedmodels"}

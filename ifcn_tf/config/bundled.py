@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ifcn_tf.config.settings import require_known
+from ifcn_tf.config.settings import require, require_known
 
-_SAVEDMODELS = Path(__file__).parents[2] / "savedmodels"
+_PACKAGE = Path(__file__).parents[1]
+#: Inside the package where it was installed from a wheel, beside it in a clone.
+_INSTALLED, _CLONED = _PACKAGE / "savedmodels", _PACKAGE.parent / "savedmodels"
+_SAVEDMODELS = _INSTALLED if _INSTALLED.exists() else _CLONED
 #: Folder of ImageNet weights, a file `TRUNK_imagenet.npz` for each trunk that has some.
 BACKBONES = _SAVEDMODELS / "backbones"
 #: Names of the trained models, each a folder with a model card.
@@ -14,9 +17,11 @@ MODELS = ("default", "vgg16")
 
 
 def model_weights(name: str) -> Path:
-    """The weights file of a trained model; raises UserError on an unknown name."""
+    """The weights file of a trained model; raises UserError on an unknown name, and where it was not installed."""
     require_known("model", name, MODELS)
-    return _SAVEDMODELS / name / "model.weights.h5"
+    path = _SAVEDMODELS / name / "model.weights.h5"
+    require(path.exists(), f"the model {name} is not installed here ({path}): a clone of the repository has it.")
+    return path
 
 
 def weights_file(weights: str | Path | None) -> Path:

@@ -44,12 +44,18 @@ class Failure:
     reason: str
 
 
-def find_images(pattern: str) -> list[Path]:
-    """Image files that a path names: a file, the images directly in a folder, or a glob pattern (`**` enters folders).
+def find_images(*patterns: str) -> list[Path]:
+    """Image files that paths name: a file, the images directly in a folder, or a glob pattern (`**` enters folders).
 
     Raises:
         UserError: nothing found, an unreadable folder, or two files that would have the same image id.
     """
+    found = sorted({path for pattern in patterns or ("",) for path in _find(pattern)})
+    _require_distinct_ids(found)
+    return found
+
+
+def _find(pattern: str) -> list[Path]:
     if not pattern:
         raise UserError("no images named: give a file, a folder or a quoted pattern.")
     path = Path(pattern)
@@ -65,8 +71,7 @@ def find_images(pattern: str) -> list[Path]:
     if not found:
         others = f" ({others})" if (others := left_out(pattern)) else ""
         raise UserError(f"no images at {pattern}{others}: give a file, a folder or a pattern of {', '.join(SUFFIXES)}.")
-    _require_distinct_ids(found)
-    return sorted(found)
+    return found
 
 
 def left_out(pattern: str) -> str:

@@ -80,9 +80,9 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
     [
         (["--images=x.jpg", "--output=o", "--fromat=csv"], "fromat"),
         (["--images=x.jpg", "--output=o", "--format=xml"], "binary_masks"),
-        (["--output=o"], "images"),
+        (["--output=o"], "no images named"),
         (["--images=nowhere/*.jpg", "--output=o"], "no images at nowhere/*.jpg"),
-        (["--images=.", "photo.jpg", "--output=o"], "unexpected argument 'photo.jpg'"),
+        (["--images=savedmodels/sample", "photo.jpg", "--output=o"], "no images at photo.jpg"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--shorter_sides=1,x"], "takes whole numbers"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--scale_factors=1,x"], "takes numbers separated"),
         (
