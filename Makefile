@@ -19,9 +19,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 	touch $@
 
 demo: $(VENV)/run.stamp
-	$(BIN)/python -m pipelines.propose --images=savedmodels/sample/coffee.jpg --output=demo_output
+	$(BIN)/ifcn-tf propose savedmodels/sample/coffee.jpg --output=demo_output
 	@echo "picture: demo_output/overlays/coffee.png"
-	@echo "your own photographs: $(BIN)/python -m pipelines.propose --images=FOLDER --output=masks"
+	@echo "your own photographs: $(BIN)/ifcn-tf propose FOLDER"
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest

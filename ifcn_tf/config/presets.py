@@ -122,7 +122,9 @@ PRESETS = {
             ema=0.999,
             validate_every=600,
         ),
-        proposer=dataclasses.replace(_RANKED, shorter_sides=_SEVEN_SCALES),
+        proposer=dataclasses.replace(
+            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, num_ranked=2000, edge_samples=2
+        ),
     ),
 }
 
