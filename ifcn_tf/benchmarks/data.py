@@ -25,7 +25,8 @@ from ifcn_tf.data.photographs import example_of
 from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.data.targets import training_targets
+from ifcn_tf.data.views import Objects, View
 from ifcn_tf.images.tensors import decode
 
 _SEED = 0

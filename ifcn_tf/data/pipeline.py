@@ -14,7 +14,8 @@ import tensorflow as tf
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.records import Records
-from ifcn_tf.data.targets import Objects, View, boxes_in_view, fits_window, training_targets
+from ifcn_tf.data.targets import fits_window, training_targets
+from ifcn_tf.data.views import Objects, View, boxes_in_view
 from ifcn_tf.geometry import WindowGrid, resized_hw
 from ifcn_tf.images.tensors import decode, resize
 

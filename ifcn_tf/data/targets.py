@@ -12,43 +12,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.views import Objects, View, boxes_in_view, covers, original_pixels
 from ifcn_tf.geometry import WindowGrid
-
-
-class Objects(NamedTuple):
-    """The n objects of one image, in pixels of the original.
-
-    Attributes:
-        boxes_yxyx: int64 [n, 4], tight.
-        is_crowd: bool [n].
-        counts: int64 [r], run lengths of all masks, one after the other; those of each sum to height * width.
-        num_counts: int64 [n], how many of them belong to each object.
-        size_hw: int64 [2], the image.
-        partial: bool, whether the image may show other objects, which nobody labelled.
-    """
-
-    boxes_yxyx: tf.Tensor
-    is_crowd: tf.Tensor
-    counts: tf.Tensor
-    num_counts: tf.Tensor
-    size_hw: tf.Tensor
-    partial: tf.Tensor | bool = False
-
-
-class View(NamedTuple):
-    """How the network sees an image: resized, mirrored, cut. Pixels of the view count from the top left of the cut.
-
-    Attributes:
-        resized_hw: int64 [2], the image after resizing [px].
-        flipped: bool, whether it is mirrored then.
-        origin_yx: int64 [2], where the cut begins in the resized, mirrored image [px].
-        shown_hw: int64 [2], the cut, within that image [px].
-    """
-
-    resized_hw: tf.Tensor
-    flipped: tf.Tensor
-    origin_yx: tf.Tensor
-    shown_hw: tf.Tensor
 
 
 class WindowClasses(NamedTuple):
@@ -65,52 +30,6 @@ class WindowClasses(NamedTuple):
     negative: tf.Tensor
     owner: tf.Tensor
     weight: tf.Tensor
-
-
-def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Whether masks cover pixels of the original: looks up which run holds a pixel.
-
-    Args:
-        objects: the objects.
-        number: int64, which object.
-        y, x: int64, the pixel; all three are broadcast. Outside the image nothing is covered.
-
-    Returns:
-        bool, of the common shape.
-    """
-    height, width = tf.unstack(objects.size_hw)
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    # The masks laid out flat one after the other, each column by column: the runs tile this line.
-    position = number * height * width + tf.clip_by_value(x, 0, width - 1) * height + tf.clip_by_value(y, 0, height - 1)
-    run = tf.searchsorted(tf.cumsum(objects.counts), tf.reshape(position, [-1]), side="right", out_type=tf.int64)
-    first_run = tf.gather(tf.cumsum(objects.num_counts, exclusive=True), number)
-    return inside & ((tf.reshape(run, tf.shape(position)) - first_run) % 2 == 1)
-
-
-def boxes_in_view(objects: Objects, view: View) -> tf.Tensor:
-    """Tight boxes in pixels of the view, float64 [n, 4]."""
-    resized, original = tf.cast(view.resized_hw, tf.float64), tf.cast(objects.size_hw, tf.float64)
-    boxes = tf.cast(objects.boxes_yxyx, tf.float64) * tf.tile(resized, [2]) / tf.tile(original, [2])
-    top, left, bottom, right = tf.unstack(boxes, axis=1)
-    mirrored = tf.stack([top, resized[1] - right, bottom, resized[1] - left], 1)
-    return tf.where(view.flipped, mirrored, boxes) - tf.tile(tf.cast(view.origin_yx, tf.float64), [2])
-
-
-def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View) -> tf.Tensor:
-    """Pixels of the original that hold points of the view.
-
-    Args:
-        position: float64, in pixels of the view along `axis`.
-        axis: 0 for y, 1 for x.
-
-    Returns:
-        int64, of the same shape; beyond the image where `position` is.
-    """
-    side = tf.cast(view.resized_hw[axis], tf.float64)
-    position += tf.cast(view.origin_yx[axis], tf.float64)
-    if axis == 1:
-        position = tf.where(view.flipped, side - position, position)
-    return tf.cast(tf.floor(position * tf.cast(objects.size_hw[axis], tf.float64) / side), tf.int64)
 
 
 def window_centres(view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:

@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.targets import (
-    Objects,
-    View,
-    classify_windows,
-    covers,
-    mask_targets,
-    original_pixels,
-    sample_windows,
-    training_targets,
-)
+from ifcn_tf.data.targets import classify_windows, mask_targets, sample_windows, training_targets
+from ifcn_tf.data.views import Objects, View, covers, original_pixels
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.masks.paste import crop
 from ifcn_tf.masks.rle import encode, run_lengths, tight_box_xywh
