@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from ifcn_tf.common.files import write_bytes
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.pipeline import image_of, objects_of, view_of
+from ifcn_tf.data.augmentation import view_of
+from ifcn_tf.data.pipeline import image_of, objects_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import classify_windows, mask_targets
 from ifcn_tf.data.views import Objects, boxes_in_view
