@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
@@ -74,6 +76,28 @@ def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf
     everything = tf.cast([[0, 0, *tf.unstack(view.shown_hw)]], tf.float64)
     box = _one_of(tf.cond(tf.size(boxes) > 0, lambda: boxes, lambda: everything), choice)
     return (box[:2] + box[2:]) / 2
+
+
+def draw_background(view: View, objects: Objects, config: DataConfig, grid: WindowGrid, seed: tf.Tensor) -> View:
+    """With probability `background_cuts`, replaces a view by a cut of the image at a random place and scale.
+
+    Args:
+        view: as it is otherwise.
+        objects: of the image.
+        config: the share, the scales and the side of the cut.
+        grid: the windows.
+        seed: int64 [2].
+    """
+    drawn, scale_seed, place_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    labelled = ~tf.convert_to_tensor(objects.partial) | (config.partial_negatives > 0)
+    side = draw_scale(objects, dataclasses.replace(config, fitting_scales=0.0), scale_seed)
+    whole = view_of(objects.size_hw, side, view.flipped, config)
+    shown = tf.minimum(tf.constant(config.cut_side, tf.int64), whole.shown_hw)
+    places = tf.cast((whole.shown_hw - shown) // grid.stride + 1, tf.float32)  # cells at which a cut can begin
+    first = tf.cast(tf.random.stateless_uniform([2], place_seed) * places, tf.int64) * grid.stride
+    background = whole._replace(origin_yx=first, shown_hw=shown)
+    is_background = (tf.random.stateless_uniform([], drawn) < config.background_cuts) & labelled
+    return View(*(tf.where(is_background, *pair) for pair in zip(background, view, strict=True)))
 
 
 def jitter_colours(image: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:

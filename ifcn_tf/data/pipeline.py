@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import draw_cut, draw_scale, jitter_colours, view_of
+from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours, view_of
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import training_targets
 from ifcn_tf.data.views import Objects, View
@@ -99,6 +99,8 @@ def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed
     objects = objects_of(record)
     whole = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
     view = draw_cut(objects, whole, config, grid, cut_seed)
+    if config.background_cuts:
+        view = draw_background(view, objects, config, grid, tf.random.experimental.stateless_fold_in(seed, 0))
     targets = training_targets(objects, view, config, grid, window_seed)
     image = jitter_colours(image_of(record, view), config.colour_jitter, colour_seed)
     return {"image": image, "windows": targets.pop("windows")}, targets | {"image_id": record["image/source_id"]}

@@ -24,12 +24,15 @@ class WindowClasses(NamedTuple):
         negative: bool.
         owner: int64, the object of a positive window; meaningless elsewhere.
         weight: float32, what a window counts in the loss of objectness: 1, or `partial_negatives`.
+        near: bool, whether the centre of a window lies in the box of an object, no crowd, or up to `negative_distance`
+            beside it. A negative window that is near is a hard one.
     """
 
     positive: tf.Tensor
     negative: tf.Tensor
     owner: tf.Tensor
     weight: tf.Tensor
+    near: tf.Tensor
 
 
 def window_centres(view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:
@@ -45,12 +48,13 @@ def classify_windows(objects: Objects, view: View, config: DataConfig, grid: Win
     fitting = tf.where(fits_window(objects, view, config))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
     similar = tf.where(size_factors(objects, view, config) < config.negative_side_factor)[:, 0]
-    near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
-    near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
+    close_y, close_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
+    close = tf.reduce_any(close_y[:, :, None] & close_x[:, None, :], 0)
     crowd = _in_crowd(objects, view, grid)
     known = _near_boxes(boxes, view, config.centre_tolerance, grid) | ~tf.convert_to_tensor(objects.partial)
     weight = tf.where(known, 1.0, config.partial_negatives)
-    return WindowClasses(positive & ~crowd, ~near & ~crowd & (weight > 0), owner, weight)
+    near = _near_boxes(tf.boolean_mask(boxes, ~objects.is_crowd), view, config.negative_distance, grid)
+    return WindowClasses(positive & ~crowd, ~close & ~crowd & (weight > 0), owner, weight, near)
 
 
 def fits_window(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
@@ -105,7 +109,7 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
 
     Args:
         classes: of all windows.
-        config: the counts.
+        config: the counts, and the least share of hard negatives, of which there may be fewer.
         seed: int64 [2].
 
     Returns:
@@ -119,7 +123,17 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
     )
     positives = positives[: config.num_windows // 2]
     count = tf.shape(positives)[0]
-    return positives, negatives[: tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)]
+    wanted = tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)
+    if config.hard_negatives:
+        hard = tf.round(config.hard_negatives * tf.cast(wanted, tf.float32))
+        negatives = _first(negatives, tf.gather_nd(classes.near, negatives), tf.cast(hard, tf.int32))
+    return positives, negatives[:wanted]
+
+
+def _first(windows: tf.Tensor, chosen: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Puts the first `count` of the chosen windows, bool [n], before all others, and changes no order otherwise."""
+    moved = chosen & (tf.cumsum(tf.cast(chosen, tf.int32)) <= count)
+    return tf.concat([tf.boolean_mask(windows, moved), tf.boolean_mask(windows, ~moved)], 0)
 
 
 def mask_targets(

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import draw_cut, draw_scale, jitter_colours, view_of
+from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours, view_of
 from ifcn_tf.geometry import WindowGrid
 from tests.data.test_targets import objects_of
 
@@ -77,6 +77,47 @@ def test_cuts_of_small_and_of_empty_images():
         cut = draw_cut(objects, whole, config, GRID, tf.constant([1, 2], tf.int64))
         np.testing.assert_array_equal(cut.shown_hw, np.minimum(whole.resized_hw, 304))
         assert np.all(cut.origin_yx + cut.shown_hw <= whole.resized_hw)
+
+
+def background_views(objects, config, count=400):
+    """What becomes of a view that no background cut can be, by its origin: (origin, shown, resized), int [count, 2]."""
+    view = view_of(objects.size_hw, tf.constant(119), tf.constant(True), config)
+    view = view._replace(origin_yx=tf.constant([-1, -1], tf.int64))
+
+    def one(i):
+        return draw_background(view, objects, config, GRID, tf.stack([tf.constant(1, tf.int64), i]))
+
+    views = list(tf.data.Dataset.range(count).map(one).as_numpy_iterator())
+    assert all(view.flipped for view in views)
+    return tuple(np.array([getattr(v, name) for v in views]) for name in ("origin_yx", "shown_hw", "resized_hw"))
+
+
+def test_background_cuts_lie_anywhere_at_any_scale():
+    """The object fits at 600 px alone. There cuts of 304 px begin at one of 38 cells down and of 63 across."""
+    mask = np.zeros((1, 300, 400), bool)
+    mask[0, :60, :60] = True
+    config = dataclasses.replace(
+        CONFIG, shorter_sides=(119, 600), fitting_scales=1.0, cut_side=304, background_cuts=1.0
+    )
+    first, shown, resized = background_views(objects_of(mask), config)
+    large = resized[:, 0] == 600
+    assert 150 < np.sum(large) < 250
+    np.testing.assert_array_equal(shown, np.where(large[:, None], 304, [119, 159]))
+    assert not first[~large].any() and not np.any(first % 8)
+    for axis, places in ((0, 38), (1, 63)):
+        at = first[large, axis] // 8
+        assert at.min() < 4 and places - 4 <= at.max() < places
+        assert abs(at.mean() - (places - 1) / 2) < 3.5 * places / 12**0.5 / np.sum(large) ** 0.5
+
+
+def test_the_share_of_background_cuts_and_where_there_are_none():
+    """Where only some objects are labelled and the other windows do not count, there is no negative far from them."""
+    objects = objects_of(np.ones((1, 60, 80), bool))
+    config = dataclasses.replace(CONFIG, cut_side=304, background_cuts=0.25)
+    for partial, partial_negatives, expected in ((False, 0.0, 0.25), (True, 0.5, 0.25), (True, 0.0, 0.0)):
+        some = dataclasses.replace(config, partial_negatives=partial_negatives)
+        first, *_ = background_views(objects._replace(partial=tf.constant(partial)), some)
+        assert abs(np.mean(first[:, 0] >= 0) - expected) < 3 * (expected * (1 - expected) / 400) ** 0.5 + 1e-9
 
 
 def test_colours_change_and_stay_colours():
