@@ -8,15 +8,8 @@ import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.targets import fits_window
-from ifcn_tf.data.views import Objects, View, boxes_in_view
-from ifcn_tf.geometry import WindowGrid, resized_hw
-
-
-def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, config: DataConfig) -> View:
-    """The view of a whole image (int64 [2], px) with a shorter side [px]."""
-    shorter_side = tf.cast(shorter_side, tf.int64)
-    size = tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit))
-    return View(size, flipped, tf.zeros_like(size), size)
+from ifcn_tf.data.views import Objects, View, boxes_in_view, view_of
+from ifcn_tf.geometry import WindowGrid
 
 
 def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tensor:

@@ -13,11 +13,9 @@ import tensorflow as tf
 
 from ifcn_tf.common.files import write_bytes
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import view_of
-from ifcn_tf.data.pipeline import image_of, objects_of
 from ifcn_tf.data.records import Records, naming_damage, parse
 from ifcn_tf.data.targets import classify_windows, mask_targets
-from ifcn_tf.data.views import Objects, boxes_in_view
+from ifcn_tf.data.views import Objects, boxes_in_view, image_of, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.files import encode
 from ifcn_tf.pictures.targets import draw_targets

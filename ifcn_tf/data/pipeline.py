@@ -13,12 +13,11 @@ import tensorflow as tf
 
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours, view_of
+from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import training_targets
-from ifcn_tf.data.views import Objects, View
+from ifcn_tf.data.views import image_of, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.images.tensors import decode, resize
 
 Tensors = dict[str, tf.Tensor]
 
@@ -108,27 +107,3 @@ def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed
 
 #: What makes an example of a record, by the name that `NetworkConfig.example` has.
 EXAMPLES = {"view": training_example}
-
-
-def objects_of(record: Tensors) -> Objects:
-    """The objects of a record, which is fully labelled unless it says otherwise (`Records.parsed`)."""
-    size_hw = tf.stack([record["image/height"], record["image/width"]])
-    boxes = tf.stack([record[f"image/object/bbox/{name}"] for name in ("ymin", "xmin", "ymax", "xmax")], 1)
-    boxes = tf.round(boxes * tf.cast(tf.tile(size_hw, [2]), tf.float32))  # whole pixels, stored as fractions
-    return Objects(
-        tf.cast(boxes, tf.int64),
-        record["image/object/is_crowd"] == 1,
-        record["image/object/mask/counts"],
-        record["image/object/mask/num_counts"],
-        size_hw,
-        record.get("image/partial", tf.constant(False)),
-    )
-
-
-def image_of(record: Tensors, view: View) -> tf.Tensor:
-    """The photograph of a record in a view, float32 [H, W, 3], RGB in 0..255."""
-    image = decode(record["image/encoded"])
-    image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
-    height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
-    (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
-    return resize(image, height, width)[top : top + rows, left : left + columns]

@@ -1,4 +1,4 @@
-"""The objects of an image, and how the network sees them: boxes, pixels and masks of a view.
+"""The objects of a record, and how the network sees it: boxes, pixels and masks of a view.
 
 TensorFlow operations only; nothing depends on the number of pixels of a mask, because masks stay run lengths.
 """
@@ -8,6 +8,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from ifcn_tf.config.training import DataConfig
+from ifcn_tf.geometry import resized_hw
+from ifcn_tf.images.tensors import decode, resize
+
+Tensors = dict[str, tf.Tensor]
 
 
 class Objects(NamedTuple):
@@ -44,6 +50,37 @@ class View(NamedTuple):
     flipped: tf.Tensor
     origin_yx: tf.Tensor
     shown_hw: tf.Tensor
+
+
+def objects_of(record: Tensors) -> Objects:
+    """The objects of a record, which is fully labelled unless it says otherwise (`Records.parsed`)."""
+    size_hw = tf.stack([record["image/height"], record["image/width"]])
+    boxes = tf.stack([record[f"image/object/bbox/{name}"] for name in ("ymin", "xmin", "ymax", "xmax")], 1)
+    boxes = tf.round(boxes * tf.cast(tf.tile(size_hw, [2]), tf.float32))  # whole pixels, stored as fractions
+    return Objects(
+        tf.cast(boxes, tf.int64),
+        record["image/object/is_crowd"] == 1,
+        record["image/object/mask/counts"],
+        record["image/object/mask/num_counts"],
+        size_hw,
+        record.get("image/partial", tf.constant(False)),
+    )
+
+
+def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, config: DataConfig) -> View:
+    """The view of a whole image (int64 [2], px) with a shorter side [px]."""
+    shorter_side = tf.cast(shorter_side, tf.int64)
+    size = tf.stack(resized_hw(size_hw[0], size_hw[1], shorter_side, config.longer_side_limit))
+    return View(size, flipped, tf.zeros_like(size), size)
+
+
+def image_of(record: Tensors, view: View) -> tf.Tensor:
+    """The photograph of a record in a view, float32 [H, W, 3], RGB in 0..255."""
+    image = decode(record["image/encoded"])
+    image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
+    height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
+    (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
+    return resize(image, height, width)[top : top + rows, left : left + columns]
 
 
 def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours, view_of
+from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours
+from ifcn_tf.data.views import view_of
 from ifcn_tf.geometry import WindowGrid
 from tests.data.test_targets import objects_of
 

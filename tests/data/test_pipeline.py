@@ -13,10 +13,10 @@ from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.augmentation import view_of
-from ifcn_tf.data.pipeline import image_of, objects_of, training_examples
+from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, refuse
 from ifcn_tf.data.records import Records, parse
+from ifcn_tf.data.views import image_of, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import decode
 from tests.support.dots import DotsConfig
