@@ -38,6 +38,8 @@ class DataConfig(Settings):
     background_cuts: float = 0.0
     """Share of examples whose cut lies anywhere in the photograph, at a scale drawn among all, so that background of
     every scale is shown; none of photographs where partial_negatives of 0 would leave hardly a negative [0..1]."""
+    copy_paste: float = 0.0
+    """Share of examples on whose photograph lie objects of another one, scaled by a random factor [0..1]."""
     colour_jitter: float = 0.0
     """Brightness, contrast and saturation change by random factors up to 1 -+ this [0..1]."""
     flip_probability: float = 0.5

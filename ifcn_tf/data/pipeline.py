@@ -14,12 +14,16 @@ import tensorflow as tf
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours
+from ifcn_tf.data.copy_paste import maybe_paste
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import training_targets
 from ifcn_tf.data.views import image_of, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
 
 Tensors = dict[str, tf.Tensor]
+fold_in = tf.random.experimental.stateless_fold_in
+#: What else is drawn for an example where it is asked for; what every example draws stays as it is.
+_BACKGROUND, _PASTED = range(2)
 
 
 def training_examples(
@@ -62,9 +66,14 @@ def training_examples(
     records, make = Records.open(data), EXAMPLES[network.example]
     shown = shown_in_a_pass(records, shares)
 
+    def any_record(seed: tf.Tensor) -> Tensors:
+        return records.parsed(tf.gather(shown, tf.random.stateless_uniform([], seed, 0, len(shown), tf.int64)))
+
     def example(i: tf.Tensor) -> tuple[Tensors, Tensors]:
-        number = tf.gather(shown, _place(i, len(shown), seed))
-        return make(records.parsed(number), config, network.grid, [seed, i])
+        record, own_seed = records.parsed(tf.gather(shown, _place(i, len(shown), seed))), tf.stack([seed, i])
+        if config.copy_paste:
+            record = maybe_paste(record, any_record, config, fold_in(own_seed, _PASTED))
+        return make(record, config, network.grid, own_seed)
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
@@ -99,7 +108,7 @@ def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed
     whole = view_of(objects.size_hw, draw_scale(objects, config, scale_seed), flipped, config)
     view = draw_cut(objects, whole, config, grid, cut_seed)
     if config.background_cuts:
-        view = draw_background(view, objects, config, grid, tf.random.experimental.stateless_fold_in(seed, 0))
+        view = draw_background(view, objects, config, grid, fold_in(seed, _BACKGROUND))
     targets = training_targets(objects, view, config, grid, window_seed)
     image = jitter_colours(image_of(record, view), config.colour_jitter, colour_seed)
     return {"image": image, "windows": targets.pop("windows")}, targets | {"image_id": record["image/source_id"]}

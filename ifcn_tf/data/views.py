@@ -76,7 +76,7 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
 
 def image_of(record: Tensors, view: View) -> tf.Tensor:
     """The photograph of a record in a view, float32 [H, W, 3], RGB in 0..255."""
-    image = decode(record["image/encoded"])
+    image = record["image/decoded"] if "image/decoded" in record else decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
     height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
     (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
