@@ -75,7 +75,8 @@ class DataConfig(Settings):
             f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
         )
         require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
-        for name in ("fitting_scales", "background_cuts", "flip_probability", "hard_negatives", "partial_negatives"):
+        shares = ("fitting_scales", "background_cuts", "copy_paste", "flip_probability", "hard_negatives")
+        for name in (*shares, "partial_negatives"):
             require(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, not {getattr(self, name)}.")
         require(
             1 <= self.scale_jitter < math.inf, f"scale_jitter must be 1 or more and finite, not {self.scale_jitter}."

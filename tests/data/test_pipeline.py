@@ -99,6 +99,18 @@ def test_workers_share_the_run(data, run):
     assert_same(together, run[start : start + 9])
 
 
+def test_whatever_is_drawn_depends_on_the_number_alone(data):
+    """Jitter, cuts, background, hard negatives and pasted objects, from example 2 on and on the second of workers."""
+    settings = {"cut_side": 168, "scale_jitter": 1.2, "colour_jitter": 0.2, "background_cuts": 0.3}
+    config = dataclasses.replace(CONFIG, **settings, hard_negatives=0.5, copy_paste=0.5)
+    whole = take(8, [data], config, NETWORK, 7, parallel_calls=1)
+    assert_same(take(3, [data], config, NETWORK, 7, start=2, shard=1, num_shards=2), whole[3::2])
+    plain = take(8, [data], dataclasses.replace(config, copy_paste=0.0), NETWORK, 7)
+    changed = [not np.array_equal(a["image"], b["image"]) for a, b in zip(whole, plain, strict=True)]
+    assert 0 < sum(changed) < 8
+    assert [e["image_id"] for e in whole] == [e["image_id"] for e in plain]
+
+
 def test_every_pass_holds_every_image_once_in_its_own_order(run):
     ids = [example["image_id"] for example in run]
     first, second = ids[:COUNT], ids[COUNT : 2 * COUNT]
