@@ -196,8 +196,8 @@ def example_parts(inputs: Arrays, targets: Arrays, grid: WindowGrid) -> Parts:
     """What a training example shows; its windows are those sampled, of which a few positive ones are shown beside."""
     image, windows = inputs["image"].round().astype(np.uint8), inputs["windows"]
     is_positive = targets["labels"] > 0
-    classes = np.zeros((2, *grid.map_hw(*image.shape[:2])), bool)
-    for place, kind in enumerate((is_positive, ~is_positive & (targets["weights"] > 0))):
-        classes[place][tuple(windows[kind].T)] = True
+    positive, negative = np.zeros((2, *grid.map_hw(*image.shape[:2])), bool)
+    positive[tuple(windows[is_positive].T)] = True
+    negative[tuple(windows[~is_positive & (targets["weights"] > 0)].T)] = True
     few = np.flatnonzero(is_positive)[:_SHOWN]
-    return Parts(targets["image_id"].decode(), image, *classes, windows[few], targets["masks"][few] > 0)
+    return Parts(targets["image_id"].decode(), image, positive, negative, windows[few], targets["masks"][few] > 0)

@@ -69,28 +69,33 @@ def seen_in(view: View, objects: Objects) -> Objects:
         original_pixels(tf.cast(tf.range(view.shown_hw[axis]), tf.float64) + 0.5, axis, objects, view)
         for axis in (0, 1)
     )
-
-    def covered(pixels: tf.Tensor) -> tf.Tensor:
-        number, y, x = _places(pixels, seen)
-        return covers(objects, number, tf.gather(rows, y), tf.gather(columns, x))
-
-    pixels, after = _pixels_of_boxes(boxes_in_view(objects, view), seen)
-    inside = covered(pixels)
-    goes_on = (inside[1:] == inside[:-1]) & (pixels[1:] == pixels[:-1] + 1)
-    pixels = _in_order(seen, pixels[:1], tf.boolean_mask(pixels[1:], ~goes_on), after)
-    return _changing_at(seen, pixels, covered(pixels))
+    pixels = _in_order(seen, _changes(objects, boxes_in_view(objects, view), rows, columns))
+    number, y, x = _places(pixels, seen)
+    return _changing_at(seen, pixels, covers(objects, number, tf.gather(rows, y), tf.gather(columns, x)))
 
 
-def _pixels_of_boxes(boxes_yxyx: tf.Tensor, objects: Objects) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pixels of the line within boxes, float64 [n, 4], of its objects, and those after each column of a box."""
-    limit, height = tf.tile(objects.size_hw, [2]), objects.size_hw[0]
-    outward = tf.concat([tf.floor(boxes_yxyx[:, :2]), tf.math.ceil(boxes_yxyx[:, 2:])], 1)
-    top, left, bottom, right = tf.unstack(tf.clip_by_value(tf.cast(outward, tf.int64), 0, limit), axis=1)
-    columns = tf.ragged.range(left, right)
-    owner = columns.value_rowids()
-    start = tf.gather(_lines(objects), owner) + columns.values * height
-    first, after = start + tf.gather(top, owner), start + tf.gather(bottom, owner)
-    return tf.ragged.range(first, after).values, after
+def _changes(objects: Objects, boxes_yxyx: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Pixels of the line of a view at which masks may change.
+
+    Args:
+        objects: in pixels of the original.
+        boxes_yxyx: float64 [n, 4], theirs in the view.
+        rows, columns: int64, the original's pixel that each row and column of the view shows; rows rise.
+    """
+    height, width = tf.size(rows, tf.int64), tf.size(columns, tf.int64)
+    left, right = tf.floor(boxes_yxyx[:, 1]), tf.math.ceil(boxes_yxyx[:, 3]) + 1  # and the column after it
+    shown = tf.ragged.range(*(tf.clip_by_value(tf.cast(side, tf.int64), 0, width) for side in (left, right)))
+    number, x = shown.value_rowids(), shown.values
+    # A column of the view shows one of the original, in which some runs end.
+    first = objects.size_hw[0] * (number * objects.size_hw[1] + tf.gather(columns, x))
+    ends = tf.cumsum(objects.counts)
+    within = (tf.searchsorted(ends, first + side, out_type=tf.int64) for side in (1, objects.size_hw[0]))
+    ending = tf.ragged.range(*within)
+    row = tf.gather(ends, ending.values) - tf.gather(first, ending.value_rowids())
+    start = (number * width + x) * height
+    borders = tf.concat([[0], tf.searchsorted(rows, tf.stack([0, objects.size_hw[0]]), out_type=tf.int64)], 0)
+    change = tf.gather(start, ending.value_rowids()) + tf.searchsorted(rows, row, out_type=tf.int64)
+    return tf.concat([change, tf.reshape(start[:, None] + borders, [-1])], 0)
 
 
 def _lines(objects: Objects) -> tf.Tensor:
