@@ -42,6 +42,7 @@ SETTINGS = (
     flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
     flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
+    flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
 _ALL = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)

@@ -2,9 +2,9 @@
 
 python -m pipelines.inspect_data --data=prepared/coco --output=pictures --preset=quick
 
-Whole images, not jittered, are shown at each scale; the preset `quick` trains on cuts of them.
-Dots are window centres: green positive, red negative, yellow ignored, as the legend says. Beside the photograph stands
-one positive window of each object, above its target.
+Whole images, not jittered, are shown at each scale; the preset `quick` trains on cuts of them, which --examples shows.
+Dots are window centres: green positive, red negative, yellow ignored, as the legend says. Beside the photograph stand
+positive windows, of each object one or of an example some, each above its target.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
 DATA = flags.DEFINE_list("data", [], "Folders that prepare_data wrote.")
 OUTPUT = flags.DEFINE_string("output", "", "Folder for the pictures, IMAGE_SCALE.png.")
 PICTURES = flags.DEFINE_integer("pictures", 8, "Images to draw, each at every scale.", 0)
+EXAMPLES = flags.DEFINE_integer(
+    "examples", 0, "Training examples to draw, the first ones of a run: cut, with the windows that are sampled.", 0
+)
 _run_settings.required(DATA)
 _run_settings.required(OUTPUT)
 
@@ -30,11 +33,12 @@ def main() -> None:
         return
     print(f"inspecting {', '.join(DATA.value)}; pictures into {OUTPUT.value}", flush=True)
     _cli.import_tensorflow()
-    from ifcn_tf.data.inspection import save_pictures, survey
+    from ifcn_tf.data.inspection import save_examples, save_pictures, survey
 
-    folders = [Path(folder) for folder in DATA.value]
+    folders, output = [Path(folder) for folder in DATA.value], Path(OUTPUT.value)
     print("\n".join(survey(folders, config.data, config.model.grid).lines(config.data)))
-    save_pictures(folders, PICTURES.value, config.data, config.model.grid, Path(OUTPUT.value))
+    save_pictures(folders, PICTURES.value, config.data, config.model.grid, output)
+    save_examples(folders, EXAMPLES.value, config.data, config.model, config.train.seed, output)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,13 @@ from ifcn_tf.annotations.example import Example
 from ifcn_tf.benchmarks.timing import peak_bytes
 from ifcn_tf.config.network import network_config
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.augmentation import draw_scale
 from ifcn_tf.data.photographs import example_of
-from ifcn_tf.data.pipeline import draw_scale, image_of, objects_of, training_examples, view_of
+from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import prepare, records_writer, tolerate
 from ifcn_tf.data.records import Records, parse
-from ifcn_tf.data.targets import Objects, View, training_targets
+from ifcn_tf.data.targets import training_targets
+from ifcn_tf.data.views import Objects, View, image_of, objects_of, view_of
 from ifcn_tf.images.tensors import decode
 
 _SEED = 0

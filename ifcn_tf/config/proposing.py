@@ -51,6 +51,9 @@ class ProposerConfig(Settings):
     where it is smaller than `num_proposals`, that many are ranked [count]."""
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
+    edge_samples: int = 0
+    """The masks that are kept are fitted to the colours of so many samples along each side of a cell, and have so many
+    times the cells (`masks.edges`); 0: they stay as predicted [count]."""
     min_area: float = 0.0
     """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
     empty masks always are."""
@@ -72,6 +75,7 @@ class ProposerConfig(Settings):
         for name in ("num_proposals", "num_ranked", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
+        require(0 <= self.edge_samples <= 8, f"edge_samples must lie in 0..8, not {self.edge_samples}.")
         require(
             8 <= self.longer_side_limit <= LONGEST_SIDE,
             f"longer_side_limit must lie in 8..{LONGEST_SIDE} px, not {self.longer_side_limit}.",

@@ -14,6 +14,7 @@ from ifcn_tf.config.settings import Settings, require, require_amount
 Normalization = Literal["mean", "literal"]
 OptimizerName = Literal["sgd", "adamw"]
 Schedule = Literal["steps", "cosine"]
+ObjectnessTarget = Literal["label", "iou"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,11 @@ class DataConfig(Settings):
     """No resized image is longer than this [px]; the proposer's limit."""
     cut_side: int = 0
     """Side of the square around an object that is shown of the resized image; 0 shows all of it [px]."""
+    background_cuts: float = 0.0
+    """Share of examples whose cut lies anywhere in the photograph, at a scale drawn among all, so that background of
+    every scale is shown; none of photographs where partial_negatives of 0 would leave hardly a negative [0..1]."""
+    copy_paste: float = 0.0
+    """Share of examples on whose photograph lie objects of another one, scaled by a random factor [0..1]."""
     colour_jitter: float = 0.0
     """Brightness, contrast and saturation change by random factors up to 1 -+ this [0..1]."""
     flip_probability: float = 0.5
@@ -52,6 +58,10 @@ class DataConfig(Settings):
     """Windows sampled an image, half of them positive at most [count] [P]."""
     negatives_floor: int = 16
     """Negatives are as many as the positives, but this many where there are fewer positives [count]."""
+    hard_negatives: float = 0.0
+    """At least this share of the negatives is centred in an object's box, or up to negative_distance beside it: on
+    parts, between neighbours, at the wrong scale. 0 draws among all alike, and finds them as often as they are
+    [0..1]."""
     partial_negatives: float = 1.0
     """What a negative window counts where data are partially labelled and no labelled object is near: where the square
     of centre_tolerance to each side of its centre, in which the centre of an unlabelled object would make it positive,
@@ -65,13 +75,18 @@ class DataConfig(Settings):
             f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
         )
         require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
-        require(0 <= self.fitting_scales <= 1, f"fitting_scales must lie in 0..1, not {self.fitting_scales}.")
+        shares = ("fitting_scales", "background_cuts", "copy_paste", "flip_probability", "hard_negatives")
+        for name in (*shares, "partial_negatives"):
+            require(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, not {getattr(self, name)}.")
         require(
             1 <= self.scale_jitter < math.inf, f"scale_jitter must be 1 or more and finite, not {self.scale_jitter}."
         )
         require(self.cut_side >= 0, f"cut_side must not be negative, not {self.cut_side}.")
+        require(
+            not self.background_cuts or self.cut_side > 0,
+            f"background_cuts must be 0 without a cut_side, not {self.background_cuts}.",
+        )
         require(0 <= self.colour_jitter < 1, f"colour_jitter must lie in 0..1, below 1, not {self.colour_jitter}.")
-        require(0 <= self.flip_probability <= 1, f"flip_probability must lie in 0..1, not {self.flip_probability}.")
         require(self.object_side > 0, f"object_side must be positive, not {self.object_side}.")
         require(
             1 <= self.side_tolerance <= self.negative_side_factor,
@@ -83,7 +98,6 @@ class DataConfig(Settings):
         )
         require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
-        require(0 <= self.partial_negatives <= 1, f"partial_negatives must lie in 0..1, not {self.partial_negatives}.")
         require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
 
 
@@ -96,12 +110,19 @@ class LossConfig(Settings):
     normalization: Normalization = "mean"
     """`mean`: each term is the mean over what it sums, windows or pixels. `literal`: both sums of equation (1) are
     divided by the number of sampled windows, so that the mask term counts a window's pixels one by one."""
+    objectness_target: ObjectnessTarget = "label"
+    """What the objectness of a positive window is trained toward; that of a negative one is 0. `label`: 1 [P]. `iou`:
+    the IoU of the mask that the network assembles there, at probability .5, with the target mask."""
 
     def __post_init__(self) -> None:
         require_amount("mask_weight", self.mask_weight)
         require(
             self.normalization in get_args(Normalization),
             f"normalization must be one of {', '.join(get_args(Normalization))}, not {self.normalization}.",
+        )
+        require(
+            self.objectness_target in get_args(ObjectnessTarget),
+            f"objectness_target must be one of {', '.join(get_args(ObjectnessTarget))}, not {self.objectness_target}.",
         )
 
 

@@ -6,19 +6,25 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.common.files import write_bytes
+from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.pipeline import image_of, objects_of, view_of
+from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records, naming_damage, parse
-from ifcn_tf.data.targets import Objects, boxes_in_view, classify_windows, mask_targets
+from ifcn_tf.data.targets import classify_windows, mask_targets
+from ifcn_tf.data.views import Objects, boxes_in_view, image_of, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.files import encode
 from ifcn_tf.pictures.targets import draw_targets
+
+Arrays = dict[str, Any]
+#: Positive windows beside a training example, of those sampled in random order.
+_SHOWN = 6
 
 
 @dataclasses.dataclass
@@ -164,5 +170,34 @@ def save_pictures(data: Sequence[Path], count: int, config: DataConfig, grid: Wi
     for number in np.unique(np.linspace(0, len(records) - 1, count).astype(int)) if count else ():
         for side in config.shorter_sides:
             p = parts(records, int(number), side, config, grid)
-            picture = draw_targets(p.image, p.positive, p.negative, p.windows, p.masks, grid)
+            picture = draw_targets(*p[1:], grid, f"scale: shorter side {min(p.image.shape[:2])} px")
             write_bytes(output / f"{p.image_id}_{side}.png", encode(picture, "PNG"))
+
+
+@naming_damage()
+def save_examples(
+    data: Sequence[Path], count: int, config: DataConfig, network: NetworkConfig, seed: int, output: Path
+) -> None:
+    """Draws the first `count` examples that a run with this seed trains on, as `output`/example_NUMBER_IMAGE.png.
+
+    They are shown as the network sees them, scaled, cut and pasted on, with the windows that were sampled.
+
+    Raises:
+        UserError: a folder cannot be used, or a record is damaged.
+    """
+    examples = training_examples(data, config, network, seed).take(count)
+    for number, (inputs, targets) in enumerate(examples.as_numpy_iterator()):
+        p = example_parts(inputs, targets, network.grid)
+        picture = draw_targets(*p[1:], network.grid, f"example {number}: image {p.image_id}", "not sampled")
+        write_bytes(output / f"example_{number:05d}_{p.image_id}.png", encode(picture, "PNG"))
+
+
+def example_parts(inputs: Arrays, targets: Arrays, grid: WindowGrid) -> Parts:
+    """What a training example shows; its windows are those sampled, of which a few positive ones are shown beside."""
+    image, windows = inputs["image"].round().astype(np.uint8), inputs["windows"]
+    is_positive = targets["labels"] > 0
+    positive, negative = np.zeros((2, *grid.map_hw(*image.shape[:2])), bool)
+    positive[tuple(windows[is_positive].T)] = True
+    negative[tuple(windows[~is_positive & (targets["weights"] > 0)].T)] = True
+    few = np.flatnonzero(is_positive)[:_SHOWN]
+    return Parts(targets["image_id"].decode(), image, positive, negative, windows[few], targets["masks"][few] > 0)

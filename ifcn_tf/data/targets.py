@@ -12,43 +12,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.views import Objects, View, boxes_in_view, covers, original_pixels
 from ifcn_tf.geometry import WindowGrid
-
-
-class Objects(NamedTuple):
-    """The n objects of one image, in pixels of the original.
-
-    Attributes:
-        boxes_yxyx: int64 [n, 4], tight.
-        is_crowd: bool [n].
-        counts: int64 [r], run lengths of all masks, one after the other; those of each sum to height * width.
-        num_counts: int64 [n], how many of them belong to each object.
-        size_hw: int64 [2], the image.
-        partial: bool, whether the image may show other objects, which nobody labelled.
-    """
-
-    boxes_yxyx: tf.Tensor
-    is_crowd: tf.Tensor
-    counts: tf.Tensor
-    num_counts: tf.Tensor
-    size_hw: tf.Tensor
-    partial: tf.Tensor | bool = False
-
-
-class View(NamedTuple):
-    """How the network sees an image: resized, mirrored, cut. Pixels of the view count from the top left of the cut.
-
-    Attributes:
-        resized_hw: int64 [2], the image after resizing [px].
-        flipped: bool, whether it is mirrored then.
-        origin_yx: int64 [2], where the cut begins in the resized, mirrored image [px].
-        shown_hw: int64 [2], the cut, within that image [px].
-    """
-
-    resized_hw: tf.Tensor
-    flipped: tf.Tensor
-    origin_yx: tf.Tensor
-    shown_hw: tf.Tensor
 
 
 class WindowClasses(NamedTuple):
@@ -59,58 +24,15 @@ class WindowClasses(NamedTuple):
         negative: bool.
         owner: int64, the object of a positive window; meaningless elsewhere.
         weight: float32, what a window counts in the loss of objectness: 1, or `partial_negatives`.
+        near: bool, whether the centre of a window lies in the box of an object, no crowd, or up to `negative_distance`
+            beside it. A negative window that is near is a hard one.
     """
 
     positive: tf.Tensor
     negative: tf.Tensor
     owner: tf.Tensor
     weight: tf.Tensor
-
-
-def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """Whether masks cover pixels of the original: looks up which run holds a pixel.
-
-    Args:
-        objects: the objects.
-        number: int64, which object.
-        y, x: int64, the pixel; all three are broadcast. Outside the image nothing is covered.
-
-    Returns:
-        bool, of the common shape.
-    """
-    height, width = tf.unstack(objects.size_hw)
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    # The masks laid out flat one after the other, each column by column: the runs tile this line.
-    position = number * height * width + tf.clip_by_value(x, 0, width - 1) * height + tf.clip_by_value(y, 0, height - 1)
-    run = tf.searchsorted(tf.cumsum(objects.counts), tf.reshape(position, [-1]), side="right", out_type=tf.int64)
-    first_run = tf.gather(tf.cumsum(objects.num_counts, exclusive=True), number)
-    return inside & ((tf.reshape(run, tf.shape(position)) - first_run) % 2 == 1)
-
-
-def boxes_in_view(objects: Objects, view: View) -> tf.Tensor:
-    """Tight boxes in pixels of the view, float64 [n, 4]."""
-    resized, original = tf.cast(view.resized_hw, tf.float64), tf.cast(objects.size_hw, tf.float64)
-    boxes = tf.cast(objects.boxes_yxyx, tf.float64) * tf.tile(resized, [2]) / tf.tile(original, [2])
-    top, left, bottom, right = tf.unstack(boxes, axis=1)
-    mirrored = tf.stack([top, resized[1] - right, bottom, resized[1] - left], 1)
-    return tf.where(view.flipped, mirrored, boxes) - tf.tile(tf.cast(view.origin_yx, tf.float64), [2])
-
-
-def original_pixels(position: tf.Tensor, axis: int, objects: Objects, view: View) -> tf.Tensor:
-    """Pixels of the original that hold points of the view.
-
-    Args:
-        position: float64, in pixels of the view along `axis`.
-        axis: 0 for y, 1 for x.
-
-    Returns:
-        int64, of the same shape; beyond the image where `position` is.
-    """
-    side = tf.cast(view.resized_hw[axis], tf.float64)
-    position += tf.cast(view.origin_yx[axis], tf.float64)
-    if axis == 1:
-        position = tf.where(view.flipped, side - position, position)
-    return tf.cast(tf.floor(position * tf.cast(objects.size_hw[axis], tf.float64) / side), tf.int64)
+    near: tf.Tensor
 
 
 def window_centres(view: View, grid: WindowGrid) -> tuple[tf.Tensor, tf.Tensor]:
@@ -126,12 +48,13 @@ def classify_windows(objects: Objects, view: View, config: DataConfig, grid: Win
     fitting = tf.where(fits_window(objects, view, config))[:, 0]
     positive, owner = _owners(fitting, offsets, config.centre_tolerance)
     similar = tf.where(size_factors(objects, view, config) < config.negative_side_factor)[:, 0]
-    near_y, near_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
-    near = tf.reduce_any(near_y[:, :, None] & near_x[:, None, :], 0)
+    close_y, close_x = (tf.gather(offset, similar) <= config.negative_distance for offset in offsets)
+    close = tf.reduce_any(close_y[:, :, None] & close_x[:, None, :], 0)
     crowd = _in_crowd(objects, view, grid)
     known = _near_boxes(boxes, view, config.centre_tolerance, grid) | ~tf.convert_to_tensor(objects.partial)
     weight = tf.where(known, 1.0, config.partial_negatives)
-    return WindowClasses(positive & ~crowd, ~near & ~crowd & (weight > 0), owner, weight)
+    near = _near_boxes(tf.boolean_mask(boxes, ~objects.is_crowd), view, config.negative_distance, grid)
+    return WindowClasses(positive & ~crowd, ~close & ~crowd & (weight > 0), owner, weight, near)
 
 
 def fits_window(objects: Objects, view: View, config: DataConfig) -> tf.Tensor:
@@ -186,7 +109,7 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
 
     Args:
         classes: of all windows.
-        config: the counts.
+        config: the counts, and the least share of hard negatives, of which there may be fewer.
         seed: int64 [2].
 
     Returns:
@@ -200,7 +123,17 @@ def sample_windows(classes: WindowClasses, config: DataConfig, seed: tf.Tensor) 
     )
     positives = positives[: config.num_windows // 2]
     count = tf.shape(positives)[0]
-    return positives, negatives[: tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)]
+    wanted = tf.minimum(tf.maximum(count, config.negatives_floor), config.num_windows - count)
+    if config.hard_negatives:
+        hard = tf.round(config.hard_negatives * tf.cast(wanted, tf.float32))
+        negatives = _first(negatives, tf.gather_nd(classes.near, negatives), tf.cast(hard, tf.int32))
+    return positives, negatives[:wanted]
+
+
+def _first(windows: tf.Tensor, chosen: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Puts the first `count` of the chosen windows, bool [n], before all others, and changes no order otherwise."""
+    moved = chosen & (tf.cumsum(tf.cast(chosen, tf.int32)) <= count)
+    return tf.concat([tf.boolean_mask(windows, moved), tf.boolean_mask(windows, ~moved)], 0)
 
 
 def mask_targets(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.engines.onnx_edges import follow_edges
 from ifcn_tf.engines.onnx_images import resize
 from ifcn_tf.geometry import OUTSIDE_LOGIT, WindowGrid, blended_bins
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
@@ -46,7 +47,13 @@ class NumpyProposer:
 
     def __call__(self, image: np.ndarray) -> Arrays:
         """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns, as arrays."""
-        return self._select(self.best_windows(image), image.shape[:2])
+        proposals = self._select(self.best_windows(image), image.shape[:2])
+        places, samples = proposals.pop("places"), self.config.edge_samples
+        if samples:
+            pyramid_hw, masks = self.config.pyramid_hw(*image.shape[:2]), proposals["mask_logits"]
+            masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples)
+            proposals["mask_logits"] = masks
+        return proposals
 
     def best_windows(self, image: np.ndarray) -> Arrays:
         """The windows of highest objectness over all scales, as `Proposer.best_windows` returns them."""
@@ -54,9 +61,9 @@ class NumpyProposer:
         logits = np.concatenate([scale.objectness.ravel() for scale in scales])
         best = np.argsort(-logits, kind="stable")[: self.config.pre_nms]
         offset, candidates = 0, []
-        for scale in scales:
+        for number, scale in enumerate(scales):
             chosen = best[(best >= offset) & (best < offset + scale.objectness.size)] - offset
-            candidates.append(self._windows(scale, chosen))
+            candidates.append(self._windows(scale, number, chosen))
             offset += scale.objectness.size
         return {name: np.concatenate([scale[name] for scale in candidates]) for name in candidates[0]}
 
@@ -64,14 +71,15 @@ class NumpyProposer:
         score_maps, objectness = self.network(resize(image, height, width)[None])
         return _Scale(score_maps[0], objectness[0], (np.array(image.shape[:2]) / (height, width)).astype(np.float32))
 
-    def _windows(self, scale: _Scale, chosen: np.ndarray) -> Arrays:
-        """Logits, masks and places of the windows of a scale that are numbered `chosen`, row by row."""
+    def _windows(self, scale: _Scale, number: int, chosen: np.ndarray) -> Arrays:
+        """Logits, masks and places of those windows of a scale, itself numbered, that are `chosen`, row by row."""
         windows = np.stack(np.unravel_index(chosen, scale.objectness.shape), 1)
         corners = self.grid.extent(windows)
         return {
             "logits": scale.objectness.ravel()[chosen],
             "mask_logits": assemble(scale.score_maps, windows, self.k, self.grid.mask_cells, self.config.blend_cells),
             "windows_yxyx": np.concatenate([c.astype(np.float32) * scale.pixel_hw for c in corners], 1),
+            "places": np.insert(corners[0], 0, number, axis=1),
         }
 
     def _select(self, candidates: Arrays, size_hw: tuple[int, ...]) -> Arrays:

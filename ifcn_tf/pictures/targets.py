@@ -28,21 +28,27 @@ def draw_targets(
     windows: np.ndarray,
     masks: np.ndarray,
     grid: WindowGrid,
+    title: str,
+    others: str = "ignored",
 ) -> Image.Image:
     """Window centres on the resized photograph, enlarged, beside it each window's crop over its target, and a legend.
 
     Args:
         image: uint8 [H, W, 3], RGB.
-        positive, negative: bool [h, w], classes of the windows; the others are ignored.
+        positive, negative: bool [h, w], classes of the windows.
         windows: integers [p, 2], centre cells (y, x) of the windows to show.
         masks: bool [p, m, m], their targets.
         grid: where windows lie.
+        title: what is shown, for the legend.
+        others: what windows are that are neither positive nor negative.
     """
     zoom = max(2, min(round(_SHORTER_PX / min(image.shape[:2])), _LONGER_PX // max(image.shape[:2])))
     photograph = _draw_centres(image, positive, negative, zoom, grid)
     pairs = [_draw_window(image, window, mask, grid) for window, mask in zip(windows, masks, strict=True)]
     line = max(_LINE_PX, photograph.height // _LINES)
-    legend = _draw_legend(positive, negative, _notes(image.shape[:2], zoom, len(pairs), grid), line)
+    height, width = image.shape[:2]
+    notes = [f"{title} ({height} x {width}, shown {zoom} times as large)", *_notes(len(pairs), grid)]
+    legend = _draw_legend(positive, negative, others, notes, line)
     parts = [(photograph, (0, 0)), *_beside(photograph, pairs)]
     parts.append((legend, (0, max(y + part.height for part, (_, y) in parts))))
     size = [max(start[axis] + part.size[axis] for part, start in parts) for axis in range(2)]
@@ -82,20 +88,18 @@ def _draw_dot(draw: ImageDraw.ImageDraw, x: float, y: float, cell: int, colour: 
     draw.ellipse((x - radius, y - radius, x + radius - 1, y + radius - 1), fill=colour, outline=(0, 0, 0))
 
 
-def _notes(size_hw: tuple[int, ...], zoom: int, num_pairs: int, grid: WindowGrid) -> list[str]:
+def _notes(num_pairs: int, grid: WindowGrid) -> list[str]:
     side = grid.window_px
-    height, width = size_hw
-    return [
-        f"scale: shorter side {min(size_hw)} px ({height} x {width}, shown {zoom} times as large)",
-        f"a dot is the centre of a window of {side} x {side} px",
-        *(["beside: a positive window of each object, above its target"] if num_pairs else []),
-    ]
+    beside = ["beside: positive windows, each above its target"] if num_pairs else []
+    return [f"a dot is the centre of a window of {side} x {side} px", *beside]
 
 
-def _draw_legend(positive: np.ndarray, negative: np.ndarray, notes: Sequence[str], line: int) -> Image.Image:
+def _draw_legend(
+    positive: np.ndarray, negative: np.ndarray, others: str, notes: Sequence[str], line: int
+) -> Image.Image:
     """What the colours mean, with the number of windows of each class, and further lines, so many pixels high each."""
     ignored = ~(positive | negative)
-    classes = ((POSITIVE, "positive", positive), (NEGATIVE, "negative", negative), (IGNORED, "ignored", ignored))
+    classes = ((POSITIVE, "positive", positive), (NEGATIVE, "negative", negative), (IGNORED, others, ignored))
     legend = Image.new("RGB", (20 * line, (len(classes) + len(notes)) * line + _GAP), _GROUND)
     draw, font = ImageDraw.Draw(legend), ImageFont.load_default(size=line * 0.62)
     for row, (colour, name, windows) in enumerate(classes):

@@ -12,6 +12,7 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import resize
 from ifcn_tf.masks.paste import logit
+from ifcn_tf.proposing.edges import follow_edges
 from ifcn_tf.proposing.ranking import rescore
 
 Tensors = dict[str, tf.Tensor]
@@ -75,9 +76,15 @@ class Proposer:
                 scores: [n], objectness in 0..1, with the changes of `ranking.rescore`.
                 boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
-                mask_logits: [n, m, m].
+                mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
-        return self._select(self.best_windows(image), tf.shape(image))
+        proposals = self._select(self.best_windows(image), tf.shape(image))
+        places, samples = proposals.pop("places"), self.config.edge_samples
+        if samples:
+            pyramid_hw, masks = self.config.pyramid_hw(*_size(image)), proposals["mask_logits"]
+            masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples)
+            proposals["mask_logits"] = masks
+        return proposals
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -86,10 +93,10 @@ class Proposer:
             image: uint8 [H, W, 3], RGB.
 
         Returns:
-            logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms.
+            logits [n], mask_logits [n, m, m], windows_yxyx [n, 4] and places int32 [n, 3] (`edges.follow_edges`),
+            n <= pre_nms.
         """
-        height, width = tf.unstack(tf.shape(image, out_type=tf.int64)[:2])  # products of long sides pass 32 bits
-        scales = [self._score_windows(image, *size) for size in self.config.pyramid_hw(height, width)]
+        scales = [self._score_windows(image, *size) for size in self.config.pyramid_hw(*_size(image))]
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, best)
@@ -103,7 +110,7 @@ class Proposer:
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
         """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
         offset, candidates = 0, []
-        for scale in scales:
+        for number, scale in enumerate(scales):
             count = tf.size(scale.logits)
             chosen = tf.boolean_mask(best, (best >= offset) & (best < offset + count)) - offset
             windows = tf.gather(scale.windows, chosen)
@@ -113,6 +120,7 @@ class Proposer:
                     "logits": tf.gather(scale.logits, chosen),
                     "mask_logits": self.model.masks(scale.features, windows),
                     "windows_yxyx": tf.concat([tf.cast(c, tf.float32) * scale.pixel_hw for c in corners], 1),
+                    "places": tf.pad(corners[0], [[0, 0], [1, 0]], constant_values=number),
                 }
             )
             offset += count
@@ -139,6 +147,11 @@ class Proposer:
         logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
         order = tf.argsort(logits, direction="DESCENDING", stable=True)[: self.config.num_proposals]
         return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
+
+
+def _size(image: tf.Tensor) -> list[tf.Tensor]:
+    """Height and width of an image, in 64 bits: products of long sides pass 32."""
+    return tf.unstack(tf.shape(image, out_type=tf.int64)[:2])
 
 
 def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

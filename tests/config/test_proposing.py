@@ -72,3 +72,9 @@ def test_factors_that_are_no_scale_are_refused(factor):
 def test_a_number_of_ranked_proposals_that_cannot_be_is_refused(count):
     with pytest.raises(UserError, match=r"num_ranked must lie in 1\.\.1000000"):
         ProposerConfig(num_ranked=count)
+
+
+@pytest.mark.parametrize("samples", [-1, 9])
+def test_samples_that_cannot_be_are_refused(samples):
+    with pytest.raises(UserError, match=r"edge_samples must lie in 0\.\.8"):
+        ProposerConfig(edge_samples=samples)

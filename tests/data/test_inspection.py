@@ -16,8 +16,10 @@ from pycocotools.coco import COCO
 from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.inspection import parts, survey
+from ifcn_tf.data.inspection import example_parts, parts, survey
+from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.prepare import Report, coco_writer, records_writer
 from ifcn_tf.data.records import Records
 from ifcn_tf.geometry import WindowGrid
@@ -91,7 +93,19 @@ def test_a_picture_leaves_out_the_negatives_that_training_leaves_out(data, tmp_p
 def test_picture_without_positives(data):
     drawn = parts(Records.open([data]), 2, 100, CONFIG, GRID)
     assert len(drawn.windows) == len(drawn.masks) == 0
-    assert draw_targets(*drawn[1:], GRID).width == 500  # five times as large
+    assert draw_targets(*drawn[1:], GRID, "").width == 500  # five times as large
+
+
+def test_an_example_is_drawn_with_the_windows_that_were_sampled(data):
+    """Eight of the 16 positive windows of the one fitting object, as many negatives, and no padding."""
+    config = dataclasses.replace(CONFIG, shorter_sides=(200,), num_windows=16, flip_probability=0.0)
+    for inputs, targets in training_examples([data], config, InstanceFCNConfig(), 0).take(3).as_numpy_iterator():
+        drawn = example_parts(inputs, targets, GRID)
+        positives = 8 if drawn.image_id == "0" else 0
+        assert (drawn.positive.sum(), drawn.negative.sum()) == (positives, 16 - positives)
+        assert len(drawn.windows) == len(drawn.masks) == min(positives, 6)
+        assert drawn.positive[tuple(drawn.windows.T)].all() and drawn.masks.sum() == 16 * 8 * len(drawn.windows)
+        np.testing.assert_array_equal(drawn.image[0, 0], (200, 120, 40))
 
 
 def test_a_damaged_record_is_named(data, tmp_path):
@@ -118,10 +132,11 @@ def test_commands(tmp_path):
     assert "2 images with" in done.stdout
     description = json.loads((records / "dataset.json").read_text())
     assert (description["examples"], description["partial"]) == (2, True)
-    done = command("inspect_data", f"--data={records}", f"--output={pictures}", "--pictures=1")
+    done = command("inspect_data", f"--data={records}", f"--output={pictures}", "--pictures=1", "--examples=2")
     assert done.returncode == 0, done.stderr
     assert "positives an image" in done.stdout
     assert len(list(pictures.glob("000000_*.png"))) == 6
+    assert sorted(path.name[:13] for path in pictures.glob("example_*")) == ["example_00000", "example_00001"]
     done = command("prepare_data", "--source=shapes", "--partial", "--format=coco", f"--output={tmp_path / 'a.json'}")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: --partial has no place in a COCO json")

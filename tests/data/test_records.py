@@ -14,8 +14,9 @@ from ifcn_tf.common.files import UserError, whole_folder
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.photographs import example_of
-from ifcn_tf.data.pipeline import objects_of, training_examples
+from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import FORMAT_VERSION, Records, Writer, parse, serialize
+from ifcn_tf.data.views import objects_of
 from ifcn_tf.masks.rle import encode
 from tests.support.prepared import prepare_shapes
 

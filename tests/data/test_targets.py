@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.training import DataConfig
-from ifcn_tf.data.targets import (
-    Objects,
-    View,
-    classify_windows,
-    covers,
-    mask_targets,
-    original_pixels,
-    sample_windows,
-    training_targets,
-)
+from ifcn_tf.data.targets import classify_windows, mask_targets, sample_windows, training_targets
+from ifcn_tf.data.views import Objects, View, covers, original_pixels
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.masks.paste import crop
 from ifcn_tf.masks.rle import encode, run_lengths, tight_box_xywh
@@ -275,6 +267,44 @@ def test_counts_of_sampled_windows():
             assert len(positives) == min(expected[0], num_windows // 2)
             assert len(negatives) == min(expected[1], num_windows - len(positives))
             assert len(np.unique(np.concatenate([positives, negatives]), axis=0)) == len(positives) + len(negatives)
+
+
+def test_windows_near_objects_by_hand():
+    """Of boxes at [100, 140) and [236, 364) px: centres 8 i + 4 of more than 68 and below 172, of 204 and 396."""
+    objects, view = partial_scene()
+    expected = np.zeros((50, 50), bool)
+    expected[9:21, 9:21] = True  # 76 .. 164; 68 and 172 touch the limits
+    small = expected.copy()
+    expected[26:49, 26:49] = True  # 212 .. 388
+    np.testing.assert_array_equal(classify_windows(objects, view, CONFIG, GRID).near, expected)
+    objects = objects._replace(is_crowd=tf.constant([False, True]))
+    np.testing.assert_array_equal(classify_windows(objects, view, CONFIG, GRID).near, small)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_negatives_is_near_at_least(share):
+    """One in twenty is near by chance, which is less than half of them."""
+    objects, view = objects_of(box_mask((800, 800), 336, 336, 464, 464)[None]), view_of(800, 800)
+    config = dataclasses.replace(CONFIG, negatives_floor=200, hard_negatives=share)
+    classes = classify_windows(objects, view, config, GRID)
+    # Near are the centres of 312 .. 488; of 364 .. 436 on both axes, none is negative.
+    assert np.sum(classes.near & classes.negative) == 24**2 - 8**2
+    found = [sample_windows(classes, config, tf.constant([1, i], tf.int64)) for i in range(10)]
+    expected = max(share, (24**2 - 8**2) / np.sum(classes.negative))
+    for positives, negatives in found:
+        assert (len(positives), len(negatives)) == (16, 200)
+        assert len(np.unique(negatives, axis=0)) == 200 and np.all(tf.gather_nd(classes.negative, negatives))
+    near = np.mean([tf.gather_nd(classes.near, negatives) for _, negatives in found], 1)
+    assert near.mean() == pytest.approx(expected, abs=0.015 if share == 0 else 1e-9)
+
+
+def test_there_may_be_fewer_hard_negatives_than_wanted():
+    """Eight negatives of sixteen are to be near, and no object is there to be near to: they are drawn as ever."""
+    config = dataclasses.replace(CONFIG, hard_negatives=0.5)
+    classes = classify_windows(objects_of(np.zeros((0, 60, 80), bool)), view_of(60, 80), config, GRID)
+    found, expected = (sample_windows(classes, c, tf.constant([1, 2], tf.int64))[1] for c in (config, CONFIG))
+    np.testing.assert_array_equal(found, expected)
+    assert len(found) == 16
 
 
 def test_negatives_follow_the_positives_above_the_floor():

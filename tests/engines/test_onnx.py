@@ -136,6 +136,7 @@ def test_preprocessing_and_dilated_convolutions_are_in_the_file(size_hw, vgg16_f
         {"blend_cells": 1, "confidence_weight": 0.8, "overlap_penalty": 2.0},
         {"confidence_weight": 0.8, "overlap_penalty": 2.0, "num_proposals": 3, "num_ranked": 5},
         {"scale_factors": (0.3, 2**0.5)},
+        {"edge_samples": 3, "overlap_penalty": 2.0},
     ],
 )
 @pytest.mark.parametrize("size_hw", [(70, 100), (131, 77), (5, 40), (7, 9)])

@@ -18,7 +18,7 @@ def drawing(height=300, width=400, windows=((18, 25),)):
     masks = np.zeros((len(windows), 21, 21), bool)
     masks[:, 5:10, 5:10] = True
     windows = np.array(windows, int).reshape(-1, 2)
-    return draw_targets(image, rows < height // 16, rows > height // 16, windows, masks, WindowGrid())
+    return draw_targets(image, rows < height // 16, rows > height // 16, windows, masks, WindowGrid(), "a scene")
 
 
 def test_dots_of_three_colours_on_the_photograph_as_it_is():
@@ -60,9 +60,9 @@ def test_the_legend_names_colours_numbers_and_scale(monkeypatch):
         "positive: 900 windows",
         "negative: 900 windows",
         "ignored: 50 windows",
-        "scale: shorter side 300 px (300 x 400, shown 2 times as large)",
+        "a scene (300 x 400, shown 2 times as large)",
         "a dot is the centre of a window of 168 x 168 px",
-        "beside: a positive window of each object, above its target",
+        "beside: positive windows, each above its target",
     ]
     legend = picture[600:, :24]
     assert all((legend == colour).all(-1).any() for colour in (POSITIVE, NEGATIVE, IGNORED))

@@ -193,6 +193,43 @@ def test_a_mask_is_as_confident_as_its_own_cells():
     np.testing.assert_allclose(mask_confidence(logits, 0.5), [math.log(7 / 3)], atol=1e-5)
 
 
+@pytest.mark.parametrize(("samples", "end"), [(0, 82), (2, 86.5), (3, 87)])
+def test_a_border_moves_to_the_edge_of_the_picture(samples, end):
+    """The mask falls by 1.5 a cell, from 0 at 80 px: it reaches .4 at 82.2 px. The picture is dark up to 88 px."""
+
+    def model(inputs):
+        windows = tf.cast(inputs["windows"], tf.float32)
+        row = tf.clip_by_value(1.5 * (9.5 - tf.range(21, dtype=tf.float32)), -6.0, 6.0)
+        masks = tf.ones([1, tf.shape(windows)[1], 21, 1]) * row
+        return {"objectness_logits": -tf.norm(windows - 10, axis=-1), "mask_logits": masks}
+
+    image = np.zeros((168, 168, 3), np.uint8)
+    image[:, 88:] = 200, 180, 220
+    config = ProposerConfig(shorter_sides=(168,), num_proposals=1, edge_samples=samples)
+    mask = Predictor(Proposer(Windowed(model), config), {}).propose(image).masks()[0]
+    np.testing.assert_allclose(mask.sum(1), end, atol=0.5)
+    assert mask[:, :80].all()
+
+
+def test_masks_on_a_picture_of_one_colour_stay():
+    """So do scores, boxes and windows on any."""
+    plain, config = np.full((60, 75, 3), 90, np.uint8), ProposerConfig(shorter_sides=(50, 75, 110))
+    predicted, fitted = (
+        Proposer(Windowed(blobs), dataclasses.replace(config, edge_samples=samples)).compile() for samples in (0, 3)
+    )
+    for image in (plain, photograph(60, 75)):
+        before, after = predicted(image), fitted(image)
+        for name in ("scores", "boxes_yxyx", "windows_yxyx"):
+            np.testing.assert_array_equal(before[name], after[name])
+    assert after["mask_logits"].shape[1:] == (63, 63)
+    assert "places" not in after
+    masks, same = (
+        decode(paste(f["mask_logits"].numpy(), f["windows_yxyx"].numpy(), (60, 75)), (60, 75))
+        for f in (predicted(plain), fitted(plain))
+    )
+    assert (masks != same).mean() < 1e-3
+
+
 def test_no_mask_is_smaller_than_asked():
     config = ProposerConfig(shorter_sides=(50, 75, 110), min_area=400.0)
     predictor = Predictor(Proposer(Windowed(blobs), config), {})
@@ -209,12 +246,13 @@ def test_a_network_with_smaller_windows_lies_where_it_belongs():
     np.testing.assert_allclose(sides, 15 * 8)
 
 
-def test_nothing_found_is_an_empty_answer():
+@pytest.mark.parametrize("samples", [0, 2])
+def test_nothing_found_is_an_empty_answer(samples):
     def empty(inputs):
         count = tf.shape(inputs["windows"])[1]
         return {"objectness_logits": tf.ones([1, count]), "mask_logits": tf.fill([1, count, 21, 21], -5.0)}
 
-    found = Proposer(Windowed(empty), ProposerConfig()).compile()(np.zeros((40, 50, 3), np.uint8))
+    found = Proposer(Windowed(empty), ProposerConfig(edge_samples=samples)).compile()(np.zeros((40, 50, 3), np.uint8))
     assert {name: value.shape[0] for name, value in found.items()} == dict.fromkeys(found, 0)
 
 

@@ -1,5 +1,6 @@
 """Exported models: the same answers eagerly, reloaded, and through the loader and messages of servers."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -161,6 +162,16 @@ def test_probabilities_instead_of_logits(tmp_path, predictor):
     np.testing.assert_allclose(found.areas(), wanted.areas(), atol=3)
     with pytest.raises(UserError, match='masks must be "logits" or "probabilities"'):
         ServingConfig(masks="pictures")
+
+
+def test_masks_follow_the_picture_in_exported_models_too(tmp_path):
+    config = dataclasses.replace(CONFIG, edge_samples=2)
+    here = Predictor.of_network(narrow_network(), config)
+    served = load_saved_model(export(narrow_network(), config, tmp_path, ServingConfig(max_pixels=MAX_PIXELS)).parent)
+    image = scene(3, (120, 200))
+    expected, found = here.propose(image), served.propose(image)
+    assert found.rles == expected.rles
+    assert expected.rles != Predictor.of_network(narrow_network(), CONFIG).propose(image).rles
 
 
 def test_stock_operations_alone():

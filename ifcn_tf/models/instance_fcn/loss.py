@@ -20,7 +20,7 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
         inputs: image [B, H, W, 3], of which only the size is used, and windows int32 [B, N, 2], centre cells (y, x).
         targets: float32 labels [B, N] (1 positive), weights [B, N] (of objectness; 0 for padding), masks [B, N, m, m]
             (0 or 1).
-        config: weight and normalisation of the terms.
+        config: weight and normalisation of the terms, and what objectness is trained toward.
         grid: the windows' place on the map.
 
     Returns:
@@ -28,8 +28,12 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
     """
     sampled = targets["weights"]
     positive = sampled * targets["labels"]
-    pixels = positive[..., None, None] * tf.cast(_on_map(inputs, grid), tf.float32)
-    objectness = sampled * _cross_entropy(targets["labels"], outputs["objectness_logits"])
+    on_map = _on_map(inputs, grid)
+    pixels = positive[..., None, None] * tf.cast(on_map, tf.float32)
+    wanted = targets["labels"]
+    if config.objectness_target == "iou":
+        wanted *= _mask_ious(outputs, targets, on_map)  # of comparisons, through which no gradient passes
+    objectness = sampled * _cross_entropy(wanted, outputs["objectness_logits"])
     mask = pixels * _cross_entropy(targets["masks"], outputs["mask_logits"])
     windows = _count(tf.cast(sampled > 0, tf.float32))
     objectness_loss = tf.reduce_mean(tf.reduce_sum(objectness, 1) / windows)
@@ -85,18 +89,23 @@ def window_statistics(outputs: Tensors, inputs: Tensors, targets: Tensors, grid:
     sampled, labels = targets["weights"], targets["labels"]
     positive, negative = sampled * labels, sampled * (1 - labels)
     scores = tf.sigmoid(outputs["objectness_logits"])
-    on_map = _on_map(inputs, grid)
-    inside, target = (outputs["mask_logits"] >= 0) & on_map, (targets["masks"] > 0) & on_map
-    intersection = tf.math.count_nonzero(inside & target, [2, 3], dtype=tf.float32)
-    union = tf.math.count_nonzero(inside | target, [2, 3], dtype=tf.float32)
+    ious = _mask_ious(outputs, targets, _on_map(inputs, grid))
     batch = tf.cast(tf.shape(labels)[0], tf.float32)
     return {
         "positives": tf.reduce_sum(positive) / batch,
         "negatives": tf.reduce_sum(negative) / batch,
         "positive_score": _mean(scores, positive),
         "negative_score": _mean(scores, negative),
-        "mask_iou": _mean(intersection / tf.maximum(union, 1.0), positive),
+        "mask_iou": _mean(ious, positive),
     }
+
+
+def _mask_ious(outputs: Tensors, targets: Tensors, on_map: tf.Tensor) -> tf.Tensor:
+    """IoU of each window's mask, at probability .5, with its target over the cells on the map, float32 [B, N]."""
+    inside, target = (outputs["mask_logits"] >= 0) & on_map, (targets["masks"] > 0) & on_map
+    intersection = tf.math.count_nonzero(inside & target, [2, 3], dtype=tf.float32)
+    union = tf.math.count_nonzero(inside | target, [2, 3], dtype=tf.float32)
+    return intersection / tf.maximum(union, 1.0)
 
 
 def _mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -95,6 +95,37 @@ def test_literal_normalisation_divides_both_sums_by_the_windows():
     assert found["loss"] == pytest.approx(RIGHT + 441 * RIGHT / 2, rel=1e-5)
 
 
+def cross_entropy(target, probability):
+    return -target * math.log(probability) - (1 - target) * math.log(1 - probability)
+
+
+def test_objectness_toward_the_iou_of_the_own_mask():
+    """IoU 7 / 14 and 1; negatives stay at 0, whatever their mask is, and windows without a common cell fall to it."""
+    masks, config = grids(0, 0, 1, 0), LossConfig(objectness_target="iou")
+    masks[0, :14], masks[1, :7], masks[2, 7:] = 1, 1, 0
+    logits = grids(-1, -1, -1, 1)
+    logits[0, :7], logits[1, :7], logits[2, 7:] = 1, 1, 1
+    windows, labels, objectness = [(25, 25), (20, 20), (15, 15), (30, 30)], [1, 1, 1, 0], [LOGIT] * 4
+    found = losses(windows, labels, [1] * 4, objectness, logits, masks, config=config)
+    expected = [cross_entropy(iou, 0.75) for iou in (0.5, 1, 0, 0)]
+    assert found["objectness_loss"] == pytest.approx(np.mean(expected), rel=1e-5)
+    plain = losses(windows, labels, [1] * 4, objectness, logits, masks)
+    assert plain["objectness_loss"] == pytest.approx((3 * RIGHT + WRONG) / 4, rel=1e-5)
+    assert found["mask_loss"] == plain["mask_loss"]
+
+
+def test_no_gradient_of_objectness_reaches_the_mask():
+    mask_logits, masks = tf.constant(grids(1.0)[None], tf.float32), tf.ones((1, 1, 21, 21))
+    inputs = {"image": tf.zeros((1, 400, 400, 3)), "windows": tf.constant([[(25, 25)]])}
+    targets = {"labels": tf.ones((1, 1)), "weights": tf.ones((1, 1)), "masks": masks}
+    config = LossConfig(mask_weight=0, objectness_target="iou")
+    with tf.GradientTape() as tape:
+        tape.watch(mask_logits)
+        outputs = {"objectness_logits": tf.zeros((1, 1)), "mask_logits": mask_logits}
+        loss = window_losses(outputs, inputs, targets, config, GRID)["loss"]
+    assert not np.any(tape.gradient(loss, mask_logits)) and loss > 0
+
+
 def statistics(windows, labels, objectness, mask_logits, masks, image_hw=(400, 400)):
     outputs = {"objectness_logits": tf.constant([objectness]), "mask_logits": tf.constant(mask_logits[None])}
     inputs = {"image": tf.zeros((1, *image_hw, 3)), "windows": tf.constant([windows])}
