@@ -127,7 +127,14 @@ def test_a_cosine_falls_from_the_first_rate_to_the_last():
 def test_light_shows_what_quick_shows_to_a_small_trunk():
     quick, light = PRESETS["quick"], PRESETS["light"]
     assert light.data == quick.data
-    assert light.proposer == quick.proposer.changed({"shorter_sides": [119, 178, 267, 400, 600, 900, 1350]})
+    assert light.proposer == quick.proposer.changed(
+        {
+            "shorter_sides": [119, 178, 267, 400, 600, 900, 1350],
+            "mask_threshold": 0.35,
+            "num_ranked": 2000,
+            "edge_samples": 2,
+        }
+    )
     assert (light.model.trunk, light.model.branch_channels) == ("efficientnet_lite2", 256)
     found = [light.train.learning_rate(step) for step in (0, 99, 2999, 3000, 4199, 4200, 4799)]
     assert found == pytest.approx([0.00001, 0.001, 0.001, 0.001 / 3, 0.001 / 3, 0.001 / 9, 0.001 / 9])

@@ -59,7 +59,7 @@ def test_output_that_nobody_reads_is_no_traceback():
 
 def test_propose_at_relative_scales(tmp_path):
     sample = ROOT / "savedmodels" / "sample" / "coffee.jpg"
-    flags = ["--scale_factors=0.25,.3536", "--num_ranked=40", "--num_proposals=20"]
+    flags = ["--scale_factors=0.25,.3536", "--num_ranked=40", "--num_proposals=20", "--edge_samples=0"]
     done = command("propose", f"--images={sample}", f"--output={tmp_path}", *flags)
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / "run.json").read_text())["proposer"]
