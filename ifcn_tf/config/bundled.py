@@ -25,5 +25,10 @@ def model_weights(name: str) -> Path:
 
 
 def weights_file(weights: str | Path | None) -> Path:
-    """The file that a user means: the name of a trained model, the path of a weights file, or None for the default."""
-    return model_weights(weights or "default") if weights in (None, *MODELS) else Path(weights)
+    """The file that a user means: a word is the name of a trained model, all else a path, None the default model.
+
+    Raises:
+        UserError: a word that is no model's name.
+    """
+    is_name = isinstance(weights, str) and Path(weights).name == weights and not Path(weights).suffix
+    return model_weights(str(weights or MODELS[0])) if is_name or weights is None else Path(weights)

@@ -108,7 +108,7 @@ PRESETS = {
     ),
     "light": RunConfig(
         model=InstanceFCNConfig(trunk="efficientnet_lite2", branch_channels=256),
-        data=_CUTS,
+        data=dataclasses.replace(_CUTS, partial_negatives=0.0),
         train=TrainConfig(
             steps=4800,
             images_per_step=4,

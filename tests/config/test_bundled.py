@@ -20,4 +20,4 @@ def test_weights_are_a_models_or_a_file():
     assert weights_file(None) == weights_file("default") == model_weights("default")
     assert weights_file("runs/vgg16") == weights_file(Path("runs/vgg16")) == Path("runs/vgg16")
     with pytest.raises(UserError, match="model 'vgg61' is not known: the nearest is vgg16"):
-        model_weights("vgg61")
+        weights_file("vgg61")
