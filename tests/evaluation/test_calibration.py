@@ -68,4 +68,4 @@ def test_scores_outside_of_0_to_1_have_no_plot_and_one_sentence(tmp_path, capsys
     described = json.loads((tmp_path / "out" / "metrics.json").read_text())["methods"][0]["calibration"]
     assert (described is not None) == drawn
     if described:
-        assert described["expected_calibration_error"] == pytest.approx((0.05 + 0.05 + 0) / 3)
+        assert described["expected_calibration_error"] == pytest.approx(0.1 / 3, abs=1e-6)

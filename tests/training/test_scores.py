@@ -25,6 +25,7 @@ def test_logits_that_are_too_sure_are_corrected():
 
 @pytest.fixture
 def small_batches(monkeypatch):
+    monkeypatch.setattr(scores, "_PARTS", 2)
     monkeypatch.setattr(scores, "_BATCH", 100)
     monkeypatch.setattr(scores, "_EPOCHS", 8)
 
@@ -54,6 +55,7 @@ def weights(tmp_path_factory):
 
 
 def test_it_is_loaded_with_the_weights_that_it_was_trained_for(data, weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "_PARTS", 2)
     monkeypatch.setattr(scores, "_EPOCHS", 1)
     calibration = train_scores(weights, [data], tmp_path / "scored", "float32")
     network, config = load_network(tmp_path / "scored" / "model.weights.h5", precision="float32")
