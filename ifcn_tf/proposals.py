@@ -20,7 +20,8 @@ class Proposals:
 
     Attributes:
         size_hw: size of the image [px].
-        scores: float32 [n], objectness in 0..1.
+        scores: float32 [n], in 0..1: objectness, or the IoU with an object that is to be expected, where the network
+            has a score head; proposals that a better one overlaps then stand behind others of lower scores.
         rles: n masks of the image's size, as COCO's compressed run lengths; none is empty.
     """
 
@@ -75,8 +76,10 @@ class Proposals:
         shown = shown or ShownConfig()
         areas, chosen = self.areas().astype(float), list[int]()
         for i in range(len(self)):
-            if len(chosen) == shown.count or self.scores[i] < shown.min_score:
+            if len(chosen) == shown.count:
                 break
+            if self.scores[i] < shown.min_score:
+                continue
             taken = [self.rles[j] for j in chosen]
             # With "crowd" truth pycocotools divides the intersection by the first mask's area alone.
             covered = coco_mask.iou([self.rles[i]], taken, [1] * len(taken))[0] * areas[i] if chosen else np.zeros(0)
@@ -85,7 +88,7 @@ class Proposals:
         return self[chosen]
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
-        """COCO results: category 1 throughout, since proposals have no class."""
+        """COCO results: category 1 throughout, since proposals have no class, and each one's rank, from 0."""
         return [
             {
                 "image_id": image_id,
@@ -93,6 +96,9 @@ class Proposals:
                 "segmentation": rle,
                 "bbox": bbox,
                 "score": round(float(score), 6),
+                "rank": rank,
             }
-            for rle, bbox, score in zip(self.rles, self.boxes_xywh().tolist(), self.scores, strict=True)
+            for rank, (rle, bbox, score) in enumerate(
+                zip(self.rles, self.boxes_xywh().tolist(), self.scores, strict=True)
+            )
         ]

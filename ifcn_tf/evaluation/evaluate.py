@@ -17,7 +17,8 @@ from ifcn_tf.common.ids import ImageId, examples
 from ifcn_tf.common.progress import ProgressBar
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
-from ifcn_tf.evaluation.matching import SIZES, Case, Matcher, match_with_pycocotools
+from ifcn_tf.evaluation.calibration import Calibration, best_ious, calibration
+from ifcn_tf.evaluation.matching import SIZES, Case, Match, Matcher, match_with_pycocotools
 from ifcn_tf.evaluation.measures import Curve, Measure, category_recalls, curve, measure
 from ifcn_tf.evaluation.table import ObjectTable
 from ifcn_tf.evaluation.truth import Truth
@@ -53,12 +54,14 @@ class Evaluation:
         kinds: "mask" (absent if the results are boxes only) and "box".
         num_proposals: of all images of the truth, before any limit.
         notes: what a reader should know, in sentences.
+        calibration: of the scores of masks, or of boxes where there are no masks; None of scores outside of 0..1.
     """
 
     name: str
     kinds: dict[str, KindRecall]
     num_proposals: int
     notes: list[str]
+    calibration: Calibration | None
 
 
 def evaluate(
@@ -80,16 +83,20 @@ def evaluate(
     config = config or EvaluationConfig()
     truth.require_objects()
     tables: dict[str, list[ObjectTable]] = {kind: [] for kind in (("mask", "box") if results.has_masks else ("box",))}
-    repeated = 0
-    for chunk in _chunks(truth, results, config.num_proposals[-1], name):
+    most, repeated = config.num_proposals[-1], 0
+    judged = [_judged_bad(results.of(image.image_id).best(most)) for image in truth.images if not image.objects]
+    for chunk in _chunks(truth, results, most, name):
         repeated += sum(found.repeated for _, _, found in chunk)
-        for kind in tables:
-            tables[kind] += _match_chunk(chunk, kind, config.num_proposals, matcher)
+        matches = {kind: _match_chunk(chunk, kind, matcher) for kind in tables}
+        for kind, found in matches.items():
+            tables[kind] += _tables(chunk, found, config.num_proposals)
+        judged += map(_judged, chunk, next(iter(matches.values())))
     kinds = {kind: _recall(ObjectTable.concatenate(parts), truth, config) for kind, parts in tables.items()}
     counts = results.counts()
     of_images = {image.image_id: counts[image.image_id] for image in truth.images}
-    notes = _notes(of_images, len(results), repeated, config.num_proposals)
-    return Evaluation(name, kinds, sum(of_images.values()), notes)
+    calibrated, why_not = calibration(judged)
+    notes = [*_notes(of_images, len(results), repeated, config.num_proposals), *why_not]
+    return Evaluation(name, kinds, sum(of_images.values()), notes, calibrated)
 
 
 #: Image number, image and its results.
@@ -106,13 +113,29 @@ def _chunks(truth: Truth, results: Results, most: int, name: str) -> Iterator[li
             bar.advance(len(batch))
 
 
-def _match_chunk(chunk: Sequence[_Item], kind: str, limits: Sequence[int], matcher: Matcher) -> list[ObjectTable]:
-    """One table for each image of a chunk; `kind` is "mask" or "box"."""
-    cases = [Case(image, found.rles if kind == "mask" else found.boxes_xywh) for _, image, found in chunk]
+def _match_chunk(chunk: Sequence[_Item], kind: str, matcher: Matcher) -> list[Match]:
+    """The match of each image of a chunk; `kind` is "mask" or "box"."""
+    return matcher([Case(image, found.rles if kind == "mask" else found.boxes_xywh) for _, image, found in chunk])
+
+
+def _tables(chunk: Sequence[_Item], matches: Sequence[Match], limits: Sequence[int]) -> list[ObjectTable]:
+    """One table for each image of a chunk."""
     return [
         ObjectTable.of_image(number, image, match, limits)
-        for (number, image, _), match in zip(chunk, matcher(cases), strict=True)
+        for (number, image, _), match in zip(chunk, matches, strict=True)
     ]
+
+
+def _judged(item: _Item, match: Match) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and highest IoUs of the proposals of an image that count."""
+    _, image, found = item
+    best, counts = best_ious(match.ious, image.crowd)
+    return found.scores[counts], best[counts]
+
+
+def _judged_bad(found: ImageResults) -> tuple[np.ndarray, np.ndarray]:
+    """As `_judged`, where the image has no object."""
+    return found.scores, np.zeros(len(found))
 
 
 def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindRecall:

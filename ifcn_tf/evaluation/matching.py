@@ -100,7 +100,7 @@ def match_with_hotcoco(cases: Sequence[Case]) -> list[Match]:
         UserError: hotcoco is not installed.
     """
     hotcoco = _import_hotcoco()
-    ious = [_ious(case) for case in cases]
+    ious = [pairwise_ious(case) for case in cases]
     chosen = [np.flatnonzero((iou >= THRESHOLDS[0]).any(1)) for iou in ious]
     found = _detections(cases, chosen)
     if not found:
@@ -133,14 +133,15 @@ def _iou_type(cases: Sequence[Case]) -> str:
     return "segm" if isinstance(cases[0].proposals, list) else "bbox"
 
 
-def _ious(case: Case) -> np.ndarray:
+def pairwise_ious(case: Case) -> np.ndarray:
+    """IoU of each proposal with each object, float64 [D, G]; of a crowd, the part of the proposal that lies in it."""
     if not (len(case.proposals) and len(case.objects)):
         return np.zeros((len(case.proposals), len(case.objects)))
     return coco_mask.iou(case.proposals, case.objects, case.image.crowd.tolist())
 
 
 def _no_match(case: Case) -> Match:
-    return Match(_empty_ranks(case), _ious(case))
+    return Match(_empty_ranks(case), pairwise_ious(case))
 
 
 def _truth_dataset(cases: Sequence[Case]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ifcn_tf.common.files import write_bytes
+from ifcn_tf.evaluation.calibration import FEW
 from ifcn_tf.evaluation.evaluate import Evaluation
 from ifcn_tf.evaluation.matching import SIZES, THRESHOLDS
 from ifcn_tf.evaluation.protocols import PUBLISHED_LIMITS, Published
@@ -29,7 +30,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequence[Published] = ()) -> list[Path]:
     """Writes {mask,box}_recall_iou.{png,svg} (figures 6 and 7) and {mask,box}_ar_proposals.{png,svg} (DeepMask, 4).
 
-    Each also as ..._by_size with a row, or panel, for small, medium and large objects.
+    Each also as ..._by_size with a row, or panel, for small, medium and large objects. And reliability.{png,svg}, of
+    the evaluations whose scores lie in 0..1.
 
     Args:
         folder: where to write.
@@ -53,6 +55,8 @@ def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequ
         }
         for name, figure in figures.items():
             written += _write(folder / f"{kind}_{name}", figure)
+    if any(evaluation.calibration for evaluation in evaluations):
+        written += _write(folder / "reliability", _reliability(evaluations))
     return written
 
 
@@ -87,6 +91,24 @@ def _ar_proposals(
             axis.plot(PUBLISHED_LIMITS, np.array(row.recalls) / 100, f"{'sD^vo'[i % 5]}:", color=grey, label=label)
         axis.set_xscale("log")
         _finish(axis, _TITLES[size], "proposals an image", f"average recall of {_NOUNS[kind]}")
+    return figure
+
+
+def _reliability(evaluations: Sequence[Evaluation]) -> Figure:
+    """Mean IoU against score, and below it how many proposals there are: a point for each tenth of the scores."""
+    figure, ((reliability,), (numbers,)) = _panels(2, 1)
+    reliability.plot([0, 1], [0, 1], ":", color="0.5", label="score = IoU")
+    for evaluation, colour in zip(evaluations, _colours(evaluations), strict=True):
+        if (found := evaluation.calibration) is None:
+            continue
+        enough = found.counts > FEW
+        label = f"{evaluation.name}  (expected calibration error {found.error:.3f})"
+        reliability.plot(found.scores[enough], found.ious[enough], "o-", ms=3, color=colour, label=label)
+        numbers.plot(found.scores[enough], found.counts[enough], "o-", ms=3, color=colour)
+    _finish(reliability, f"tenths of the scores with more than {FEW} proposals", "score", "mean IoU with an object")
+    reliability.set_xlim(0, 1)
+    numbers.set(xlabel="score", ylabel="proposals", yscale="log", xlim=(0, 1))
+    numbers.grid(alpha=0.3)
     return figure
 
 

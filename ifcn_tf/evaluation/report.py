@@ -152,6 +152,7 @@ def _method(evaluation: Evaluation) -> dict[str, Any]:
         "metrics": scalars(evaluation),
         "intervals": {f"{name}/AR@{m.limit}": [round(end, 6) for end in m.ar_interval] for name, m in measures},
         "recall_at_iou": {f"{name}@{m.limit}": [round(share, 6) for share in m.recalls] for name, m in measures},
+        "calibration": evaluation.calibration and evaluation.calibration.to_dict(),
     }
 
 

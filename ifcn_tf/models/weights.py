@@ -16,7 +16,7 @@ import h5py
 import keras
 import numpy as np
 
-from ifcn_tf.common.files import UserError, atomic_write, read_json, write_json
+from ifcn_tf.common.files import UserError, atomic_write, read_json, write_bytes, write_json
 from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings
@@ -24,6 +24,10 @@ from ifcn_tf.models.method import Method
 
 #: Raised whenever an older reader would misread the file.
 FORMAT_VERSION = 2
+#: The weights' file, and its section of `config.json`.
+_NAME, _SECTION = "model.weights.h5", "weights"
+#: The file of a score head beside them.
+SCORE_HEAD = "score_head.weights.h5"
 
 _Settings = TypeVar("_Settings", bound=Settings)
 
@@ -41,14 +45,16 @@ def save_weights(network: Method, folder: Path, record: dict[str, Any], metrics:
         UserError: the folder cannot be written; weights that were there before are still whole.
     """
     arrays = {variable.path: np.array(variable) for variable in network.model.weights}
-    _write(folder, arrays, {**record, "model": network.config.to_dict()})
+    write_arrays(folder / _NAME, arrays, {**record, "model": network.config.to_dict()})
     write_json(folder / "metrics.json", metrics)
 
 
 def store_as_float16(source: Path, folder: Path) -> None:
     """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
     arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
-    _write(folder, arrays, _config(source))
+    if (head := source.parent / SCORE_HEAD).exists():  # it is small, and stays as it is
+        write_bytes(folder / SCORE_HEAD, head.read_bytes())
+    write_arrays(folder / _NAME, arrays, read_record(source))
 
 
 def load_weights(network: Method, path: Path) -> None:
@@ -93,14 +99,14 @@ def _fits(variable: keras.Variable | None, arrays: Mapping[str, np.ndarray], nam
 
 def read_network_config(path: Path) -> NetworkConfig:
     """The architecture of the network that a weights file is of; raises UserError when nothing beside it says so."""
-    _described(path)
+    _described(path, _SECTION)
     section = _section(path, "model")
     return _named(path, "model", lambda: network_config(section))
 
 
 def read_proposer_config(path: Path) -> ProposerConfig:
     """How to propose with a weights file, as `config.json` beside it states; as in the paper where it does not."""
-    section = _section(path, "proposer") if "proposer" in _config(path) else {}
+    section = _section(path, "proposer") if "proposer" in read_record(path) else {}
     return _named(path, "proposer", lambda: ProposerConfig.from_dict(section))
 
 
@@ -110,7 +116,12 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: no such file, or it is not the one that `config.json` beside it describes.
     """
-    described, content = _described(path), _content(path)
+    return read_arrays(path, _SECTION)
+
+
+def read_arrays(path: Path, section: str) -> dict[str, np.ndarray]:
+    """As `read_weights`, of a file that another section of `config.json` describes."""
+    described, content = _described(path, section), _content(path)
     if _digest(content) not in (described.get("sha256"), described.get("sha256_before")):
         config_path = path.parent / "config.json"
         raise UserError(f"{path} is damaged, or not the file that {config_path} describes: copy both again.")
@@ -125,18 +136,21 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _write(folder: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
-    """Writes weights and `config.json`, which fit each other whenever the process is killed."""
-    content, config_path, path = io.BytesIO(), folder / "config.json", folder / "model.weights.h5"
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any], section: str = _SECTION) -> None:
+    """Writes a file of arrays and a `config.json` of a record and of a section that describes the file.
+
+    The two fit each other whenever the process is killed.
+    """
+    content, config_path = io.BytesIO(), path.parent / "config.json"
     with h5py.File(content, "w") as file:  # in memory: on a full disk HDF5 ends the process
         for name, array in arrays.items():
             file[name] = array
     described = {"version": FORMAT_VERSION, "sha256": _digest(content.getvalue())}
     before = _digest(_content(path)) if path.exists() else None
-    write_json(config_path, {**record, "weights": {**described, "sha256_before": before}})
+    write_json(config_path, {**record, section: {**described, "sha256_before": before}})
     with atomic_write(path, "wb") as out:
         out.write(content.getvalue())
-    write_json(config_path, {**record, "weights": described})
+    write_json(config_path, {**record, section: described})
 
 
 def _content(path: Path) -> bytes:
@@ -150,8 +164,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _config(path: Path) -> dict[str, Any]:
-    """The `config.json` beside a weights file."""
+def read_record(path: Path) -> dict[str, Any]:
+    """The `config.json` beside a weights file; raises UserError where one of them is absent or it is no object."""
     config_path = path.parent / "config.json"
     if not path.is_file():
         raise UserError(f"there is no weights file {path}: give the path of a *.weights.h5 file.")
@@ -163,20 +177,20 @@ def _config(path: Path) -> dict[str, Any]:
     return content
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path, section: str) -> dict[str, Any]:
     """What `config.json` says of the weights file; raises UserError unless it is of the version that is read."""
-    config_path, described = path.parent / "config.json", _config(path).get("weights")
+    config_path, described = path.parent / "config.json", read_record(path).get(section)
     version = described.get("version") if isinstance(described, dict) else None
     if not isinstance(described, dict) or version != FORMAT_VERSION:
         raise UserError(
-            f'{config_path} has no "weights" section of version {FORMAT_VERSION}: {path.name} is of another release of '
-            "this program, whose weights are not read; train anew, or take the bundled ones."
+            f'{config_path} has no "{section}" section of version {FORMAT_VERSION}: {path.name} is of another release '
+            "of this program, whose weights are not read; train anew, or take the bundled ones."
         )
     return described
 
 
 def _section(path: Path, name: str) -> dict[str, Any]:
-    values = _config(path).get(name)
+    values = read_record(path).get(name)
     if not isinstance(values, dict):
         raise UserError(
             f'{path.parent / "config.json"} has no "{name}" section, or one that is no object: it is not what '

@@ -11,6 +11,8 @@ from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import NetworkConfig, Precision, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.method import Method, build_network
+from ifcn_tf.models.parts.constant_weights import with_constant_weights
+from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
 from ifcn_tf.proposing.proposer import Proposer
 
@@ -35,18 +37,22 @@ def load_network(
     config = read_proposer_config(path).changed(settings)
     network = build_network(network_settings, precision)
     load_weights(network, path)
+    network.score_head = load_score_head(path)
     return network, config
 
 
 def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
     """The proposer around a copy of the present weights of a network."""
-    return Proposer(network.window_model(config), config, network.config.grid)
+    head = None if network.score_head is None else with_constant_weights(network.score_head)
+    return Proposer(network.window_model(config), config, network.config.grid, head)
 
 
 def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
+    parts = [network.model] if network.score_head is None else [network.model, network.score_head]
+    arrays = [array for part in parts for array in part.get_weights()]
     return {
-        "weights": hashlib.sha256(b"".join(array.tobytes() for array in network.model.get_weights())).hexdigest(),
+        "weights": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
         "precision": network.precision,
         "proposer": config.to_dict(),
     }

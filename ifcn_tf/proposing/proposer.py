@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, cast
 
 import tensorflow as tf
 
@@ -13,11 +14,16 @@ from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import resize
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.edges import follow_edges
-from ifcn_tf.proposing.ranking import rescore
+from ifcn_tf.proposing.ranking import by_expected_iou, rescore
+from ifcn_tf.proposing.statistics import mask_statistics
 
 Tensors = dict[str, tf.Tensor]
 
 
+#: What is said of each proposal, beside its score.
+_ANSWERED = ("boxes_yxyx", "windows_yxyx", "mask_logits")
+#: Of a model's features the one that only its descriptors need.
+TRUNK = "trunk"
 #: An image of any size.
 IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, "image")
 
@@ -38,6 +44,13 @@ class WindowModel(Protocol):
         """Features and windows int32 [N, 2] -> logits, float32 [N, m, m]."""
 
 
+class DescribingModel(WindowModel, Protocol):
+    """A model whose proposals a score head can judge; of its features the one named `TRUNK` is for that alone."""
+
+    def descriptors(self, features: Tensors, windows: tf.Tensor, mask_logits: tf.Tensor) -> tf.Tensor:
+        """Features, windows int32 [N, 2] and their masks [N, m, m] -> what the features say of them, float32 [N, D]."""
+
+
 class _Scale(NamedTuple):
     """One image of the pyramid."""
 
@@ -55,11 +68,14 @@ class Proposer:
         model: a `WindowModel`.
         config: scales, thresholds and counts.
         grid: the windows; the paper's by default. The resolution m of their masks is the model's own.
+        score_head: from the descriptors [n, D] of proposals to the logits [n] of the IoU that is to be expected of
+            them, or None; the model then is a `DescribingModel`.
     """
 
     model: WindowModel
     config: ProposerConfig
     grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
+    score_head: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
@@ -73,18 +89,37 @@ class Proposer:
 
         Returns:
             A dict of float32 tensors, n <= num_proposals, best first:
-                scores: [n], objectness in 0..1, with the changes of `ranking.rescore`.
+                scores: [n] in 0..1: objectness with the changes of `ranking.rescore`, or with a score head the IoU
+                    with an object that is to be expected, which the order `ranking.by_expected_iou` need not follow.
                 boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
-        proposals = self._select(self.best_windows(image), tf.shape(image))
-        places, samples = proposals.pop("places"), self.config.edge_samples
-        if samples:
-            pyramid_hw, masks = self.config.pyramid_hw(*_size(image)), proposals["mask_logits"]
-            masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples)
-            proposals["mask_logits"] = masks
-        return proposals
+        scales, size = self._scales(image), tf.shape(image)
+        kept = self._select(self._best(scales), size)
+        rescored = rescore(kept["logits"], kept["mask_logits"], kept["boxes_yxyx"], self.config)
+        if self.score_head is None:
+            answer = self._first(kept, rescored, tf.argsort(rescored, direction="DESCENDING", stable=True))
+        else:
+            expected = self.score_head(self._describe(scales, kept, size))[:, 0]
+            answer = self._first(kept, expected, by_expected_iou(expected, rescored))
+        answer = self._with_edges(answer, image)
+        return {name: answer[name] for name in (*_ANSWERED, "scores")}
+
+    def described(self, image: tf.Tensor) -> Tensors:
+        """What suppression leaves of one image, with what a score head is asked of it.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
+            descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
+        """
+        scales, size = self._scales(image), tf.shape(image)
+        kept = self._select(self._best(scales), size)
+        answer = self._with_edges(kept, image) | {"descriptors": self._describe(scales, kept, size)}
+        return {name: answer[name] for name in (*_ANSWERED, "descriptors")}
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -93,10 +128,15 @@ class Proposer:
             image: uint8 [H, W, 3], RGB.
 
         Returns:
-            logits [n], mask_logits [n, m, m], windows_yxyx [n, 4] and places int32 [n, 3] (`edges.follow_edges`),
-            n <= pre_nms.
+            logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms; of each its scale, int32 [n], and
+            its window in it, int32 [n, 2].
         """
-        scales = [self._score_windows(image, *size) for size in self.config.pyramid_hw(*_size(image))]
+        return self._best(self._scales(image))
+
+    def _scales(self, image: tf.Tensor) -> list[_Scale]:
+        return [self._score_windows(image, *size) for size in self.config.pyramid_hw(*_size(image))]
+
+    def _best(self, scales: list[_Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, best)
@@ -120,7 +160,8 @@ class Proposer:
                     "logits": tf.gather(scale.logits, chosen),
                     "mask_logits": self.model.masks(scale.features, windows),
                     "windows_yxyx": tf.concat([tf.cast(c, tf.float32) * scale.pixel_hw for c in corners], 1),
-                    "places": tf.pad(corners[0], [[0, 0], [1, 0]], constant_values=number),
+                    "scale": tf.fill([tf.size(chosen)], number),
+                    "window": windows,
                 }
             )
             offset += count
@@ -140,13 +181,36 @@ class Proposer:
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
         kept = tf.image.non_max_suppression(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
-        return self._ranked({name: tf.gather(values, kept) for name, values in proposals.items()})
+        return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
-    def _ranked(self, kept: Tensors) -> Tensors:
-        """The proposals with their scores, best first."""
-        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
-        order = tf.argsort(logits, direction="DESCENDING", stable=True)[: self.config.num_proposals]
-        return {name: tf.gather(values, order) for name, values in {**kept, "scores": tf.sigmoid(logits)}.items()}
+    def _describe(self, scales: list[_Scale], kept: Tensors, image_shape: tf.Tensor) -> tf.Tensor:
+        """What a score head is asked of proposals, float32 [n, D]; the features are those of a proposal's own scale."""
+        model, described, numbers = cast(DescribingModel, self.model), [], []
+        for number, scale in enumerate(scales):
+            chosen = tf.where(kept["scale"] == number)[:, 0]
+            windows, masks = (tf.gather(kept[name], chosen) for name in ("window", "mask_logits"))
+            described.append(model.descriptors(scale.features, windows, masks))
+            numbers.append(chosen)
+        back = tf.argsort(tf.concat(numbers, 0))
+        size_hw = tf.cast(image_shape[:2], tf.float32)
+        statistics = mask_statistics(kept, size_hw, self.config.mask_threshold)
+        return tf.concat([tf.gather(tf.concat(described, 0), back), statistics], 1)
+
+    def _first(self, kept: Tensors, logits: tf.Tensor, order: tf.Tensor) -> Tensors:
+        """The first proposals of an order, with their scores."""
+        proposals = {**kept, "scores": tf.sigmoid(logits)}
+        return {name: tf.gather(values, order[: self.config.num_proposals]) for name, values in proposals.items()}
+
+    def _with_edges(self, proposals: Tensors, image: tf.Tensor) -> Tensors:
+        """The proposals with masks that follow the edges of the picture, where they are to."""
+        samples = self.config.edge_samples
+        if not samples:
+            return proposals
+        corners, _ = self.grid.extent(proposals["window"])
+        places = tf.concat([proposals["scale"][:, None], corners], 1)
+        pyramid_hw, masks = self.config.pyramid_hw(*_size(image)), proposals["mask_logits"]
+        masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples)
+        return {**proposals, "mask_logits": masks}
 
 
 def _size(image: tf.Tensor) -> list[tf.Tensor]:

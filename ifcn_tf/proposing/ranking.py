@@ -9,6 +9,8 @@ from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 #: Boxes that are compared with all others at a time.
 _BLOCK = 1000
+#: What `rescore` counts beside the expected IoU; of .3, .5, .8 and 1.2 the one of the highest recall.
+_RESCORED_WEIGHT = 0.5
 
 
 def rescore(logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, config: ProposerConfig) -> tf.Tensor:
@@ -28,6 +30,22 @@ def rescore(logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, co
     if config.overlap_penalty:
         logits -= config.overlap_penalty * overlap_with_better(boxes_yxyx)
     return logits
+
+
+def by_expected_iou(expected: tf.Tensor, rescored: tf.Tensor) -> tf.Tensor:
+    """The order of proposals whose IoU with an object is to be expected, best first.
+
+    Of several good masks of one object all have a high one, though the first recalls it. So the order asks for both: a
+    good mask, and what `rescore` says, which puts a proposal behind better ones that it overlaps.
+
+    Args:
+        expected: float32 [n], logits of the IoU.
+        rescored: float32 [n], of `rescore`.
+
+    Returns:
+        int32 [n], the proposals' numbers.
+    """
+    return tf.argsort(expected + _RESCORED_WEIGHT * rescored, direction="DESCENDING", stable=True)
 
 
 def mask_confidence(mask_logits: tf.Tensor, threshold: float) -> tf.Tensor:

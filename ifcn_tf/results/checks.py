@@ -17,6 +17,7 @@ from ifcn_tf.results.stream import read_entries
 
 #: Results whose run lengths are checked at a time; more do not fit the processor's cache.
 _BATCH = 300
+_LARGEST_RANK = 2**31 - 1
 
 
 class Entry(NamedTuple):
@@ -26,6 +27,7 @@ class Entry(NamedTuple):
         where: it comes from, for messages: "FILE, result 7".
         image_id: of the truth, as `canonical_id` writes it.
         score: finite.
+        rank: in the order of its image, from 0; 0 of all where the file states none, and scores alone order results.
         box_xywh: four finite numbers [px], or NO_BOX.
         counts: compressed run lengths, or none where results are boxes only.
     """
@@ -33,6 +35,7 @@ class Entry(NamedTuple):
     where: str
     image_id: ImageId
     score: float
+    rank: int
     box_xywh: Sequence[float]
     counts: bytes
 
@@ -59,6 +62,7 @@ class EntryReader:
             ids_of_names: ids of these images by the names of their files, see `Truth`.
         """
         self.has_masks: bool | None = None
+        self._has_ranks: bool | None = None
         self._source, self._sizes, self._ids_of_names = source, sizes, ids_of_names
         self._by_id: ImageId | None = None
         self._by_name: ImageId | None = None
@@ -71,7 +75,7 @@ class EntryReader:
         Raises:
             UserError: no results JSON, an image that the truth does not know (after the last result, with their count),
                 some images by id and some by name, a mask of another size than its image or whose runs do not fill it,
-                a score or box that is no number.
+                a score, rank or box that is no number.
         """
         batch: list[Entry] = []
         for path in paths:
@@ -103,7 +107,19 @@ class EntryReader:
             box, counts = box_xywh(content), self._counts(where, content, image_id)
         except UnusableError as error:
             raise UserError(f"{where}: {error}.") from error
-        return Entry(where, image_id, float(score), box, counts)
+        return Entry(where, image_id, float(score), self._rank(where, content), box, counts)
+
+    def _rank(self, where: str, content: dict[str, Any]) -> int:
+        rank = content.get("rank")
+        if self._has_ranks is None:
+            self._has_ranks = rank is not None
+        if self._has_ranks != (rank is not None):
+            raise UserError(f"{where}: some results have a rank and some have none; evaluate them apart.")
+        if rank is None:
+            return 0
+        if type(rank) is not int or not 0 <= rank <= _LARGEST_RANK:
+            raise UserError(f"{where}: its rank is {rank!r}, a whole number from 0 on is needed.")
+        return rank
 
     def _id_in_truth(self, stated_id: ImageId) -> ImageId | None:
         """None if the truth knows neither such an id nor such a file."""

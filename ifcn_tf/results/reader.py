@@ -24,7 +24,9 @@ _BOX = struct.Struct("4d")
 
 @dataclasses.dataclass(frozen=True)
 class ImageResults:
-    """The results of one image, best first; equal scores in an order that the results alone determine.
+    """The results of one image, best first: by rank where they state one, then by score.
+
+    Equal ones are in an order that the results alone determine.
 
     Attributes:
         rles: n masks; none where the file holds boxes only.
@@ -47,7 +49,7 @@ class ImageResults:
 
 
 class Results:
-    """Results of many images, in a temporary file without a name; memory holds about 40 bytes of each.
+    """Results of many images, in a temporary file without a name; memory holds about 44 bytes of each.
 
     Attributes:
         has_masks: False when the results are boxes only.
@@ -58,7 +60,8 @@ class Results:
         self._sizes = sizes
         self._index = {image_id: number for number, image_id in enumerate(sizes)}
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        self._image, self._score, self._end = array.array("i"), array.array("d"), array.array("q", [0])
+        self._image, self._rank = array.array("i"), array.array("i")
+        self._score, self._end = array.array("d"), array.array("q", [0])
         self._rows: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -69,6 +72,7 @@ class Results:
         record = _BOX.pack(*entry.box_xywh) + entry.counts
         self._file.write(record)
         self._image.append(self._index[entry.image_id])
+        self._rank.append(entry.rank)
         self._score.append(entry.score)
         self._end.append(self._end[-1] + len(record))
         self._rows = None
@@ -83,16 +87,18 @@ class Results:
         order, bounds = self._rows = self._rows or self._sort()
         number = self._index[image_id]
         rows = order[bounds[number] : bounds[number + 1]].tolist()
-        entries = sorted((-self._score[row], self._record(row)) for row in rows)
+        entries = sorted((self._rank[row], -self._score[row], self._record(row)) for row in rows)
         height, width = self._sizes[image_id]
-        texts = [record[_BOX.size :].decode() for _, record in entries]
+        records = [record for _, _, record in entries]
+        texts = [record[_BOX.size :].decode() for record in records]
         rles = [Rle(size=[height, width], counts=text) for text in texts] if self.has_masks else []
-        boxes = np.array([_BOX.unpack_from(record) for _, record in entries]).reshape(-1, 4)
+        boxes = np.array([_BOX.unpack_from(record) for record in records]).reshape(-1, 4)
         missing = np.flatnonzero(np.isnan(boxes[:, 0]))
         if len(missing):
             boxes[missing] = coco_mask.toBbox([rles[i] for i in missing])
-        scores = np.array([-negative for negative, _ in entries])
-        return ImageResults(rles, boxes, scores, len(entries) - len(set(entries)))
+        scores = np.array([-negative for _, negative, _ in entries])
+        repeated = len(entries) - len({entry[1:] for entry in entries})
+        return ImageResults(rles, boxes, scores, repeated)
 
     def _sort(self) -> tuple[np.ndarray, np.ndarray]:
         self._file.flush()
@@ -115,7 +121,7 @@ def read_results(
         ids_of_names: ids of images by the names of their files, `Truth.ids_of_names`: results may use either.
 
     Returns:
-        The results, by the truth's ids. Memory grows by about 40 bytes a result, whatever the length of its mask.
+        The results, by the truth's ids. Memory grows by about 44 bytes a result, whatever the length of its mask.
 
     Raises:
         UserError: no such file, or a result that `EntryReader.read` refuses.

@@ -12,7 +12,7 @@ from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS
 from ifcn_tf.models.method import Method
 from ifcn_tf.proposing.network import network_proposer
-from ifcn_tf.proposing.proposer import IMAGE, Tensors
+from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Tensors
 from ifcn_tf.saved_model.conditions import provided
 from ifcn_tf.saved_model.full_masks import pack_batch, refusal
 from ifcn_tf.saved_model.image_bytes import decode_upright
@@ -41,7 +41,7 @@ class ServingModule(tf.Module):
 
     Every answer has a leading axis B over the images of the request and is padded with zeros to N proposals:
         num_proposals: int32 [B].
-        scores: float32 [B, N], objectness in 0..1, best first.
+        scores: float32 [B, N], in 0..1, best first (`Proposer.__call__`).
         boxes_yxyx: float32 [B, N, 4], tight boxes of the masks' cells [px of the upright image].
         windows_yxyx: float32 [B, N, 4], where each mask lies [px]; windows may overhang the image.
         mask_logits or mask_probabilities: float32 [B, N, m, m].
@@ -99,7 +99,7 @@ class ServingModule(tf.Module):
     def score_maps(self, image_tensor: tf.Tensor) -> Tensors:
         """The network's maps of images as they are, without resizing: uint8 [B, H, W, 3] -> `WindowModel.features`.
 
-        Of InstanceFCN:
+        The trunk's features, which only descriptors need, are left out. Of InstanceFCN:
         score_maps: float32 [B, h, w, k * k] logits; map bin_y * k + bin_x scores "this cell is that part of an object".
         objectness_logits: float32 [B, h, w], of the window centred at each cell.
         """
@@ -107,7 +107,8 @@ class ServingModule(tf.Module):
         limit = self.max_pixels("score_maps")
         sentence = f"score_maps takes 1 to {limit} pixels at once, of all images together: send fewer or smaller ones"
         images = provided((pixels > 0) & (pixels <= limit), sentence, _not_empty(image_tensor))
-        return self._features(tf.cast(images, tf.float32))
+        features = self._features(tf.cast(images, tf.float32))
+        return {name: values for name, values in features.items() if name != TRUNK}
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
         """One image after the other, since each fills all cores and memory then is that of one."""

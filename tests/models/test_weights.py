@@ -193,7 +193,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_weights_before(saved, networ
 def test_integers_and_scalars_are_stored_too(tmp_path):
     """Whatever a network's variables are, such as the statistics of a normalisation."""
     arrays = {"a/count": np.array(3, np.int64), "b/c/mean": np.ones(2, np.float32)}
-    weights_module._write(tmp_path, arrays, {"model": TINY.to_dict()})
+    weights_module.write_arrays(tmp_path / FILE, arrays, {"model": TINY.to_dict()})
     found = read_weights(tmp_path / FILE)
     assert found.keys() == arrays.keys()
     assert tf.nest.map_structure(lambda a: (a.dtype, a.tolist()), found) == tf.nest.map_structure(

@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.masks.rle import are_whole
+from ifcn_tf.proposals import Proposals
 from ifcn_tf.results import stream
 from ifcn_tf.results.reader import read_results
 from tests.support.evaluation_data import entry, load, rectangle, rle, truth_content, write
@@ -101,6 +102,21 @@ def test_results_come_best_first_and_repeated_ones_stay(tmp_path: Path):
     assert len(found.best(2)) == len(found.best(2).rles) == 2
 
 
+def test_a_stated_rank_counts_more_than_the_score(tmp_path: Path):
+    other = rectangle(SIZE_HW, 0, 0, 5, 5)
+    entries = [entry(1, MASK, 0.9, rank=2), entry(1, other, 0.2, rank=0), entry(1, MASK, 0.9, rank=1)]
+    found = read(tmp_path, entries).of(1)
+    np.testing.assert_array_equal(found.scores, [0.2, 0.9, 0.9])
+    assert found.repeated == 1
+
+
+def test_what_proposals_list_first_is_read_first(tmp_path: Path):
+    proposals = Proposals(SIZE_HW, np.array([0.5, 0.25, 0.75]), [rle(MASK), rle(~MASK), rle(MASK)])
+    found = read(tmp_path, proposals.to_coco(1)).of(1)
+    assert found.scores.tolist() == [0.5, 0.25, 0.75]
+    assert found.rles == proposals.rles
+
+
 def test_an_empty_file_and_an_empty_mask_are_normal(tmp_path: Path):
     assert len(read(tmp_path, [])) == 0
     assert len(read(tmp_path, []).of(1)) == 0
@@ -155,6 +171,9 @@ REFUSED = {
     "segmentation as text": ([entry(1, MASK, 0.5) | {"segmentation": "mask"}], "neither run lengths nor polygons"),
     "neither mask nor box": ([{"image_id": 1, "score": 1}], "neither a segmentation nor a bbox"),
     "some masks": ([entry(1, MASK, 0.5), {"image_id": 1, "score": 1, "bbox": BOX_XYWH}], "some have none"),
+    "some ranks": ([entry(1, MASK, 0.5, rank=0), entry(1, MASK, 0.5)], "some results have a rank and some have none"),
+    "rank below 0": ([entry(1, MASK, 0.5, rank=-1)], "result 0: its rank is -1, a whole number from 0 on"),
+    "rank as text": ([entry(1, MASK, 0.5, rank="1")], "its rank is '1'"),
     "box of three": ([entry(1, MASK, 0.5, bbox=[1, 2, 3])], "four finite numbers"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.models.instance_fcn.assembler import assemble_blended
@@ -10,31 +11,36 @@ from ifcn_tf.models.parts.constant_weights import with_constant_weights
 
 Tensors = dict[str, tf.Tensor]
 
+#: Descriptors are means over every third cell of a window: neighbouring cells tell hardly more, at nine times the cost.
+_STEP = 3
+
 
 class InferenceModel:
     """A copy of an InstanceFCN's present weights, in the form that `Proposer` takes (its `WindowModel`).
 
     Args:
-        map_model: image -> "score_maps" and "objectness_map"; later changes of its weights do not reach this copy.
+        model: image -> "score_maps", "objectness_map" and "trunk", the trunk's features; later changes of its weights
+            do not reach this copy.
         k: relative positions a side.
         cells: side of a window [cells].
         blend_cells: see `ProposerConfig`.
     """
 
-    def __init__(self, map_model: keras.Model, k: int, cells: int, blend_cells: int = 0) -> None:
-        self._network = with_constant_weights(map_model)
+    def __init__(self, model: keras.Model, k: int, cells: int, blend_cells: int = 0) -> None:
+        self._network = with_constant_weights(model)
         self._k, self._cells, self._blend_cells = k, cells, blend_cells
 
     def features(self, image: tf.Tensor) -> Tensors:
         """Image float32 [1, H, W, 3], RGB -> "score_maps" [1, h, w, k * k] and "objectness_logits" [1, h, w], float32.
 
         Map bin_y * k + bin_x scores "this cell is that part of an object"; objectness is of the window centred at a
-        cell.
+        cell. "trunk" [1, h, w, C], in the precision of the network, is for `descriptors`.
         """
         maps = self._network(image)
         return {
             "score_maps": tf.cast(maps["score_maps"], tf.float32),
             "objectness_logits": tf.cast(maps["objectness_map"][..., 0], tf.float32),
+            "trunk": maps["trunk"],
         }
 
     def objectness(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
@@ -45,3 +51,23 @@ class InferenceModel:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
         maps = features["score_maps"]
         return assemble_blended(maps, windows[None], self._k, self._cells, self._blend_cells)[0]
+
+    def descriptors(self, features: Tensors, windows: tf.Tensor, mask_logits: tf.Tensor) -> tf.Tensor:
+        """Windows int32 [N, 2] and their masks [N, m, m] -> means of the trunk's features, float32 [N, 3 C].
+
+        Inside the mask and outside of it, each cell weighted by its probability, and at the window's centre. Cells
+        outside the map count for nothing.
+        """
+        trunk, half = features["trunk"][0], self._cells // 2
+        steps = np.arange(half % _STEP, self._cells, _STEP)
+        rows, columns = (sides.ravel() for sides in np.meshgrid(steps, steps, indexing="ij"))
+        cells = windows[:, None] + (np.stack([rows, columns], 1) - half).astype(np.int32)  # [N, steps^2, 2]
+        last = tf.shape(trunk)[:2] - 1
+        on_map = tf.cast(tf.reduce_all((cells >= 0) & (cells <= last), -1), tf.float32)
+        values = tf.cast(tf.gather_nd(trunk, tf.clip_by_value(cells, 0, last)), tf.float32)
+        masks = tf.reshape(mask_logits, [-1, self._cells**2])
+        inside = tf.sigmoid(tf.gather(masks, rows * self._cells + columns, axis=1))
+        weights = tf.stack([inside, 1 - inside], 1) * on_map[:, None]  # [N, 2, steps^2]
+        means = tf.math.divide_no_nan(weights @ values, tf.reduce_sum(weights, -1, keepdims=True))
+        centre = tf.cast(tf.gather_nd(trunk, windows), tf.float32)
+        return tf.concat([means[:, 0], means[:, 1], centre], 1)

@@ -52,7 +52,9 @@ class InstanceFCN(Method):
     def window_model(self, config: ProposerConfig) -> InferenceModel:
         """Assembles the masks of those windows only that are asked for."""
         self.config.require_fitting(config)
-        return InferenceModel(self.map_model, self.config.k, self.config.window_cells, config.blend_cells)
+        outputs = {**self.map_model.output, "trunk": self.trunk_model.output}
+        model = keras.Model(self.map_model.input, outputs)
+        return InferenceModel(model, self.config.k, self.config.window_cells, config.blend_cells)
 
 
 METHOD = InstanceFCN

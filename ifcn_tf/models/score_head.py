@@ -1,0 +1,64 @@
+"""The score head: two hidden layers that tell, of the descriptors of a proposal, what IoU with an object to expect.
+
+It is trained after the network, on proposals of photographs that the network was not trained on, since of those that
+it was trained on the network is too sure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ifcn_tf.common.files import UserError, whole_folder, write_bytes
+from ifcn_tf.models.weights import SCORE_HEAD, read_arrays, read_record, write_arrays
+
+#: Its section of the `config.json` beside the network's weights.
+_SECTION = "score_head"
+_HIDDEN = 128
+
+
+def build_score_head(num_descriptors: int) -> keras.Model:
+    """Builds a head: descriptors float32 [N, D] -> logits float32 [N, 1]."""
+    descriptors = x = keras.Input((num_descriptors,), name="descriptors")
+    for i in (1, 2):
+        kernel = keras.initializers.HeNormal(seed=i)
+        options = {"activation": "relu", "kernel_initializer": kernel, "dtype": "float32", "name": f"hidden{i}"}
+        x = keras.layers.Dense(_HIDDEN, **options)(x)
+    kernel = keras.initializers.LecunNormal(seed=3)
+    return keras.Model(
+        descriptors, keras.layers.Dense(1, kernel_initializer=kernel, dtype="float32", name="expected")(x)
+    )
+
+
+def save_with_score_head(weights: Path, head: keras.Model, folder: Path) -> None:
+    """Copies a network's weights file with its `config.json` into a new folder, and a score head beside them.
+
+    Raises:
+        UserError: the weights cannot be read, or the folder is there already or cannot be written.
+    """
+    record, content = read_record(weights), weights.read_bytes()
+    arrays = {variable.path: np.array(variable) for variable in head.trainable_variables}
+    with whole_folder(folder) as unfinished:
+        write_bytes(unfinished / "model.weights.h5", content)
+        write_arrays(unfinished / SCORE_HEAD, arrays, record, _SECTION)
+
+
+def load_score_head(weights: Path) -> keras.Model | None:
+    """The score head beside a weights file, None where its `config.json` names none.
+
+    Raises:
+        UserError: the head's file is absent, damaged, or not the one that `config.json` describes.
+    """
+    if _SECTION not in read_record(weights):
+        return None
+    path = weights.parent / SCORE_HEAD
+    arrays = read_arrays(path, _SECTION)
+    try:
+        head = build_score_head(len(arrays["hidden1/kernel"]))
+        for variable in head.trainable_variables:
+            variable.assign(arrays[variable.path])
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} holds no score head of this program: train it anew.") from error
+    return head

@@ -1,0 +1,163 @@
+"""Trains a score head on what a network proposes in photographs that it was not trained on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import optimize, special
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.common.progress import track
+from ifcn_tf.config.network import Precision
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.data.photographs import photographs, pixels_of
+from ifcn_tf.data.records import Records
+from ifcn_tf.evaluation.calibration import Calibration, best_ious
+from ifcn_tf.evaluation.matching import Case, pairwise_ious
+from ifcn_tf.masks.paste import paste
+from ifcn_tf.models.method import Method
+from ifcn_tf.models.score_head import build_score_head, save_with_score_head
+from ifcn_tf.proposing.network import load_network, network_proposer
+from ifcn_tf.proposing.proposer import IMAGE
+
+#: Photographs are divided into so many parts, each judged by a head that was trained on the others.
+_PARTS = 5
+_BATCH, _EPOCHS, _PATIENCE = 1024, 30, 3
+#: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
+_SAMPLED, _LEAST_DEVIATION = 7, 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Proposals with the truth about them.
+
+    Attributes:
+        descriptors: float16 [P, D], `Proposer.described`'s.
+        ious: float32 [P], highest IoU with an object.
+        photograph: int64 [P], number of the photograph that each is of.
+    """
+
+    descriptors: np.ndarray
+    ious: np.ndarray
+    photograph: np.ndarray
+
+    def __getitem__(self, chosen: np.ndarray) -> Judged:
+        return Judged(self.descriptors[chosen], self.ious[chosen], self.photograph[chosen])
+
+
+def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: Precision = "auto") -> Calibration:
+    """Trains a score head and writes it, with a copy of the network's weights, into a new folder.
+
+    Args:
+        weights: of the network; it proposes as their `config.json` says.
+        data: folders that `prepare_data` wrote, of photographs that the network was not trained on.
+        folder: to write.
+        precision: of the network.
+
+    Returns:
+        The calibration of heads on photographs that they were not trained on.
+
+    Raises:
+        UserError: a file cannot be used, the folder is there already, or there are too few photographs.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists already; remove it or choose another folder.")
+    network, config = load_network(weights, precision=precision)
+    head, calibration = cross_fitted(judge(network, config, data))
+    save_with_score_head(weights, head, folder)
+    return calibration
+
+
+def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judged:
+    """What a network proposes in the photographs of prepared data; what lies in crowds is left out.
+
+    Raises:
+        UserError: the method describes no proposals, a folder cannot be used, or a record is damaged.
+    """
+    proposer = network_proposer(network, config)
+    if not hasattr(proposer.model, "descriptors"):
+        raise UserError(f"{network.config.method} does not describe its proposals, so that none can be judged.")
+    described = tf.function(proposer.described).get_concrete_function(IMAGE)
+    parts, count = list[Judged](), len(Records.open(data))
+    if count < _PARTS:
+        raise UserError(f"{', '.join(map(str, data))}: give {_PARTS} photographs or more, not {count}.")
+    for number, example in enumerate(track(photographs(data, count), count, "proposing")):
+        found = {name: value.numpy() for name, value in described(tf.constant(pixels_of(example))).items()}
+        rles = paste(found["mask_logits"], found["windows_yxyx"], example.size_hw, config.mask_threshold)
+        best, counts = best_ious(pairwise_ious(Case(example, rles)), example.crowd)
+        descriptors = found["descriptors"][counts].astype(np.float16)
+        parts.append(Judged(descriptors, best[counts].astype(np.float32), np.full(counts.sum(), number)))
+    columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
+    return Judged(*(np.concatenate(column) for column in columns))
+
+
+def cross_fitted(judged: Judged) -> tuple[keras.Model, Calibration]:
+    """A head trained on all proposals, as long and as sure as heads may be that are trained on four fifths of them.
+
+    Returns:
+        The head, and the calibration that the others reach on the fifth that each was not trained on.
+    """
+    part, logits, epochs = judged.photograph % _PARTS, np.zeros(len(judged.ious), np.float32), list[int]()
+    for number in track(range(_PARTS), _PARTS, "training"):
+        left_out = part == number
+        head, best = fit(judged[~left_out], judged[left_out], _EPOCHS)
+        logits[left_out] = head.predict(judged.descriptors[left_out], _BATCH, verbose=0)[:, 0]
+        epochs.append(best)
+    slope, shift = correction(logits, judged.ious)
+    head, _ = fit(judged, None, round(np.mean(epochs)))
+    kernel, bias = head.get_layer("expected").get_weights()
+    head.get_layer("expected").set_weights([slope * kernel, slope * bias + shift])
+    return head, Calibration.of(special.expit(slope * logits + shift), judged.ious)
+
+
+def correction(logits: np.ndarray, ious: np.ndarray) -> tuple[float, float]:
+    """Slope and shift that make the logits of proposals [P] fit their IoUs [P] best, after Platt."""
+
+    def loss(slope_and_shift: np.ndarray) -> float:
+        corrected = slope_and_shift[0] * logits + slope_and_shift[1]
+        return np.mean(np.logaddexp(0, corrected) - ious * corrected)
+
+    slope, shift = optimize.minimize(loss, [1.0, 0.0]).x
+    return float(slope), float(shift)
+
+
+def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Model, int]:
+    """Trains a head, with proposals that are left out until they are told no better.
+
+    The loss is cross-entropy against the IoU: it is least where the sigmoid of the logit is the mean IoU.
+
+    Returns:
+        The head, and after how many epochs it was at its best.
+    """
+    sample = judged.descriptors[::_SAMPLED].astype(np.float32)
+    mean, deviation = sample.mean(0), sample.std(0) + _LEAST_DEVIATION
+    head = build_score_head(len(mean))
+    normalized = keras.layers.Normalization(mean=mean, variance=deviation**2)
+    model = keras.Sequential([keras.Input(mean.shape), normalized, keras.layers.Dropout(0.2, seed=0), head])
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=0.01)
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    watched = None if left_out is None else (left_out.descriptors, left_out.ious)
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
+    history = model.fit(
+        judged.descriptors,
+        judged.ious,
+        _BATCH,
+        epochs,
+        verbose=0,
+        validation_data=watched,
+        callbacks=[stop] if watched else [],
+    ).history
+    _fold(head.get_layer("hidden1"), mean, deviation)
+    return head, 1 + int(np.argmin(history["val_loss" if watched else "loss"]))
+
+
+def _fold(layer: keras.layers.Dense, mean: np.ndarray, deviation: np.ndarray) -> None:
+    """Makes a layer take descriptors as they are, where it took them less their mean and by their deviation."""
+    kernel, bias = layer.get_weights()
+    kernel /= deviation[:, None]
+    layer.set_weights([kernel, bias - mean @ kernel])
