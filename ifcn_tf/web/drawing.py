@@ -8,6 +8,7 @@ import math
 import contourpy
 import numpy as np
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from ifcn_tf.images.files import encode
 from ifcn_tf.masks.rle import tight_box_xywh
@@ -46,7 +47,7 @@ def outline(proposals: Proposals, index: int, step: int = 1) -> str:
     Every `step`-th pixel of every `step`-th row is looked at. Rings pass half-way between pixels inside and outside.
     """
     left, top, width, height = tight_box_xywh(proposals.rles[index])
-    mask = proposals[index].masks()[0, top : top + height, left : left + width]
+    mask = coco_mask.decode(proposals.rles[index])[top : top + height, left : left + width]
     sampled = np.pad(mask[step // 2 :: step, step // 2 :: step].astype(np.float32), 1)
     # contourpy puts a value at its index; sample i, at index i + 1, stands for pixels up to step * (i + 1).
     rings = contourpy.contour_generator(z=sampled).lines(0.5)

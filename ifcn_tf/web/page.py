@@ -60,7 +60,7 @@ class Page:
         visit.current.look(self.propose)
         failed = _EMPTY.format(html.escape(visit.current.name), html.escape(visit.current.error))
         drawn = gr.update(value=visit.current.drawing or failed, view=visit.current.view(wanted))
-        return drawn, _line(visit, wanted)
+        return drawn, html.escape(visit.summary(wanted))
 
     def next(self, score: float, size: float, count: float, request: gr.Request) -> tuple[Any, str]:
         """Draws the next photograph."""
@@ -75,7 +75,9 @@ class Page:
     def look(self, score: float, size: float, count: float, request: gr.Request) -> tuple[Any, str]:
         """Shows other masks of the drawing: those that the sliders ask for."""
         visit, wanted = self._visit(request), _wanted(score, size, count)
-        return gr.update(view=visit.current.view(wanted)) if visit.current else gr.skip(), _line(visit, wanted)
+        if visit.current is None:  # forgotten, or not yet there
+            return gr.update(value=_WELCOME), ""
+        return gr.update(view=visit.current.view(wanted)), html.escape(visit.summary(wanted))
 
     def click(
         self, score: float, size: float, count: float, request: gr.Request, event: gr.EventData
@@ -131,6 +133,7 @@ def build(page: Page, count: int) -> gr.Blocks:
                     _WELCOME, css_template=_text("stage.css"), js_on_load=_text("stage.js"), view=None, elem_id="stage"
                 )
                 line = gr.HTML("", elem_id="line")
+                gr.Markdown(_HELP, padding=True)
             with gr.Column(scale=1, min_width=280):
                 files = gr.File(label="Photographs", file_count="multiple", height=130, elem_id="photographs")
                 with gr.Row():
@@ -142,7 +145,6 @@ def build(page: Page, count: int) -> gr.Blocks:
                 number = gr.Slider(1, count, min(start.count, count), step=1, label="Number", elem_id="number")
                 formats = gr.Dropdown(list(FORMATS), label="Format", elem_id="format")
                 save = gr.Button("Download what is taken", variant="primary", elem_id="download")
-                gr.Markdown(_HELP)
         saver = gr.HTML(None, js_on_load=_text("save.js"), visible="hidden")
 
         sliders, shown = [score, size, number], [stage, line]
@@ -163,10 +165,6 @@ def build(page: Page, count: int) -> gr.Blocks:
 
 def _wanted(score: float, size: float, count: float) -> Wanted:
     return Wanted(min_score=score, min_size=size / 100, count=int(count))
-
-
-def _line(visit: Visit, wanted: Wanted) -> str:
-    return html.escape(visit.summary(wanted))
 
 
 def _text(name: str) -> str:

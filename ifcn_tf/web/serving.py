@@ -15,6 +15,8 @@ from ifcn_tf.web.page import Page, build, gr
 
 #: Larger files are refused [bytes].
 MAX_FILE_BYTES = 20 * 2**20
+#: One that comes with Gradio; in the weight 600, its own choice for bold, next to no letters do.
+_FONT = gr.themes.LocalFont("Source Sans Pro", weights=(400, 700))
 
 
 def warm_up(page: Page) -> float:
@@ -60,7 +62,7 @@ def _launch(blocks: gr.Blocks, host: str, port: int | None, share: bool) -> None
             server_port=port,
             share=share,
             max_file_size=MAX_FILE_BYTES,
-            theme=gr.themes.Default(primary_hue="blue"),
+            theme=gr.themes.Default(primary_hue="blue", font=_FONT),
             footer_links=[],
             run_history=False,
             enable_monitoring=False,

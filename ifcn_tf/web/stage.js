@@ -35,7 +35,8 @@ function boxBetween(a, b) {
 }
 
 let pressed = null; // where the pointer went down on the drawing
-const isDrag = (event) => Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) > DRAG_PX;
+let clicked = null; // where the last click was: what it took is seen there until the pointer goes elsewhere
+const isFar = (a, b) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) > DRAG_PX;
 
 element.addEventListener("pointerdown", (event) => {
   if (event.button === 0 && event.target.closest("svg")) {
@@ -44,12 +45,21 @@ element.addEventListener("pointerdown", (event) => {
   }
 });
 window.addEventListener("pointermove", (event) => {
-  if (pressed && isDrag(event)) drawBox(boxBetween(point(pressed), point(event)));
+  if (clicked && isFar(clicked, event)) {
+    clicked = null;
+    drawing()?.classList.remove("clicked");
+  }
+  if (pressed && isFar(pressed, event)) drawBox(boxBetween(point(pressed), point(event)));
 });
 window.addEventListener("pointerup", (event) => {
   if (!pressed) return;
-  if (isDrag(event)) trigger("box", { yxyx: boxBetween(point(pressed), point(event)) });
-  else trigger("point", { ...point(event), add: event.shiftKey });
+  if (isFar(pressed, event)) {
+    trigger("box", { yxyx: boxBetween(point(pressed), point(event)) });
+  } else {
+    clicked = event;
+    drawing().classList.add("clicked");
+    trigger("point", { ...point(event), add: event.shiftKey });
+  }
   pressed = null;
 });
 

@@ -1,13 +1,17 @@
 """The page in a real browser, with proposals whose places are known."""
 
 import base64
+import importlib
 import json
+import os
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from ifcn_tf.common.files import UserError
 from tests.support.rectangles import rectangles
 
 #: Parts of the photograph: best first a large mask, a smaller one inside, a smallest inside that, one apart.
@@ -85,6 +89,24 @@ class Visitor:
         with self.page.expect_download() as download:
             self.page.click("#download")
         return download.value
+
+
+def test_without_gradio_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "ifcn_tf.web.page", raising=False)
+    with pytest.raises(UserError, match=r"the page needs gradio: pip install 'ifcn-tf\[web\]'"):
+        importlib.import_module("ifcn_tf.web.page")
+
+
+def test_a_port_that_is_taken_is_one_sentence_and_leaves_no_folder(server, monkeypatch):
+    from ifcn_tf.web.serving import served
+
+    pages, address = server
+    monkeypatch.setenv("GRADIO_TEMP_DIR", os.environ["GRADIO_TEMP_DIR"])  # put back afterwards
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with pytest.raises(UserError, match=f"cannot serve at 127.0.0.1:{port}"), served(pages, 200, "127.0.0.1", port):
+        pass
+    assert not Path(os.environ["GRADIO_TEMP_DIR"]).exists()
 
 
 def test_a_photograph_its_masks_and_the_one_under_the_pointer(visitor):
