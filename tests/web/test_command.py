@@ -41,26 +41,31 @@ def picture(visitor, name, tmp_path):
     path = Path(os.environ.get("IFCN_PICTURES", tmp_path)) / name
     visitor.page.evaluate("document.fonts.ready")
     visitor.page.wait_for_timeout(200)  # colours change within 80 ms
-    visitor.page.screenshot(path=path)
+    visitor.page.screenshot(path=path, quality=85)
     assert path.stat().st_size < 300_000
 
 
-def test_masks_of_a_photograph_by_the_bundled_network(browser_context, command, tmp_path):
-    process, address = command
-    visitor = Visitor(browser_context.new_page(), address)
+def take_pictures(visitor, tmp_path):
+    """Uploads two photographs, points at a spoon, and takes the coffee and the spoon."""
     visitor.page.locator("#photographs input[type=file]").wait_for(state="attached")
     start = time.perf_counter()
     visitor.upload(SAMPLES / "coffee.jpg", SAMPLES / "cat.jpg")
     visitor.saw("coffee.jpg, 1 of 2")
     print(f"masks on the page {time.perf_counter() - start:.2f} s after the upload")
     visitor.move(SPOON)
-    picture(visitor, "web.png", tmp_path)
+    picture(visitor, "web.jpg", tmp_path)
     visitor.click(COFFEE)
     visitor.saw("1 taken")
     visitor.click(SPOON, "Shift")
     visitor.saw("2 taken")
     visitor.move(OUTSIDE)
-    picture(visitor, "web_chosen.png", tmp_path)
+    picture(visitor, "web_chosen.jpg", tmp_path)
+
+
+def test_masks_of_a_photograph_by_the_bundled_network(browser_context, command, tmp_path):
+    process, address = command
+    visitor = Visitor(browser_context.new_page(), address)
+    take_pictures(visitor, tmp_path)
     visitor.page.keyboard.press("n")
     visitor.saw("cat.jpg, 2 of 2")
     process.send_signal(signal.SIGINT)
