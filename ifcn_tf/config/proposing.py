@@ -43,7 +43,7 @@ class ProposerConfig(Settings):
     """What the mask's mean probability counts for the score, beside objectness; the paper ranks by objectness alone
     [logits of objectness per logit of probability]."""
     overlap_penalty: float = 0.0
-    """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
+    """What the highest IoU with the box of any better proposal, squared, takes from the score [logits per unit]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
     num_ranked: int = 1000
