@@ -47,7 +47,7 @@ class Hierarchy(NamedTuple):
 def selective_search(image: np.ndarray, count: int) -> Proposals:
     """Proposes the regions of all hierarchies, each once.
 
-    The order is the paper's (section 4.2): a region's position, counted from the last one that arose in its hierarchy,
+    The order is the paper's (section 3.3): a region's position, counted from the last one that arose in its hierarchy,
     times a random number. The numbers are the same for every image, so that a picture always has the same proposals.
 
     Args:
