@@ -13,6 +13,7 @@ from typing import cast
 from absl import flags
 
 from ifcn_tf.config.network import Precision
+
 from . import _cli
 
 WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json.", required=True)
