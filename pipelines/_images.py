@@ -6,9 +6,12 @@ from pathlib import Path
 
 from absl import flags
 
-from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.config.proposing import PromptConfig, ShownConfig
 from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
 from ifcn_tf.results.formats import OVERLAYS
+from ifcn_tf.results.prompts import Prompted
+
+from . import _cli
 
 _SHOWN = ShownConfig()
 
@@ -21,10 +24,13 @@ FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
 MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
+POINT = flags.DEFINE_list("point", [], "Y,X [px]: keep only proposals whose mask covers this point.")
+BOX = flags.DEFINE_list("box", [], "TOP,LEFT,BOTTOM,RIGHT [px]: keep only proposals whose mask lies in this box.")
 
 
 def found() -> list[Path]:
-    """The image files; says what will be done with them. Raises UserError where there are none."""
+    """The image files; says what is done with them. Raises UserError where there are none, or on a wrong prompt."""
+    _prompt()
     paths = find_images(*IMAGES.value)
     print(f"masks for {len(paths)} image(s) of {', '.join(IMAGES.value)} go into {OUTPUT.value}", flush=True)
     for others in filter(None, map(left_out, IMAGES.value)):
@@ -34,8 +40,15 @@ def found() -> list[Path]:
 
 def propose(predictor: AnyPredictor, paths: list[Path], in_flight: int = 1) -> int:
     """Writes the proposals for the images and says what failed; returns the command's exit status."""
+    prompt = _prompt()
+    if prompt != PromptConfig():
+        predictor = Prompted(predictor, prompt)
     folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
     formats = [OVERLAYS] * DRAW.value + FORMAT.value
     failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight)
     print(summary(folder, formats, len(paths), failures))
     return 1 if failures else 0
+
+
+def _prompt() -> PromptConfig:
+    return PromptConfig(_cli.numbers(POINT), _cli.numbers(BOX))

@@ -94,6 +94,7 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg61"], "the nearest is vgg16"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg16", "--weights=x.h5"], "give --model,"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--mask_threshold=2"], "mask_threshold must lie"),
+        (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--point=200"], "--point) is Y,X"),
     ],
 )
 def test_wrong_flags_end_with_one_sentence(arguments, sentence):
