@@ -8,7 +8,7 @@ from absl import flags
 
 from ifcn_tf.config.proposing import PromptConfig, ShownConfig
 from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import OVERLAYS
+from ifcn_tf.results.formats import STYLES, WRITERS
 from ifcn_tf.results.prompts import Prompted
 
 from . import _cli
@@ -19,8 +19,8 @@ IMAGES = flags.DEFINE_multi_string(
     "images", [], "Image file, folder of images, or quoted pattern; may be repeated, and --images= left out."
 )
 OUTPUT = flags.DEFINE_string("output", "masks", "Folder for proposals.json and overlays/.")
-DRAW = flags.DEFINE_bool(OVERLAYS, True, "Draw the proposals over each image.")
-FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"], "Further output; may be repeated.")
+OVERLAY = flags.DEFINE_enum("overlay", "masks", ["none", *STYLES.values()], "How proposals are drawn over each image.")
+FORMAT = flags.DEFINE_multi_enum("format", [], sorted(WRITERS.keys() - STYLES), "Further output; may be repeated.")
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
 MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
@@ -44,7 +44,7 @@ def propose(predictor: AnyPredictor, paths: list[Path], in_flight: int = 1) -> i
     if prompt != PromptConfig():
         predictor = Prompted(predictor, prompt)
     folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
-    formats = [OVERLAYS] * DRAW.value + FORMAT.value
+    formats = [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
     failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight)
     print(summary(folder, formats, len(paths), failures))
     return 1 if failures else 0

@@ -19,6 +19,7 @@ from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.results.contact_sheet import CONTACT_SHEET, merge_cards
 from ifcn_tf.results.formats import OVERLAYS, WRITERS, has_parts, is_done, merge_parts, remove_parts, write_part
 
 
@@ -135,7 +136,10 @@ def propose_images(
             else:
                 _write_image(folder, path, *answer, formats, shown)
     failed = {failure.path for failure in failures}
-    merge_parts(folder, [path for path in paths if path not in failed])
+    done = [path for path in paths if path not in failed]
+    merge_parts(folder, done)
+    if CONTACT_SHEET in formats:
+        merge_cards(folder, done)
     return failures
 
 
@@ -157,7 +161,8 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 
 def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    written = ", ".join(str(folder / name) for name in ("proposals.json", *formats))
+    names = [f"{name}.html" if name == CONTACT_SHEET else name for name in ("proposals.json", *formats)]
+    written = ", ".join(str(folder / name) for name in names)
     lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
