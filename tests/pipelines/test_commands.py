@@ -50,7 +50,7 @@ def test_propose_resumes(tmp_path):
 
 
 def test_output_that_nobody_reads_is_no_traceback():
-    run = [sys.executable, "-m", "pipelines.train", "--print_settings"]
+    run = [sys.executable, "-m", "pipelines.train", "--print_config"]
     process = subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.wait(60) == 128 + signal.SIGPIPE
