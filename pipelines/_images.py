@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -38,16 +40,38 @@ def found() -> list[Path]:
     return paths
 
 
-def propose(predictor: AnyPredictor, paths: list[Path], in_flight: int = 1) -> int:
-    """Writes the proposals for the images and says what failed; returns the command's exit status."""
-    prompt = _prompt()
-    if prompt != PromptConfig():
-        predictor = Prompted(predictor, prompt)
-    folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
-    formats = [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
-    failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight)
-    print(summary(folder, formats, len(paths), failures))
+def propose(
+    predictor: AnyPredictor,
+    paths: list[Path],
+    in_flight: int = 1,
+    places: dict[str, Any] | None = None,
+    start: ShownConfig = _SHOWN,
+) -> int:
+    """Writes the proposals for the images and says what failed; returns the command's exit status.
+
+    Flags change single fields of `start`; run.json says the places.
+    """
+    folder, names = Path(OUTPUT.value), formats()
+    failures = propose_images(
+        prompted(predictor), paths, folder, names, shown(start), RESUME.value, in_flight, places=places
+    )
+    print(summary(folder, names, len(paths), failures))
     return 1 if failures else 0
+
+
+def formats() -> list[str]:
+    """The names of what is written of each image."""
+    return [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
+
+
+def shown(start: ShownConfig) -> ShownConfig:
+    """Which proposals pictures and formats show."""
+    return dataclasses.replace(start, count=COUNT.value, min_score=MIN_SCORE.value)
+
+
+def prompted(predictor: AnyPredictor) -> AnyPredictor:
+    """The predictor, or one of what is pointed at."""
+    return Prompted(predictor, _prompt()) if POINT.value or BOX.value else predictor
 
 
 def _prompt() -> PromptConfig:

@@ -62,9 +62,12 @@ def test_propose_at_relative_scales(tmp_path):
     flags = ["--scale_factors=0.25,.3536", "--num_ranked=40", "--num_proposals=20", "--edge_samples=0"]
     done = command("propose", f"--images={sample}", f"--output={tmp_path}", *flags)
     assert done.returncode == 0, done.stderr
-    settings = json.loads((tmp_path / "run.json").read_text())["proposer"]
-    assert (settings["scale_factors"], settings["num_ranked"]) == ([0.25, 0.3536], 40)
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert (run["proposer"]["scale_factors"], run["proposer"]["num_ranked"]) == ([0.25, 0.3536], 40)
     assert len(json.loads((tmp_path / "proposals.json").read_text())) == 20
+    again = command("propose", f"--config={tmp_path / 'run.json'}", "--print_config")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == run
 
 
 def test_propose_reports_bad_files_and_fails(tmp_path):
