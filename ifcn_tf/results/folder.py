@@ -19,7 +19,9 @@ from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.results.contact_sheet import CONTACT_SHEET, merge_cards
 from ifcn_tf.results.formats import OVERLAYS, WRITERS, has_parts, is_done, merge_parts, remove_parts, write_part
+from ifcn_tf.results.run_file import PLACES, RUN
 
 
 class AnyPredictor(Protocol):
@@ -98,6 +100,7 @@ def propose_images(
     shown: ShownConfig | None = None,
     resume: bool = False,
     in_flight: int = 1,
+    places: dict[str, Any] | None = None,
 ) -> list[Failure]:
     """Writes proposals.json (COCO results), and further formats for every image.
 
@@ -110,6 +113,7 @@ def propose_images(
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
         in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
             from threads. Files are written by one thread and in order all the same.
+        places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
         The images that failed; all others are in proposals.json.
@@ -118,13 +122,12 @@ def propose_images(
         UserError: the folder cannot be written, or resumes a run of other settings.
     """
     shown = shown or ShownConfig()
-    images = sorted({str(path.parent.resolve()) for path in paths})
-    settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
+    settings = run_settings(predictor, paths, formats, shown)
     if resume:
-        _require_same_settings(folder / "run.json", settings)
+        _require_same_settings(folder / RUN, settings)
     else:
         remove_parts(folder)  # or a later --resume would take them for this run's
-    write_json(folder / "run.json", settings)
+    write_json(folder / RUN, {**settings, **({"places": places} if places else {})})
     waiting = [path for path in paths if not (resume and is_done(folder, path))]
     failures = list[Failure]()
     with _resumable():
@@ -135,8 +138,19 @@ def propose_images(
             else:
                 _write_image(folder, path, *answer, formats, shown)
     failed = {failure.path for failure in failures}
-    merge_parts(folder, [path for path in paths if path not in failed])
+    done = [path for path in paths if path not in failed]
+    merge_parts(folder, done)
+    if CONTACT_SHEET in formats:
+        merge_cards(folder, done)
     return failures
+
+
+def run_settings(
+    predictor: AnyPredictor, paths: Sequence[Path], formats: Sequence[str], shown: ShownConfig
+) -> dict[str, Any]:
+    """What determines the files of a run, as JSON types."""
+    images = sorted({str(path.parent.resolve()) for path in paths})
+    return {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
 
 
 @contextlib.contextmanager
@@ -157,7 +171,8 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 
 def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    written = ", ".join(str(folder / name) for name in ("proposals.json", *formats))
+    names = [f"{name}.html" if name == CONTACT_SHEET else name for name in ("proposals.json", *formats)]
+    written = ", ".join(str(folder / name) for name in names)
     lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
@@ -173,7 +188,7 @@ def _write_image(
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     earlier = read_json(path) if path.exists() or has_parts(path.parent) else settings
-    changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
+    changed = sorted(name for name in {*earlier, *settings} - {PLACES} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
             f"{path.parent} was made with other settings ({', '.join(changed)}): "

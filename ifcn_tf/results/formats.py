@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from PIL import Image
 from ifcn_tf.common.files import atomic_write, read_text, write_bytes, write_json
 from ifcn_tf.common.ids import id_of_file
 from ifcn_tf.images.files import encode
-from ifcn_tf.pictures.proposals import draw_proposals
+from ifcn_tf.pictures.proposals import Style, draw_proposals
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.results.contact_sheet import CONTACT_SHEET, write_card
 
-#: The format for people; the others are for programs.
+#: Formats for people, each a folder of pictures in a style; the others are for programs.
+STYLES: dict[str, Style] = {"overlays": "masks", "outlines": "outlines", "cutouts": "cutouts"}
 OVERLAYS = "overlays"
 
 
@@ -46,8 +49,8 @@ def has_parts(folder: Path) -> bool:
 
 
 def remove_parts(folder: Path) -> None:
-    """Removes the results of an earlier run."""
-    for part in (folder / "parts").glob("*.json"):
+    """Removes the results of an earlier run, and its cards of a contact sheet."""
+    for part in (folder / "parts").glob("*.*"):
         part.unlink()
 
 
@@ -63,9 +66,9 @@ def merge_parts(folder: Path, paths: Iterable[Path]) -> None:
         file.write("]\n" if separator != "[" else "[]\n")
 
 
-def write_overlay(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
-    """Writes overlays/STEM.png: the given proposals painted over the image, uint8 [H, W, 3]."""
-    _write_png(folder / OVERLAYS / f"{path.stem}.png", draw_proposals(image, best))
+def write_picture(name: str, folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
+    """Writes NAME/STEM.png, a name of STYLES: the given proposals drawn over the image, uint8 [H, W, 3]."""
+    _write_png(folder / name / f"{path.stem}.png", draw_proposals(image, best, STYLES[name]))
 
 
 def write_binary_masks(folder: Path, path: Path, image: np.ndarray, best: Proposals) -> None:
@@ -108,8 +111,9 @@ def write_labelme(folder: Path, path: Path, image: np.ndarray, best: Proposals) 
 
 #: Formats by name: each writes the best proposals for an image, uint8 [H, W, 3], of a path, into a folder.
 WRITERS: dict[str, Callable[[Path, Path, np.ndarray, Proposals], None]] = {
-    OVERLAYS: write_overlay,
+    **{name: partial(write_picture, name) for name in STYLES},
     "binary_masks": write_binary_masks,
+    CONTACT_SHEET: write_card,
     "csv": write_csv,
     "labelme": write_labelme,
 }
