@@ -8,7 +8,8 @@ from absl import flags
 
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import OVERLAYS
+from ifcn_tf.results.formats.registry import FORMATS
+from ifcn_tf.results.overlays import OVERLAYS
 
 _SHOWN = ShownConfig()
 
@@ -17,10 +18,11 @@ IMAGES = flags.DEFINE_multi_string(
 )
 OUTPUT = flags.DEFINE_string("output", "masks", "Folder for proposals.json and overlays/.")
 DRAW = flags.DEFINE_bool(OVERLAYS, True, "Draw the proposals over each image.")
-FORMAT = flags.DEFINE_multi_enum("format", [], ["binary_masks", "csv", "labelme"], "Further output; may be repeated.")
+FORMAT = flags.DEFINE_multi_enum("format", [], list(FORMATS), "Further output, see convert --help; may be repeated.")
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
 MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
+SIMPLIFY = flags.DEFINE_float("simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0)
 
 
 def found() -> list[Path]:
@@ -36,6 +38,6 @@ def propose(predictor: AnyPredictor, paths: list[Path], in_flight: int = 1) -> i
     """Writes the proposals for the images and says what failed; returns the command's exit status."""
     folder, shown = Path(OUTPUT.value), ShownConfig(COUNT.value, MIN_SCORE.value)
     formats = [OVERLAYS] * DRAW.value + FORMAT.value
-    failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight)
+    failures = propose_images(predictor, paths, folder, formats, shown, RESUME.value, in_flight, SIMPLIFY.value)
     print(summary(folder, formats, len(paths), failures))
     return 1 if failures else 0

@@ -19,7 +19,10 @@ from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats import OVERLAYS, WRITERS, has_parts, is_done, merge_parts, remove_parts, write_part
+from ifcn_tf.results.formats.image_proposals import ImageProposals
+from ifcn_tf.results.formats.registry import FORMATS
+from ifcn_tf.results.overlays import OVERLAYS, write_overlay
+from ifcn_tf.results.parts import has_parts, is_done, merge_parts, read_part, remove_parts, write_part
 
 
 class AnyPredictor(Protocol):
@@ -98,18 +101,21 @@ def propose_images(
     shown: ShownConfig | None = None,
     resume: bool = False,
     in_flight: int = 1,
+    simplify: float = 0.0,
 ) -> list[Failure]:
-    """Writes proposals.json (COCO results), and further formats for every image.
+    """Writes proposals.json (COCO results), and further formats: each image's own files as soon as it is done, those
+    of all images in the end.
 
     Args:
         predictor: reads images and proposes their objects.
         paths: image files of distinct stems.
         folder: where to write; made when absent.
-        formats: names of `formats.WRITERS`, in which some proposals are written for people or tools to look at.
+        formats: names of `FORMATS`, or `OVERLAYS`, in which some proposals are written for people or tools to look at.
         shown: which proposals these are.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
         in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
             from threads. Files are written by one thread and in order all the same.
+        simplify: largest distance of polygons from the outlines of masks [px].
 
     Returns:
         The images that failed; all others are in proposals.json.
@@ -120,6 +126,7 @@ def propose_images(
     shown = shown or ShownConfig()
     images = sorted({str(path.parent.resolve()) for path in paths})
     settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
+    settings |= {"simplify": simplify} if simplify else {}
     if resume:
         _require_same_settings(folder / "run.json", settings)
     else:
@@ -133,10 +140,20 @@ def propose_images(
             if isinstance(answer, Failure):
                 failures.append(answer)
             else:
-                _write_image(folder, path, *answer, formats, shown)
+                _write_image(folder, path, *answer, formats, shown, simplify)
     failed = {failure.path for failure in failures}
-    merge_parts(folder, [path for path in paths if path not in failed])
+    done = [path for path in paths if path not in failed]
+    merge_parts(folder, done)
+    for name in formats:
+        if name != OVERLAYS and FORMATS[name].suffix:
+            images = (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in done)
+            FORMATS[name].write(images, output_of(folder, name), simplify)
     return failures
+
+
+def output_of(folder: Path, name: str) -> Path:
+    """The folder or file of a format."""
+    return folder / (name if name == OVERLAYS else name + FORMATS[name].suffix)
 
 
 @contextlib.contextmanager
@@ -157,17 +174,26 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 
 def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    written = ", ".join(str(folder / name) for name in ("proposals.json", *formats))
+    written = ", ".join(map(str, [folder / "proposals.json", *(output_of(folder, name) for name in formats)]))
     lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
 
 def _write_image(
-    folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], shown: ShownConfig
+    folder: Path,
+    path: Path,
+    image: np.ndarray,
+    proposals: Proposals,
+    formats: Sequence[str],
+    shown: ShownConfig,
+    simplify: float,
 ) -> None:
     best = proposals.distinct(shown)
     for name in formats:
-        WRITERS[name](folder, path, image, best)
+        if name == OVERLAYS:
+            write_overlay(folder, path, image, best)
+        elif not FORMATS[name].suffix:
+            FORMATS[name].write([ImageProposals(path, best)], output_of(folder, name), simplify)
     write_part(folder, path, proposals)  # last: it marks the image as done
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
@@ -17,7 +17,7 @@ from ifcn_tf.pictures.paint import palette
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import merge_parts, outlines
+from ifcn_tf.results.parts import merge_parts
 
 
 def square(size_hw, top, left, side):
@@ -236,26 +236,6 @@ def test_proposals_as_arrays():
     for chosen in (1, [1], np.array([False, True]), [False, True], slice(1, None)):
         assert proposals[chosen].scores.tolist() == pytest.approx([0.4])
         assert proposals[chosen].areas().tolist() == [49]
-
-
-def test_outlines_by_hand():
-    # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
-    mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
-    ring, apart = sorted(outlines(mask))
-    assert (np.min(ring), np.max(ring)) == (1, 7)
-    assert {3.0, 5.0} <= {value for point in ring for value in point}
-    assert (np.min(apart), np.max(apart)) == (8, 10)
-
-
-def test_outlines_enclose_the_mask_and_no_hole():
-    y, x = np.mgrid[:80, :90] + 0.5
-    radius = np.hypot(y - 40, x - 45)
-    mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
-    (polygon,) = outlines(mask)
-    filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
-    ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
-    enclosed = np.asarray(filled)[5::10, 5::10]
-    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.97
 
 
 def test_resumed_runs_do_not_mix(photos, tmp_path):
