@@ -146,8 +146,8 @@ def propose_images(
     merge_parts(folder, done)
     for name in formats:
         if name != OVERLAYS and FORMATS[name].suffix:
-            images = (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in done)
-            FORMATS[name].write(images, output_of(folder, name), simplify)
+            best = (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in done)
+            FORMATS[name].write(best, output_of(folder, name), simplify)
     return failures
 
 

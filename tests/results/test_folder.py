@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,18 @@ def test_further_formats(photos, tmp_path):
     assert [float(row["score"]) for row in rows] == pytest.approx([0.9, 0.7])
     decoded = coco_mask.decode({"size": json.loads(rows[0]["size_hw"]), "counts": rows[0]["rle_counts"]})
     np.testing.assert_array_equal(decoded, square((40, 50), 5, 5, 10))
+
+
+def test_formats_of_all_images_are_written_in_the_end_also_by_a_run_that_is_resumed(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"])
+    edited = tmp_path / "out" / "labelme" / "dog.json"
+    edited.write_text("edited")
+    Image.new("RGB", (30, 20)).save(photos / "yak.png")
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"], resume=True)
+    text = (tmp_path / "out" / "cvat.xml").read_text()
+    assert re.findall(r'name="(\w+)\.', text) == ["000000000139", "dog", "yak", "zebra"]
+    assert text.count("<polygon ") == 4 * 2  # the second square of each hides behind the first
+    assert edited.read_text() == "edited"
 
 
 def test_formats_are_written_as_asked_for(photos, tmp_path):

@@ -263,20 +263,32 @@ def save_geotiff(path, tags, keys):
     Image.new("RGB", (30, 20)).save(path, tiffinfo=directory)
 
 
-def test_datumaro_reads_cvat_and_coco(images, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "kind", "place"),
+    [
+        ("cvat", "cvat", "annotations.xml"),
+        ("coco_annotations", "coco_instances", "annotations/instances_default.json"),
+    ],
+)
+def test_datumaro_reads(name, kind, place, images, tmp_path):
+    """It numbers the annotations of COCO by group, and gives those of CVAT, one an object, none."""
     datumaro = pytest.importorskip("datumaro", reason="datumaro is not installed")
-    for name, kind, file in (("cvat", "cvat", "annotations.xml"), ("coco_annotations", "coco_instances", "a.json")):
-        folder = tmp_path / name
-        (folder / "images").mkdir(parents=True)
-        for image in images:
-            (folder / "images" / image.path.name).write_bytes(image.path.read_bytes())
-        write_whole(name, iter(images), folder / file, 0.0)
-        place = folder if name == "cvat" else folder / file
-        found = {item.id: item for item in datumaro.Dataset.import_from(str(place), kind)}
-        for image in images[:2]:
-            annotations = found[image.path.stem].annotations
-            masks = [item for item in annotations if item.type.name in ("polygon", "mask")]
-            assert masks, annotations
+    (tmp_path / "out" / "images").mkdir(parents=True)
+    for image in images:
+        (tmp_path / "out" / "images" / image.path.name).write_bytes(image.path.read_bytes())
+    FORMATS[name].write(iter(images), tmp_path / "out" / place, 0.0)
+    found = {item.id: item for item in datumaro.Dataset.import_from(str(tmp_path / "out"), kind)}
+    assert found.keys() == {image.path.stem for image in images}
+    for image in images:
+        objects = {}
+        for number, item in enumerate(found[image.path.stem].annotations):
+            if item.type.name != "bbox":
+                mask = filled([pairs(item.points)], HW) if item.type.name == "polygon" else item.image > 0
+                key = item.group or -number
+                objects[key] = objects.get(key, False) | mask
+        masks = [objects[key] for key in sorted(objects, key=abs)]
+        assert len(masks) == len(image.proposals)
+        assert all(iou(*pair) >= 0.98 for pair in zip(masks, image.proposals.masks(), strict=True))
 
 
 def test_shapely_finds_geojson_valid(images, tmp_path):
@@ -290,10 +302,8 @@ def test_shapely_finds_geojson_valid(images, tmp_path):
 
 
 def test_labelme_loads_its_files(images, tmp_path):
-    pytest.importorskip("labelme", reason="labelme is not installed")
-    from labelme.label_file import LabelFile
-
+    labelme = pytest.importorskip("labelme", reason="labelme is not installed")
     write_whole("labelme", iter(images), tmp_path / "out", 0.0)
-    loaded = LabelFile(str(tmp_path / "out" / "000000000139.json"))
+    loaded = labelme.LabelFile(str(tmp_path / "out" / "000000000139.json"))
     assert len(loaded.shapes) >= 3
     assert loaded.imageData
