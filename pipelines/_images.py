@@ -22,7 +22,9 @@ FORMAT = flags.DEFINE_multi_enum("format", [], list(FORMATS), "Further output, s
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
 MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
-SIMPLIFY = flags.DEFINE_float("simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0)
+SIMPLIFY = flags.DEFINE_float(
+    "simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0, 1e3
+)
 
 
 def found() -> list[Path]:

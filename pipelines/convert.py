@@ -29,7 +29,9 @@ IMAGES = flags.DEFINE_multi_string("images", [], "Photographs: file, folder or q
 OUTPUT = flags.DEFINE_string("output", None, "File to write, or new folder where a format has many.", required=True)
 MIN_SCORE = flags.DEFINE_float("min_score", float("-inf"), "Lowest score of what is written; all by default.")
 DISTINCT = flags.DEFINE_integer("distinct", None, "Only the best so many of an image that hardly overlap.", 1)
-SIMPLIFY = flags.DEFINE_float("simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0)
+SIMPLIFY = flags.DEFINE_float(
+    "simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0, 1e3
+)
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Sequence
+from types import ModuleType
 
 import contourpy
 import numpy as np
@@ -58,13 +60,16 @@ def _without_points_on_lines(ring: Ring) -> Ring:
     return ring[x_in * y_out != y_in * x_out]
 
 
-def _simplified(part: Part, tolerance: float) -> Part:
+def simplifier() -> ModuleType:
+    """Shapely, which leaves out points; raises UserError where it is not installed."""
     try:
-        import shapely
+        return importlib.import_module("shapely")
     except ImportError as error:
         raise UserError("--simplify needs Shapely: pip install 'ifcn-tf[polygons]', or leave it out.") from error
 
-    polygon = shapely.Polygon(part[0], part[1:])
+
+def _simplified(part: Part, tolerance: float) -> Part:
+    polygon = simplifier().Polygon(part[0], part[1:])
     while (simpler := polygon.simplify(tolerance)).symmetric_difference(polygon).area > _LARGEST_CHANGE * polygon.area:
         tolerance *= 0.75
     return [np.asarray(ring.coords)[:-1] for ring in (simpler.exterior, *simpler.interiors)]

@@ -18,6 +18,7 @@ from ifcn_tf.common.pool import in_threads
 from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
+from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS
@@ -103,8 +104,7 @@ def propose_images(
     in_flight: int = 1,
     simplify: float = 0.0,
 ) -> list[Failure]:
-    """Writes proposals.json (COCO results), and further formats: each image's own files as soon as it is done, those
-    of all images in the end.
+    """Writes proposals.json (COCO results) and further formats: files of one image at once, of all images in the end.
 
     Args:
         predictor: reads images and proposes their objects.
@@ -121,8 +121,10 @@ def propose_images(
         The images that failed; all others are in proposals.json.
 
     Raises:
-        UserError: the folder cannot be written, or resumes a run of other settings.
+        UserError: the folder cannot be written, or resumes a run of other settings; Shapely is not there to simplify.
     """
+    if simplify:
+        simplifier()  # or a long run would end without its files
     shown = shown or ShownConfig()
     images = sorted({str(path.parent.resolve()) for path in paths})
     settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
@@ -146,9 +148,12 @@ def propose_images(
     merge_parts(folder, done)
     for name in formats:
         if name != OVERLAYS and FORMATS[name].suffix:
-            best = (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in done)
-            FORMATS[name].write(best, output_of(folder, name), simplify)
+            FORMATS[name].write(_shown(folder, done, shown), output_of(folder, name), simplify)
     return failures
+
+
+def _shown(folder: Path, paths: Sequence[Path], shown: ShownConfig) -> Iterator[ImageProposals]:
+    return (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in paths)
 
 
 def output_of(folder: Path, name: str) -> Path:

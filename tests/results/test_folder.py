@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,13 @@ def test_formats_of_all_images_are_written_in_the_end_also_by_a_run_that_is_resu
     assert re.findall(r'name="(\w+)\.', text) == ["000000000139", "dog", "yak", "zebra"]
     assert text.count("<polygon ") == 4 * 2  # the second square of each hides behind the first
     assert edited.read_text() == "edited"
+
+
+def test_a_run_that_could_not_write_its_polygons_does_not_begin(photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    with pytest.raises(UserError, match="needs Shapely"):
+        run(photos, tmp_path / "out", formats=["cvat"], simplify=1.0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_formats_are_written_as_asked_for(photos, tmp_path):

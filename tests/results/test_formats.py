@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +20,7 @@ from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS, write_whole
 from tests.support.polygons import blob, filled, iou
 
+ROOT = Path(__file__).parents[2]
 HW = (80, 91)
 SIMPLIFY = pytest.mark.parametrize("simplify", [0.0, 1.0])
 
@@ -289,6 +292,16 @@ def test_datumaro_reads(name, kind, place, images, tmp_path):
         masks = [objects[key] for key in sorted(objects, key=abs)]
         assert len(masks) == len(image.proposals)
         assert all(iou(*pair) >= 0.98 for pair in zip(masks, image.proposals.masks(), strict=True))
+
+
+def test_label_studio_accepts_predictions_in_the_documented_interface(images, tmp_path):
+    interface = pytest.importorskip("label_studio_sdk.label_interface", reason="label-studio-sdk is not installed")
+    documented = re.search(r"```xml\n(.*?)```", (ROOT / "docs" / "formats.md").read_text(), re.DOTALL)[1]
+    found = interface.LabelInterface(documented)
+    found.validate()
+    write_whole("label_studio", iter(images), tmp_path / "tasks.json", 0.0)
+    for task in json.loads((tmp_path / "tasks.json").read_text()):
+        assert found.validate_prediction(task["predictions"][0], return_errors=True) == []
 
 
 def test_shapely_finds_geojson_valid(images, tmp_path):
