@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from ifcn_tf.common.files import BadImageError
 
 _PIXEL_SCALE, _TIE_POINT, _TRANSFORMATION, _KEYS = 33550, 33922, 34264, 34735
 _RASTER_TYPE, _GEODETIC, _PROJECTED = 1025, 2048, 3072
@@ -28,11 +30,17 @@ class MapPlace(NamedTuple):
 
 
 def read_map_place(path: Path) -> MapPlace | None:
-    """The place of a GeoTIFF; None of any other file."""
+    """The place of a GeoTIFF, None of any other file; raises BadImageError where its tags make no sense."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
-    with Image.open(path, formats=("TIFF",)) as image:
-        tags = dict(image.tag_v2)  # type: ignore[attr-defined]
+    try:
+        with Image.open(path, formats=("TIFF",)) as image:
+            return _place(dict(image.tag_v2))  # type: ignore[attr-defined]
+    except (OSError, SyntaxError, TypeError, ValueError) as error:
+        raise BadImageError(f"{path} says of its place on the map what is no GeoTIFF: {error}.") from error
+
+
+def _place(tags: dict[int, Any]) -> MapPlace | None:
     keys = _keys(tags.get(_KEYS, ()))
     if _TRANSFORMATION in tags:
         matrix = np.reshape(tags[_TRANSFORMATION], (4, 4))[:2, [0, 1, 3]].astype(np.float64)

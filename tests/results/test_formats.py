@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from scipy import ndimage
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.masks.rle import encode
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
@@ -254,6 +254,9 @@ def test_geojson_of_a_geotiff_lies_on_its_map(tmp_path):
     content = json.loads((tmp_path / "centre" / "map.geojson").read_text())
     assert "crs" not in content
     assert content["features"][0]["geometry"]["coordinates"] == [ring]
+    save_geotiff(path, {34264: matrix[:15]}, (1, 1, 0, 0))
+    with pytest.raises(BadImageError, match=r"map\.tif says of its place"):
+        write_whole("geojson", images, tmp_path / "broken", 0.0)
 
 
 def save_geotiff(path, tags, keys):
