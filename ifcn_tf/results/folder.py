@@ -22,8 +22,8 @@ from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS
-from ifcn_tf.results.overlays import OVERLAYS, write_overlay
 from ifcn_tf.results.parts import has_parts, is_done, merge_parts, read_part, remove_parts, write_part
+from ifcn_tf.results.run_file import PLACES, RUN
 
 
 class AnyPredictor(Protocol):
@@ -98,11 +98,12 @@ def propose_images(
     predictor: AnyPredictor,
     paths: Sequence[Path],
     folder: Path,
-    formats: Sequence[str] = (OVERLAYS,),
+    formats: Sequence[str] = ("overlays",),
     shown: ShownConfig | None = None,
     resume: bool = False,
     in_flight: int = 1,
     simplify: float = 0.0,
+    places: dict[str, Any] | None = None,
 ) -> list[Failure]:
     """Writes proposals.json (COCO results) and further formats: files of one image at once, of all images in the end.
 
@@ -110,12 +111,13 @@ def propose_images(
         predictor: reads images and proposes their objects.
         paths: image files of distinct stems.
         folder: where to write; made when absent.
-        formats: names of `FORMATS`, or `OVERLAYS`, in which some proposals are written for people or tools to look at.
+        formats: names of `FORMATS`, in which some proposals are written for people or tools to look at.
         shown: which proposals these are.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
         in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
             from threads. Files are written by one thread and in order all the same.
         simplify: largest distance of polygons from the outlines of masks [px].
+        places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
         The images that failed; all others are in proposals.json.
@@ -126,14 +128,12 @@ def propose_images(
     if simplify:
         simplifier()  # or a long run would end without its files
     shown = shown or ShownConfig()
-    images = sorted({str(path.parent.resolve()) for path in paths})
-    settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
-    settings |= {"simplify": simplify} if simplify else {}
+    settings = run_settings(predictor, paths, formats, shown, simplify)
     if resume:
-        _require_same_settings(folder / "run.json", settings)
+        _require_same_settings(folder / RUN, settings)
     else:
         remove_parts(folder)  # or a later --resume would take them for this run's
-    write_json(folder / "run.json", settings)
+    write_json(folder / RUN, {**settings, **({"places": places} if places else {})})
     waiting = [path for path in paths if not (resume and is_done(folder, path))]
     failures = list[Failure]()
     with _resumable():
@@ -147,8 +147,9 @@ def propose_images(
     done = [path for path in paths if path not in failed]
     merge_parts(folder, done)
     for name in formats:
-        if name != OVERLAYS and FORMATS[name].suffix:
-            FORMATS[name].write(_shown(folder, done, shown), output_of(folder, name), simplify)
+        if FORMATS[name].suffix:
+            images = track(_shown(folder, done, shown), len(done), name)
+            FORMATS[name].write(images, output_of(folder, name), simplify)
     return failures
 
 
@@ -158,7 +159,16 @@ def _shown(folder: Path, paths: Sequence[Path], shown: ShownConfig) -> Iterator[
 
 def output_of(folder: Path, name: str) -> Path:
     """The folder or file of a format."""
-    return folder / (name if name == OVERLAYS else name + FORMATS[name].suffix)
+    return folder / (name + FORMATS[name].suffix)
+
+
+def run_settings(
+    predictor: AnyPredictor, paths: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
+) -> dict[str, Any]:
+    """What determines the files of a run, as JSON types."""
+    images = sorted({str(path.parent.resolve()) for path in paths})
+    written = {"formats": sorted(formats), "shown": shown.to_dict(), "simplify": simplify}
+    return {**predictor.settings, "images": images, **written}
 
 
 @contextlib.contextmanager
@@ -195,16 +205,14 @@ def _write_image(
 ) -> None:
     best = proposals.distinct(shown)
     for name in formats:
-        if name == OVERLAYS:
-            write_overlay(folder, path, image, best)
-        elif not FORMATS[name].suffix:
-            FORMATS[name].write([ImageProposals(path, best)], output_of(folder, name), simplify)
+        if not FORMATS[name].suffix:
+            FORMATS[name].write([ImageProposals(path, best, image)], output_of(folder, name), simplify)
     write_part(folder, path, proposals)  # last: it marks the image as done
 
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     earlier = read_json(path) if path.exists() or has_parts(path.parent) else settings
-    changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
+    changed = sorted(name for name in {*earlier, *settings} - {PLACES} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
             f"{path.parent} was made with other settings ({', '.join(changed)}): "

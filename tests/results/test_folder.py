@@ -1,10 +1,13 @@
 """Many images into one folder: what is written, what happens to bad files, interruptions and full disks."""
 
+import base64
 import csv
+import io
 import json
 import os
 import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,6 @@ from pycocotools import mask as coco_mask
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.pictures.paint import palette
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
@@ -291,9 +293,85 @@ def test_a_second_run_leaves_no_masks_of_the_first(photos, tmp_path):
 def test_overlay_fills_outlines_and_labels():
     image = np.full((60, 80, 3), 100, np.uint8)
     picture = np.asarray(draw_proposals(image, as_proposals([square((60, 80), 5, 5, 50)], [0.9]))).astype(int)
-    colour = palette(1)[0]
-    np.testing.assert_allclose(picture[5, 30], colour, atol=1)  # the outline
+    colour = picture[5, 30]  # the outline
+    assert np.ptp(colour) > 100
     np.testing.assert_allclose(picture[10, 10], 100 + 0.45 * (colour - 100), atol=1)  # the fill
+    np.testing.assert_allclose(picture[4, 30], 25)  # the rim
     np.testing.assert_allclose(picture[58, 70], 100)
-    assert (picture[20:40, 15:45].max(2) == 255).sum() > 20  # white letters in the middle
+    assert (picture[20:40, 15:45].min(2) > 200).sum() > 20  # white letters in the middle
     assert (picture[20:40, 15:45].sum(2) == 60).any()  # on their dark tag
+
+
+def tags(picture):
+    """Where there are tags, bool [H, W]: nothing else has their ground."""
+    return (np.asarray(picture).astype(int) == 20).all(2)
+
+
+def test_a_tag_stands_in_what_is_seen_of_its_mask_or_nowhere():
+    image = np.full((100, 160, 3), 100, np.uint8)
+    below, above, small = (
+        square(image.shape[:2], 5, 5, 80),
+        square(image.shape[:2], 5, 5, 50),
+        square((100, 160), 60, 120, 8),
+    )
+    assert not tags(draw_proposals(image, as_proposals([small], [0.9]))).any()
+    shown = tags(draw_proposals(image, as_proposals([above, below, small], [0.9, 0.8, 0.7])))
+    assert shown[above].sum() > 100 and shown[below & ~above].sum() > 100
+    assert not shown[~below].any()
+
+
+def test_outlines_leave_the_inside_and_cutouts_the_outside():
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    masks = [square((60, 80), 2, 2, 20), square((60, 80), 30, 50, 10)]
+    proposals = as_proposals(masks, [0.9, 0.8])
+    cut = np.asarray(draw_proposals(image, proposals, "cutouts"))
+    union = masks[0] | masks[1]
+    assert (cut[union] == np.dstack([image, np.full((60, 80), 255)])[union]).all()
+    assert not cut[~union].any()
+    outlined = np.asarray(draw_proposals(image, proposals, "outlines"))
+    assert (outlined[31:39, 51:59] == image[31:39, 51:59]).all()
+    assert (outlined[30, 50:60] == outlined[30, 50]).all()
+
+
+class Cards(HTMLParser):
+    """What a contact sheet shows: attributes of cards and of pictures, and whatever it would load."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.cards, self.pictures, self.loaded = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.cards += [attributes] if tag == "figure" else []
+        self.pictures += [attributes] if tag == "img" and "src" in attributes else []
+        self.loaded += [value for name, value in attributes.items() if name in ("src", "href")]
+
+
+def test_a_contact_sheet_is_one_page_that_loads_nothing(photos, tmp_path):
+    (photos / "dog.jpg").rename(photos / 'a "dog" & <b>.jpg')
+    Image.new("RGB", (1600, 800)).save(photos / "wide.png")
+    formats = ["contact_sheet"]
+    run(photos, tmp_path / "out", formats=formats)
+    page = tmp_path / "out" / "contact_sheet.html"
+    assert summary(tmp_path / "out", formats, 4, []).endswith(f"proposals.json, {page}")
+    found = Cards(page.read_text())
+    assert [card["data-name"] for card in found.cards] == [path.name for path in find_images(str(photos))]
+    assert {(card["data-score"], card["data-count"]) for card in found.cards} == {("0.9000", "2")}
+    assert len(found.loaded) == 4 and all(value.startswith("data:image/webp;base64,") for value in found.loaded)
+    with Image.open(io.BytesIO(base64.b64decode(found.pictures[2]["src"].partition(",")[2]))) as wide:
+        assert wide.size == (960, 480) == tuple(int(found.pictures[2][side]) for side in ("width", "height"))
+    before = page.read_text()
+    resumed = Squares()
+    run(photos, tmp_path / "out", resumed, formats=formats, resume=True)
+    assert resumed.calls == 0 and page.read_text() == before
+
+
+def test_a_contact_sheet_of_nothing_found(photos, tmp_path):
+    class Nothing(Squares):
+        def propose(self, image):
+            return Proposals(image.shape[:2], np.zeros(0, np.float32), [])
+
+    run(photos, tmp_path / "out", Nothing(), formats=["contact_sheet", "outlines", "cutouts"])
+    cards = Cards((tmp_path / "out" / "contact_sheet.html").read_text()).cards
+    assert {(card["data-score"], card["data-count"]) for card in cards} == {("0.0000", "0")}

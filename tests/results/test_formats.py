@@ -14,9 +14,12 @@ from pycocotools.coco import COCO
 from scipy import ndimage
 
 from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.images.files import read_pixels
 from ifcn_tf.masks.rle import encode
+from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
+from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.formats.registry import FORMATS, write_whole
 from tests.support.polygons import blob, filled, iou
 
@@ -159,8 +162,8 @@ def read_label_studio(output, images):
 
 READERS = {
     "binary_masks": read_binary_masks,
+    "coco": read_coco_results,
     "coco_annotations": read_coco,
-    "coco_results": read_coco_results,
     "csv": read_csv,
     "cvat": read_cvat,
     "fiftyone": read_coco,
@@ -172,8 +175,8 @@ READERS = {
 }
 
 
-def test_every_format_has_a_reader_here():
-    assert READERS.keys() == FORMATS.keys()
+def test_every_format_has_a_reader_here_or_is_a_picture():
+    assert READERS.keys() | STYLES.keys() | {"contact_sheet"} == FORMATS.keys()
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -191,7 +194,7 @@ def test_every_mask_comes_back(name, simplify, images, tmp_path):
         assert scores is None or scores == pytest.approx(image.proposals.scores.tolist(), abs=1e-3)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_nothing_is_left_of_what_fails(name, images, tmp_path):
     def broken():
         yield images[0]
@@ -201,6 +204,15 @@ def test_nothing_is_left_of_what_fails(name, images, tmp_path):
     with pytest.raises(UserError, match="cut off"):
         write_whole(name, broken(), output, 0.0)
     assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_pictures_are_drawn_in_their_style_over_the_photograph(name, images, tmp_path):
+    write_whole(name, images, tmp_path / "out", 0.0)
+    for image in images:
+        expected = draw_proposals(read_pixels(image.path), image.proposals, STYLES[name])
+        with Image.open(tmp_path / "out" / f"{image.path.stem}.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 
 def test_a_folder_that_is_there_already_is_not_touched(images, tmp_path):

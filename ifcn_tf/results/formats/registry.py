@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ifcn_tf.common.files import whole_folder
 from ifcn_tf.results.formats.coco import coco_annotations, coco_results, fiftyone
+from ifcn_tf.results.formats.contact_sheet import contact_sheet
 from ifcn_tf.results.formats.cvat import cvat
 from ifcn_tf.results.formats.geojson import geojson
 from ifcn_tf.results.formats.image_proposals import Images
 from ifcn_tf.results.formats.label_studio import label_studio
 from ifcn_tf.results.formats.labelme import labelme
+from ifcn_tf.results.formats.pictures import cutouts, outlines, overlays
 from ifcn_tf.results.formats.pngs import binary_masks, index_png
 from ifcn_tf.results.formats.table import csv_table
 from ifcn_tf.results.formats.yolo import yolo
@@ -40,15 +42,19 @@ class Format:
 
 FORMATS = {
     "binary_masks": Format(binary_masks),
+    "coco": Format(coco_results, ".json"),
     "coco_annotations": Format(coco_annotations, ".json"),
-    "coco_results": Format(coco_results, ".json"),
+    "contact_sheet": Format(contact_sheet, ".html"),
     "csv": Format(csv_table),
+    "cutouts": Format(cutouts),
     "cvat": Format(cvat, ".xml"),
     "fiftyone": Format(fiftyone, ".json"),
     "geojson": Format(geojson),
     "index_png": Format(index_png),
     "label_studio": Format(label_studio, ".json"),
     "labelme": Format(labelme),
+    "outlines": Format(outlines),
+    "overlays": Format(overlays),
     "yolo": Format(yolo),
 }
 
