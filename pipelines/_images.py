@@ -10,7 +10,8 @@ from absl import flags
 
 from ifcn_tf.config.proposing import PromptConfig, ShownConfig
 from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import STYLES, WRITERS
+from ifcn_tf.results.formats.pictures import STYLES
+from ifcn_tf.results.formats.registry import FORMATS
 from ifcn_tf.results.prompts import Prompted
 
 from . import _cli
@@ -22,7 +23,12 @@ IMAGES = flags.DEFINE_multi_string(
 )
 OUTPUT = flags.DEFINE_string("output", "masks", "Folder for proposals.json and overlays/.")
 OVERLAY = flags.DEFINE_enum("overlay", "masks", ["none", *STYLES.values()], "How proposals are drawn over each image.")
-FORMAT = flags.DEFINE_multi_enum("format", [], sorted(WRITERS.keys() - STYLES), "Further output; may be repeated.")
+FORMAT = flags.DEFINE_multi_enum(
+    "format", [], sorted(FORMATS.keys() - STYLES), "Further output, see convert --help; may be repeated."
+)
+SIMPLIFY = flags.DEFINE_float(
+    "simplify", 0.0, "Largest distance of polygons from the outlines of masks [px].", 0.0, 1e3
+)
 RESUME = flags.DEFINE_bool("resume", False, "Skip images that an earlier run with the same settings finished.")
 COUNT = flags.DEFINE_integer("distinct", _SHOWN.count, "Proposals shown: the best ones that hardly overlap.")
 MIN_SCORE = flags.DEFINE_float("min_score", _SHOWN.min_score, "Proposals shown: of this score or more.")
@@ -53,7 +59,7 @@ def propose(
     """
     folder, names = Path(OUTPUT.value), formats()
     failures = propose_images(
-        prompted(predictor), paths, folder, names, shown(start), RESUME.value, in_flight, places=places
+        prompted(predictor), paths, folder, names, shown(start), RESUME.value, in_flight, SIMPLIFY.value, places
     )
     print(summary(folder, names, len(paths), failures))
     return 1 if failures else 0

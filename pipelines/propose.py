@@ -16,7 +16,7 @@ from absl import flags
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.results.folder import find_images, run_settings
-from ifcn_tf.results.formats import STYLES
+from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
 from . import _cli, _images, _network
@@ -47,7 +47,9 @@ def main() -> int:
     if not PRINT.value:
         return _images.propose(predictor, paths, places=places, start=start.shown)
     paths = find_images(*_images.IMAGES.value) if _images.IMAGES.value else []
-    settings = run_settings(_images.prompted(predictor), paths, _images.formats(), _images.shown(start.shown))
+    settings = run_settings(
+        _images.prompted(predictor), paths, _images.formats(), _images.shown(start.shown), _images.SIMPLIFY.value
+    )
     print(json.dumps({**settings, PLACES: places}, indent=2))
     return 0
 
@@ -65,6 +67,7 @@ def _start_from(run: RunFile) -> None:
         "box": list(map(str, run.prompt.box_yxyx)),
         "overlay": next((STYLES[name] for name in run.formats if name in STYLES), "none"),
         "format": [name for name in run.formats if name not in STYLES],
+        "simplify": run.simplify,
     }
     for name, value in values.items():
         try:

@@ -8,7 +8,7 @@ of boxes [n, 5] (left, top, right, bottom [px], the last included, and a score) 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +16,35 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError, read_text
 from ifcn_tf.common.ids import id_of_text
-from ifcn_tf.images.files import read_pixels
+from ifcn_tf.images.files import upright_size
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.masks.rle import areas
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.folder import find_images
 
 #: A cell, then a pixel, is in the mask from this value on (BINARIZE_THRESH of mnc_config.py).
 _THRESHOLD = 0.4
 
 
-def read_mnc(path: Path, names: Path, images: str) -> Iterator[dict[str, Any]]:
+def read_mnc(path: Path, names: Path, images: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """Masks of all classes, image by image.
 
     Args:
         path: res_boxes.pkl, with res_masks.pkl beside it.
         names: text file of the images' names, a line each, in the order of the run.
-        images: their photographs, a folder or pattern: they say how large the masks are.
+        images: their photographs, which say how large the masks are.
     """
     boxes_by_class, masks_by_class = _read_lists(path), _read_lists(path.with_name("res_masks.pkl"))
     stems = read_text(names).split()
-    photographs = {photograph.stem: photograph for photograph in find_images(images)}
+    photographs = {photograph.stem: photograph for photograph in images}
     for lists in (*boxes_by_class, *masks_by_class):
         if len(lists) != len(stems):
             raise UserError(f"{path} has results of {len(lists)} images, {names} names {len(stems)}.")
     if missing := [stem for stem in stems if stem not in photographs]:
-        raise UserError(f"{names} names {missing[0]}, of which there is no photograph in {images}.")
+        raise UserError(f"{names} names {missing[0]}, of which there is no photograph among the images.")
     for i, stem in enumerate(stems):
-        height, width = read_pixels(photographs[stem]).shape[:2]
         found = [(boxes[i], masks[i]) for boxes, masks in zip(boxes_by_class, masks_by_class, strict=True)]
         try:
-            proposals = _proposals(found, (height, width))
+            proposals = _proposals(found, upright_size(photographs[stem]))
         except (ValueError, IndexError, TypeError) as error:
             raise UserError(f"{path} and res_masks.pkl do not fit each other at {stem}: {error}.") from error
         yield from proposals.to_coco(id_of_text(stem))

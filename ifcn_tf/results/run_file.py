@@ -16,15 +16,16 @@ RUN, PLACES = "run.json", "places"
 #: What it says besides: of the weights their hash, of the images their folders.
 _RECORDS = ("weights", "images")
 #: Its other sections: the type in JSON, and what makes the value of it.
-_SECTIONS: dict[str, tuple[type, Callable[[Any], Any]]] = {
+_SECTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "proposer": (dict, ProposerConfig.from_dict),
     "precision": (str, str),
     "shown": (dict, ShownConfig.from_dict),
     "prompt": (dict, PromptConfig.from_dict),
     "formats": (list, tuple),
+    "simplify": ((int, float), float),
     PLACES: (dict, dict),
 }
-_TYPE_NAMES: dict[Any, str] = {dict: "JSON object", str: "word", list: "list"}
+_TYPE_NAMES: dict[Any, str] = {dict: "JSON object", str: "word", list: "list", (int, float): "number"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,8 @@ class RunFile:
         precision: arithmetic of the convolutions.
         shown: which proposals pictures and formats show.
         prompt: which proposals are wanted.
-        formats: names of `formats.WRITERS`.
+        formats: names of `FORMATS`.
+        simplify: largest distance of polygons from the outlines of masks [px].
         places: which images, and which network; by the names of the command's flags.
     """
 
@@ -45,6 +47,7 @@ class RunFile:
     shown: ShownConfig = dataclasses.field(default_factory=ShownConfig)
     prompt: PromptConfig = dataclasses.field(default_factory=PromptConfig)
     formats: tuple[str, ...] = ("overlays",)
+    simplify: float = 0.0
     places: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 

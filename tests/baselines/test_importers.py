@@ -119,7 +119,7 @@ WRITERS = {writer.__name__: writer for writer in (mcg, gop, rigor, selective_sea
 
 
 def options(program, folder):
-    return {"names": folder / "val.txt", "images": str(folder / "*.png")} if program == "mnc" else {}
+    return {"names": folder / "val.txt", "images": sorted(folder.glob("*.png"))} if program == "mnc" else {}
 
 
 def convert(program, path, output):
@@ -252,7 +252,7 @@ def test_masks_of_mnc_are_resized_as_its_evaluation_does(tmp_path):
     save(tmp_path / "res_masks.pkl", [[[]], [masks[:, None]]])
     Image.new("RGB", size[::-1]).save(tmp_path / "x.png")
     (tmp_path / "val.txt").write_text("x\n")
-    found = list(read_mnc(tmp_path / "res_boxes.pkl", tmp_path / "val.txt", str(tmp_path / "x.png")))
+    found = list(read_mnc(tmp_path / "res_boxes.pkl", tmp_path / "val.txt", [tmp_path / "x.png"]))
     assert len(found) == 12
     for entry, box, mask in zip(found, np.round(boxes.astype(np.float32)).astype(int), masks, strict=True):
         expected = np.zeros(size, bool)
@@ -265,16 +265,16 @@ def test_pickles_run_nothing(tmp_path):
     path = mnc(tmp_path)
     path.write_bytes(pickle.dumps([[partial(print, "run")]], 2))
     with pytest.raises(UserError, match=r"res_boxes\.pkl is no pickle of lists and arrays.*partial is not allowed"):
-        list(read_mnc(path, tmp_path / "val.txt", str(tmp_path / "*.png")))
+        list(read_mnc(path, tmp_path / "val.txt", sorted(tmp_path.glob("*.png"))))
 
 
 def test_names_and_photographs_have_to_fit_those_of_mnc(tmp_path):
-    path, read = mnc(tmp_path), partial(read_mnc, images=str(tmp_path / "*.png"))
+    path, read = mnc(tmp_path), partial(read_mnc, images=sorted(tmp_path.glob("*.png")))
     (tmp_path / "short.txt").write_text("139\n")
     with pytest.raises(UserError, match=r"res_boxes\.pkl has results of 2 images, .*short\.txt names 1"):
         list(read(path, tmp_path / "short.txt"))
     (tmp_path / "other.txt").write_text("139\n8\n")
-    with pytest.raises(UserError, match=r"other\.txt names 8, of which there is no photograph in"):
+    with pytest.raises(UserError, match=r"other\.txt names 8, of which there is no photograph among"):
         list(read(path, tmp_path / "other.txt"))
     save(tmp_path / "res_masks.pkl", [[[], []], [[], []], [[], []]])
     with pytest.raises(UserError, match=r"do not fit each other at 139: 2 boxes, 0 masks"):

@@ -49,7 +49,7 @@ def test_selective_search_writes_the_files_of_propose_and_resumes(photos, tmp_pa
 
 def test_edge_boxes_says_that_masks_are_boxes(photos, tmp_path):
     model = write_edge_model(tmp_path / "model.yml")
-    flags = ["--method=edge_boxes", f"--output={tmp_path / 'out'}", "--num_proposals=5", "--nooverlays"]
+    flags = ["--method=edge_boxes", f"--output={tmp_path / 'out'}", "--num_proposals=5", "--overlay=none"]
     done = command("baseline", *flags, f"--edge_model={model}", photos / "dog.png")
     assert done.returncode == 0, done.stderr
     assert "each mask is a whole box" in done.stdout
@@ -61,7 +61,7 @@ def test_converted_files_are_measured(tmp_path):
     mask = np.zeros((60, 80), bool)
     mask[15:45, 20:60] = True
     scipy.io.savemat(tmp_path / "139.mat", {"masks": mask})
-    done = command("convert", "--from=rigor", f"--input={tmp_path}", f"--output={tmp_path / 'rigor.json'}")
+    done = command("convert", "--from=rigor", "--to=coco", f"--input={tmp_path}", f"--output={tmp_path / 'rigor.json'}")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"1 masks in {tmp_path / 'rigor.json'}\n"
     assert json.loads((tmp_path / "rigor.json").read_text())[0]["bbox"] == [20, 15, 40, 30]
@@ -71,8 +71,32 @@ def test_converted_files_are_measured(tmp_path):
     ("name", "flags", "sentence"),
     [
         ("baseline", ["--method=edge_boxes", "savedmodels/sample/coffee.jpg"], "needs --edge_model, model.yml.gz of"),
-        ("convert", ["--from=gop", "--input=README.md", "--output=o"], "README.md is no MATLAB file, or damaged."),
-        ("convert", ["--from=mnc", "--input=x", "--output=o"], "--from=mnc needs --names and --images"),
+        (
+            "convert",
+            ["--from=gop", "--to=coco", "--input=README.md", "--output=o"],
+            "README.md is no MATLAB file, or damaged.",
+        ),
+        ("convert", ["--from=mnc", "--to=coco", "--input=x", "--output=o"], "--from=mnc needs --names and --images"),
+        (
+            "convert",
+            ["--from=mcg", "--to=coco", "--input=x", "--output=o", "--distinct=3"],
+            "--distinct belongs to --from=coco, not to --from=mcg",
+        ),
+        (
+            "convert",
+            ["--from=sam", "--to=coco", "--input=x", "--output=o", "--images=x"],
+            "--images belongs to --from=coco or --from=mnc, not to --from=sam",
+        ),
+        (
+            "convert",
+            ["--to=coco", "--input=x", "--output=o", "--names=x"],
+            "--names belongs to --from=mnc, not to --from=coco",
+        ),
+        (
+            "convert",
+            ["--from=mcg", "--to=cvat", "--input=x", "--output=o"],
+            "--from=mcg becomes --to=coco alone: convert what that writes to cvat",
+        ),
     ],
 )
 def test_wrong_flags_end_with_one_sentence(name, flags, sentence):

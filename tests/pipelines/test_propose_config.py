@@ -21,7 +21,7 @@ def command():
 
 
 COMMON = (
-    *(_images.COUNT, _images.MIN_SCORE, _images.POINT, _images.BOX, _images.OVERLAY, _images.FORMAT),
+    *(_images.COUNT, _images.MIN_SCORE, _images.POINT, _images.BOX, _images.OVERLAY, _images.FORMAT, _images.SIMPLIFY),
     *(_network.PRECISION, _network.SHORTER_SIDES, propose.CONFIG, *_network.SETTINGS),
 )
 RUN = RunFile(
@@ -30,6 +30,7 @@ RUN = RunFile(
     ShownConfig(3, 0.1, 0.5),
     PromptConfig((1.0, 2.0), (0.0, 0.0, 9.0, 9.0)),
     ("cutouts", "csv", "labelme"),
+    1.5,
     {"images": ["photos/"], "model": "vgg16"},
 )
 
@@ -38,6 +39,7 @@ def test_flags_have_the_values_of_the_run(command):
     command()
     propose._start_from(RUN)
     assert (_images.IMAGES.value, _images.formats()) == (["photos/"], ["cutouts", "csv", "labelme"])
+    assert _images.SIMPLIFY.value == RUN.simplify
     assert _images.shown(RUN.shown) == RUN.shown and _images._prompt() == RUN.prompt
     arguments = _network.arguments(RUN.proposer)
     assert (arguments["precision"], arguments["weights"].parent.name) == ("float32", "vgg16")
@@ -59,6 +61,7 @@ def test_the_command_line_goes_before_the_run(command):
     [
         (RunFile(precision="float64"), "float64"),
         (RunFile(formats=("xml",)), "xml"),
+        (RunFile(simplify=-1.0), "simplify"),
         (RunFile(places={"modle": "vgg16"}), "modle"),
         (RunFile(places={"k": "x"}), "x"),
     ],

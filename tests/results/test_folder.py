@@ -5,12 +5,14 @@ import csv
 import io
 import json
 import os
+import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
@@ -19,7 +21,7 @@ from ifcn_tf.images.tensors import read_image
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import merge_parts, outlines
+from ifcn_tf.results.parts import merge_parts
 
 
 def square(size_hw, top, left, side):
@@ -96,6 +98,25 @@ def test_further_formats(photos, tmp_path):
     assert [float(row["score"]) for row in rows] == pytest.approx([0.9, 0.7])
     decoded = coco_mask.decode({"size": json.loads(rows[0]["size_hw"]), "counts": rows[0]["rle_counts"]})
     np.testing.assert_array_equal(decoded, square((40, 50), 5, 5, 10))
+
+
+def test_formats_of_all_images_are_written_in_the_end_also_by_a_run_that_is_resumed(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"])
+    edited = tmp_path / "out" / "labelme" / "dog.json"
+    edited.write_text("edited")
+    Image.new("RGB", (30, 20)).save(photos / "yak.png")
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"], resume=True)
+    text = (tmp_path / "out" / "cvat.xml").read_text()
+    assert re.findall(r'name="(\w+)\.', text) == ["000000000139", "dog", "yak", "zebra"]
+    assert text.count("<polygon ") == 4 * 2  # the second square of each hides behind the first
+    assert edited.read_text() == "edited"
+
+
+def test_a_run_that_could_not_write_its_polygons_does_not_begin(photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    with pytest.raises(UserError, match="needs Shapely"):
+        run(photos, tmp_path / "out", formats=["cvat"], simplify=1.0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_formats_are_written_as_asked_for(photos, tmp_path):
@@ -240,26 +261,6 @@ def test_proposals_as_arrays():
         assert proposals[chosen].areas().tolist() == [49]
 
 
-def test_outlines_by_hand():
-    # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
-    mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
-    ring, apart = sorted(outlines(mask))
-    assert (np.min(ring), np.max(ring)) == (1, 7)
-    assert {3.0, 5.0} <= {value for point in ring for value in point}
-    assert (np.min(apart), np.max(apart)) == (8, 10)
-
-
-def test_outlines_enclose_the_mask_and_no_hole():
-    y, x = np.mgrid[:80, :90] + 0.5
-    radius = np.hypot(y - 40, x - 45)
-    mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
-    (polygon,) = outlines(mask)
-    filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
-    ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
-    enclosed = np.asarray(filled)[5::10, 5::10]
-    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.97
-
-
 def test_resumed_runs_do_not_mix(photos, tmp_path):
     class Interrupted(Squares):
         def propose(self, image):
@@ -364,8 +365,6 @@ def test_a_contact_sheet_is_one_page_that_loads_nothing(photos, tmp_path):
     resumed = Squares()
     run(photos, tmp_path / "out", resumed, formats=formats, resume=True)
     assert resumed.calls == 0 and page.read_text() == before
-    run(photos, tmp_path / "out", formats=[])
-    assert not list((tmp_path / "out" / "parts").glob("*.html"))
 
 
 def test_a_contact_sheet_of_nothing_found(photos, tmp_path):

@@ -18,10 +18,16 @@ def write(folder, content):
 
 def test_what_a_run_wrote_is_read(tmp_path):
     proposer, shown, prompt = ProposerConfig(nms_iou=0.7), ShownConfig(3, 0.1, 0.5), PromptConfig((1.0, 2.0))
-    written = {"weights": "abc", "images": ["/photos"], "precision": "float32", "formats": ["cutouts", "csv"]}
+    written = {
+        "weights": "abc",
+        "images": ["/photos"],
+        "precision": "float32",
+        "formats": ["cutouts", "csv"],
+        "simplify": 1,
+    }
     written |= {"proposer": proposer.to_dict(), "shown": shown.to_dict(), "prompt": prompt.to_dict()}
     path = write(tmp_path, {**written, "places": {"model": "vgg16"}})
-    expected = RunFile(proposer, "float32", shown, prompt, ("cutouts", "csv"), {"model": "vgg16"})
+    expected = RunFile(proposer, "float32", shown, prompt, ("cutouts", "csv"), 1.0, {"model": "vgg16"})
     assert read_run_file(path) == expected
     assert read_run_file(write(tmp_path, {})) == RunFile()
 
@@ -33,6 +39,7 @@ def test_what_a_run_wrote_is_read(tmp_path):
         ({"proposr": {}}, "the section 'proposr' is not known: the nearest is proposer"),
         ({"server": "localhost"}, "the section 'server' is not known"),
         ({"formats": "csv"}, "formats is no list"),
+        ({"simplify": "much"}, "simplify is no number"),
         ({"shown": {"count": 0}}, "shown.count (--distinct) must be positive"),
         ({"proposer": {"nms_iou": 2.0}}, "proposer.nms_iou must lie in 0..1"),
     ],
