@@ -105,11 +105,12 @@ def records_writer(source: Source, output: Path, num_shards: int, partial: bool 
     """Writes a folder that `training_examples` reads, all of it or nothing.
 
     Args:
-        source: gives the categories.
+        source: gives the categories, and whether it is partial by itself.
         output: the folder, which must not exist; its name begins the shards' names.
         num_shards: number of shards.
         partial: whether the photographs may show other objects, of classes that nobody labelled.
     """
+    partial = partial or source.is_partial
 
     def write(examples: Iterable[Example], report: Report) -> None:
         with whole_folder(output) as folder:

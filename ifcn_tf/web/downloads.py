@@ -3,53 +3,58 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from ifcn_tf.common.ids import id_of_file
+from ifcn_tf.common.files import UserError
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats import WRITERS
+from ifcn_tf.results.formats.image_proposals import ImageProposals
+from ifcn_tf.results.formats.registry import FORMATS, write_whole
 
-#: The format of `proposals.json`; the others are those of `results.formats`.
-_COCO_RESULTS = "coco_results"
-FORMATS = (_COCO_RESULTS, *WRITERS)
+#: The formats that can be downloaded: all but the one with whole paths, which are nothing to a visitor.
+NAMES = tuple(name for name in FORMATS if name != "fiftyone")
 
 
 class Chosen(NamedTuple):
     """Masks that a visitor took of a photograph."""
 
     name: str  # of its file
-    image: np.ndarray  # uint8 [H, W, 3]
+    encoded: bytes  # the file's content
     proposals: Proposals
 
 
-def download(photographs: Sequence[Chosen], file_format: str) -> tuple[str, bytes]:
-    """The name and content of one file: what the format writes for these photographs, as an archive if it is several.
+def download(photographs: Sequence[Chosen], name: str) -> tuple[str, bytes]:
+    """The name and content of one file: what a format writes for these photographs, as an archive if it is several.
 
     Args:
         photographs: of distinct stems.
-        file_format: one of FORMATS.
+        name: of the format, one of NAMES.
+
+    Raises:
+        UserError: the format cannot hold one of the photographs.
     """
-    if file_format == _COCO_RESULTS:
-        results: list[dict[str, Any]] = []
-        for chosen in photographs:
-            results += chosen.proposals.to_coco(id_of_file(Path(chosen.name)))
-        return "proposals.json", json.dumps(results).encode()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for chosen in photographs:
-            # Formats that name the photograph name it as a file beside their own folder.
-            WRITERS[file_format](folder, folder / chosen.name, chosen.image, chosen.proposals)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        output = folder / (name + FORMATS[name].suffix)
+        try:
+            write_whole(name, _unpacked(photographs, folder), output, simplify=0)
+        except UserError as error:
+            raise UserError(str(error).replace(f"{folder}/", "")) from error
+        files = [output] if output.is_file() else sorted(path for path in output.rglob("*") if path.is_file())
         if len(files) == 1:
             return files[0].name, files[0].read_bytes()
-        return f"{file_format}.zip", _archive(folder, files)
+        return f"{name}.zip", _archive(folder, files)
+
+
+def _unpacked(photographs: Sequence[Chosen], folder: Path) -> Iterator[ImageProposals]:
+    """The photographs as files of a folder, where formats look for more than pixels."""
+    for chosen in photographs:
+        path = folder / chosen.name
+        path.write_bytes(chosen.encoded)
+        yield ImageProposals(path, chosen.proposals)
 
 
 def _archive(folder: Path, files: Sequence[Path]) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from ifcn_tf.common.files import UserError
 from ifcn_tf.images.files import MAX_PIXELS
 from ifcn_tf.web.choice import Wanted
-from ifcn_tf.web.downloads import FORMATS, download
+from ifcn_tf.web.downloads import NAMES, download
 from ifcn_tf.web.visits import Propose, Visit, Visits
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it while it is loaded
@@ -107,7 +107,11 @@ class Page:
         if not chosen:
             gr.Warning("Nothing is taken yet: click on an object first.")
             return None
-        name, content = download(chosen, file_format)
+        try:
+            name, content = download(chosen, file_format)
+        except UserError as error:
+            gr.Warning(html.escape(str(error)), duration=None)
+            return None
         return {"name": name, "content": base64.b64encode(content).decode()}
 
     def forget(self, request: gr.Request) -> None:
@@ -143,7 +147,7 @@ def build(page: Page, count: int) -> gr.Blocks:
                 score = gr.Slider(0, 1, start.min_score, step=0.01, label="Score from", elem_id="score")
                 size = gr.Slider(0, 25, 0, step=0.1, label="Size from [% of the photograph]", elem_id="size")
                 number = gr.Slider(1, count, min(start.count, count), step=1, label="Number", elem_id="number")
-                formats = gr.Dropdown(list(FORMATS), label="Format", elem_id="format")
+                formats = gr.Dropdown(list(NAMES), value="coco", label="Format", elem_id="format")
                 save = gr.Button("Download what is taken", variant="primary", elem_id="download")
         saver = gr.HTML(None, js_on_load=_text("save.js"), visible="hidden")
 

@@ -48,7 +48,7 @@ class Photograph:
         """Proposes masks and draws them, the first time."""
         if self.proposals is None and not self.error:
             try:
-                image = self._pixels()
+                image = decode(self.file, Path(self.name))
                 self.proposals = propose(image)
                 self.drawing = drawing(image, self.proposals)
             except UserError as error:
@@ -72,10 +72,7 @@ class Photograph:
     def chosen(self) -> Chosen:
         """What is downloaded of this photograph; something of it was taken."""
         assert self.proposals is not None
-        return Chosen(self.name, self._pixels(), self.proposals[self.choice.taken])
-
-    def _pixels(self) -> np.ndarray:
-        return decode(self.file, Path(self.name))
+        return Chosen(self.name, self.file.encoded, self.proposals[sorted(self.choice.taken)])
 
 
 class Visit:

@@ -200,6 +200,12 @@ def test_strict_refuses_and_tolerant_counts(tmp_path):
     assert written["categories"] == {"3": "bird", "12": "dog"}
 
 
+def test_a_source_that_is_partial_is_prepared_as_such(tmp_path):
+    source = dataclasses.replace(coco(tmp_path, [(3, rle(INSTANCES == 2, "list"))]), is_partial=True)
+    prepare(source, records_writer(source, tmp_path / "out", 1), 1, tolerate)
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["partial"] is True
+
+
 def test_nothing_left_is_an_error(tmp_path):
     source = voc(tmp_path)
     (tmp_path / "JPEGImages" / "2008_000001.jpg").unlink()

@@ -9,6 +9,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
+MISSING = "is not installed: pip install '.[web,browser]'"
 #: Longest wait for the page, on a machine that does something else as well [ms].
 PATIENCE = 60_000
 
@@ -16,8 +17,8 @@ PATIENCE = 60_000
 @pytest.fixture(scope="session")
 def browser_context():
     """Pages of one browser, each of which is a visitor of its own to the server."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    pytest.importorskip("gradio", reason="needs gradio: pip install 'ifcn-tf[web]'")
+    api = pytest.importorskip("playwright.sync_api", reason=f"playwright {MISSING}")
+    pytest.importorskip("gradio", reason=f"gradio {MISSING}")
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("needs the browser chromium: apt-get install chromium")

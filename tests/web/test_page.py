@@ -168,7 +168,7 @@ def test_several_photographs_by_keys_and_what_is_downloaded(visitor, tmp_path):
     visitor.click(IN_APART)
     visitor.saw("1 taken")
     file = visitor.download()
-    assert file.suggested_filename == "proposals.json"
+    assert file.suggested_filename == "coco.json"
     results = json.loads(Path(file.path()).read_text())
     assert [(result["image_id"], result["score"]) for result in results] == [("coffee", 0.6), ("cat", 0.5)]
     visitor.page.keyboard.press("p")

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
 
@@ -12,16 +13,19 @@ from matplotlib.path import Path as Polygon
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from ifcn_tf.common.files import UserError
+from ifcn_tf.images.files import encode as encode_picture
 from ifcn_tf.masks.rle import encode
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats import WRITERS
+from ifcn_tf.results.formats.registry import FORMATS
 from ifcn_tf.web.choice import Wanted
-from ifcn_tf.web.downloads import FORMATS, Chosen, download
+from ifcn_tf.web.downloads import NAMES, Chosen, download
 from ifcn_tf.web.drawing import drawing, outline
 from ifcn_tf.web.visits import Visit, Visits
 from tests.support.rectangles import rectangles
 
 SIZE = (40, 60)
+BLACK = encode_picture(Image.new("RGB", SIZE[::-1]), "JPEG")
 
 
 def propose(image):
@@ -151,9 +155,9 @@ def test_what_was_taken_of_each_photograph_is_downloaded(photos):
         visit.current.look(propose)
         visit.current.click(Wanted(), point, add=False)
     assert visit.summary(Wanted()) == "b.png, 2 of 2: 2 masks shown, 1 taken (and 1 of other photographs)"
-    name, content = download(visit.chosen(), "coco_results")
+    name, content = download(visit.chosen(), "coco")
     results = json.loads(content)
-    assert name == "proposals.json"
+    assert name == "coco.json"
     assert [(result["image_id"], coco_mask.area(result["segmentation"])) for result in results] == [
         ("a", 100),
         ("b", 900),
@@ -163,7 +167,7 @@ def test_what_was_taken_of_each_photograph_is_downloaded(photos):
 
 def test_formats_of_one_file_are_that_file_and_others_an_archive():
     proposals = rectangles(SIZE, [(10, 10, 20, 20), (0, 0, 30, 30)], [0.9, 0.8])
-    chosen = [Chosen("a.jpg", np.zeros((*SIZE, 3), np.uint8), proposals)]
+    chosen = [Chosen("a.jpg", BLACK, proposals)]
     assert download(chosen, "labelme")[0] == "a.json"
     assert json.loads(download(chosen, "labelme")[1])["imagePath"] == "../a.jpg"
     name, content = download(chosen, "binary_masks")
@@ -172,16 +176,35 @@ def test_formats_of_one_file_are_that_file_and_others_an_archive():
     assert names == ["binary_masks/a/000.png", "binary_masks/a/001.png", "binary_masks/a/index.csv"]
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", NAMES)
 def test_every_format_can_be_downloaded_for_several_photographs(file_format):
     proposals = rectangles(SIZE, [(10, 10, 20, 20)], [0.9])
-    image = np.zeros((*SIZE, 3), np.uint8)
-    name, content = download([Chosen("a.jpg", image, proposals), Chosen("b.jpg", image, proposals)], file_format)
-    assert name and content
+    name, content = download([Chosen("a.jpg", BLACK, proposals), Chosen("b.jpg", BLACK, proposals)], file_format)
+    assert name == file_format + (FORMATS[file_format].suffix or ".zip")
+    archive = zipfile.ZipFile(io.BytesIO(content)) if name.endswith(".zip") else None
+    files = [archive.read(member) for member in archive.namelist()] if archive else [content]
+    assert any(files)
+    assert not any(tempfile.gettempdir().encode() in file for file in files)  # no path of the server
 
 
-def test_the_formats_are_those_of_propose():
-    assert set(FORMATS) - set(WRITERS) == {"coco_results"}
+def test_all_formats_can_be_downloaded_but_the_one_of_whole_paths():
+    assert set(FORMATS) - set(NAMES) == {"fiftyone"}
+
+
+def test_masks_are_downloaded_best_first_whatever_was_clicked_first(photos):
+    visit = visit_of(photos / "a.jpg")
+    visit.current.look(propose)
+    visit.current.choice.taken = [1, 0]
+    results = json.loads(download(visit.chosen(), "coco")[1])
+    assert [result["score"] for result in results] == pytest.approx([0.9, 0.8])
+
+
+def test_what_a_format_cannot_hold_is_one_sentence_without_a_path_of_the_server(tmp_path):
+    scale, tie_point = 33550, 33922
+    Image.new("RGB", SIZE[::-1]).save(tmp_path / "map.tif", tiffinfo={scale: (1.0,), tie_point: (0.0,)})
+    chosen = Chosen("map.tif", (tmp_path / "map.tif").read_bytes(), rectangles(SIZE, [(10, 10, 20, 20)], [0.9]))
+    with pytest.raises(UserError, match=r"^map\.tif says of its place"):
+        download([chosen], "geojson")
 
 
 def test_visits_are_forgotten_at_the_end_and_when_there_are_too_many(photos):
