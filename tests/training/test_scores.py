@@ -39,7 +39,7 @@ def test_a_head_expects_the_mean_iou(small_batches):
     head, calibration = cross_fitted(judged)
     assert calibration.counts.sum() == 4000 and calibration.error < 0.03
     found = sigmoid(head.predict(np.array([[52, 55], [58, 51], [58, 59]], np.float32), verbose=0)[:, 0])
-    np.testing.assert_allclose(found, [0.1, 0.4, 0.4], atol=0.06)
+    np.testing.assert_allclose(found, [0.1, 0.4, 0.4], atol=0.1)
 
 
 @pytest.fixture(scope="module")
