@@ -30,6 +30,7 @@ SPLIT = flags.DEFINE_string("split", "train", "Part of the data set: train2017 o
 NAMES = flags.DEFINE_string("names", None, "Text file of image names, with or without ending, if not all of the split.")
 ANNOTATIONS = flags.DEFINE_string("annotations", None, "coco: json, if not ROOT/annotations/instances_SPLIT.json.")
 IMAGES = flags.DEFINE_string("images", None, "coco: folder of the photographs, if not ROOT/SPLIT.")
+CATEGORIES = flags.DEFINE_list("categories", [], "Keep objects of these classes only, by their names; of all.")
 COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
 SEED = flags.DEFINE_integer("seed", 0, "shapes: seed of the scenes.", 0)
 COPY_IMAGES = flags.DEFINE_string("copy_images", None, "With --format=coco: folder into which the images are copied.")
@@ -51,8 +52,10 @@ def main() -> None:
         download(SOURCE.value, SPLIT.value, Path(ROOT.value))
     source = _open_source(Path(ROOT.value), SPLIT.value)
     _cli.import_tensorflow()
-    from ifcn_tf.data.prepare import prepare, refuse, tolerate
+    from ifcn_tf.data.prepare import of_categories, prepare, refuse, tolerate
 
+    if CATEGORIES.value:
+        source = of_categories(source, CATEGORIES.value)
     report = prepare(source, _writer(source, Path(OUTPUT.value)), WORKERS.value, refuse if STRICT.value else tolerate)
     print("\n".join(report.lines()))
 
