@@ -18,6 +18,7 @@ WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --model: a *.weights.
 BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --model: 'imagenet' or its file; untrained.")
 TRUNK = flags.DEFINE_string("trunk", None, f"With --backbone_weights: the trunk, {', '.join(TRUNKS)}.")
 K = flags.DEFINE_integer("k", None, "With --backbone_weights: relative positions a side, 3, 5 or 7; 5.")
+SCORES = flags.DEFINE_string("score_weights", None, "Other weights, whose network scores the windows (DeepMask20*).")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 MAX_PIXELS = flags.DEFINE_integer("max_pixels", files.MAX_PIXELS, "Larger images are refused [px].", 1)
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
@@ -45,7 +46,7 @@ SETTINGS = (
     flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
-_ALL = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
+_ALL = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, SCORES, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
 
 
 def arguments() -> dict[str, Any]:
@@ -65,6 +66,7 @@ def arguments() -> dict[str, Any]:
         "backbone_weights": BACKBONE.value,
         "trunk": TRUNK.value,
         "k": K.value,
+        "score_weights": SCORES.value,
         "precision": cast(Precision, PRECISION.value),
         **settings,
     }

@@ -84,15 +84,12 @@ def test_scales_spread_around_the_canonical_one():
 def test_negative_crops_are_far_from_objects_or_of_another_scale():
     config = dataclasses.replace(CONFIG, shorter_sides=(200, 300, 400, 800))
     objects, found = crops(box_mask((200, 240), 68, 90, 132, 130), config, positive=False)
-    near = 0
     for crop in found:
         assert (crop.weight.numpy().tolist(), crop.owner.shape[0]) == ([1], 0)
         top, left, bottom, right = boxes_in_view(objects, crop.view)[0].numpy()
         offset = 16 * crop.window[0].numpy() - np.array([top + bottom, left + right]) / 2
         octaves = abs(np.log2((bottom - top) / 128))
         assert abs(offset).max() > 32 or octaves >= 1
-        near += abs(offset).max() <= 32
-    assert 0 < near < len(found)
     assert {int(crop.view.resized_hw[0]) for crop in found} == {200, 300, 400, 800}
 
 
