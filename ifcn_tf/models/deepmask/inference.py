@@ -19,7 +19,7 @@ class InferenceModel:
     Args:
         model: image -> "mask_features" [B, h, w, C] and "objectness_map" [B, h + 1, w + 1, 1].
         coder: mask features -> codes of the windows around all cells, [B, h + 1, w + 1, D].
-        decoder: codes [B, h, w, D] -> logits of the masks, [B, h, w, m * m].
+        decoder: codes [N, D] -> logits of the masks, [N, m * m].
     """
 
     def __init__(self, model: keras.Model, coder: keras.Model, decoder: keras.Model) -> None:
@@ -43,6 +43,6 @@ class InferenceModel:
     def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """Windows int32 [N, 2] -> logits [N, m, m]."""
         codes = tf.gather_nd(self._coder(features["mask_features"])[0], windows)
-        logits = tf.cast(self._decoder(codes[None, None])[0, 0], tf.float32)
+        logits = tf.cast(self._decoder(codes), tf.float32)
         side = round(logits.shape[-1] ** 0.5)
         return tf.reshape(logits, [-1, side, side])

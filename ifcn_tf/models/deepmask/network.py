@@ -9,7 +9,7 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import LossConfig
 from ifcn_tf.models.deepmask.inference import InferenceModel
 from ifcn_tf.models.deepmask.loss import crop_losses, crop_statistics
-from ifcn_tf.models.deepmask.windows import WindowFeatures, pooled, shifted, slid
+from ifcn_tf.models.deepmask.windows import WindowFeatures, copied, pooled, shifted, slid
 from ifcn_tf.models.method import Method, Symbols, Tensors
 from ifcn_tf.models.parts.dropout import Dropout
 from ifcn_tf.models.parts.layers import Conv2D
@@ -34,23 +34,25 @@ class DeepMask(Method):
 
     def of_windows(self, maps: Symbols, windows: keras.KerasTensor) -> Symbols:
         """The fully connected layers on the features of each window."""
-        config = self.config
-        x = WindowFeatures(config.window_cells, 1, dtype=self.dtype)(
-            shifted(maps["mask_features"], self.dtype), windows
-        )
-        if config.low_rank:
-            x = self._connected(config.low_rank, "mask_code", seed=2, use_bias=False)(x)
-        x = self._connected(config.mask_cells**2, "mask", seed=3, use_bias=False)(x)
-        masks = keras.layers.Reshape((-1, config.mask_cells, config.mask_cells), dtype="float32", name="mask_logits")(x)
-        x = WindowFeatures(config.window_cells // 2, 2, dtype=self.dtype)(
-            pooled(maps["score_features"], self.dtype), windows
-        )
-        for i, units in enumerate(config.score_channels, start=1):
-            x = self._connected(units, f"score_hidden{i}", seed=3 + i, activation="relu")(x)
-            x = Dropout(config.dropout, seed=i, dtype=self.dtype, name=f"score_dropout{i}")(x)
+        return {"objectness_logits": self._scores(maps, windows), "mask_logits": self._masks(maps, windows)}
+
+    def _masks(self, maps: Symbols, windows: keras.KerasTensor) -> keras.KerasTensor:
+        cells, side = self.config.window_cells, self.config.mask_cells
+        x = WindowFeatures(cells, 1, dtype=self.dtype)(shifted(maps["mask_features"], self.dtype), windows)
+        if self.config.low_rank:
+            x = self._connected(self.config.low_rank, "mask_code", seed=2, use_bias=False)(x)
+        x = self._connected(side**2, "mask", seed=3, use_bias=False)(x)
+        return keras.layers.Reshape((-1, side, side), dtype="float32", name="mask_logits")(x)
+
+    def _scores(self, maps: Symbols, windows: keras.KerasTensor) -> keras.KerasTensor:
+        cells = self.config.window_cells // 2
+        x = WindowFeatures(cells, 2, dtype=self.dtype)(pooled(maps["score_features"], self.dtype), windows)
+        for i, units in enumerate(self.config.score_channels, start=1):
+            x = self._connected(units, f"score_hidden{i}", seed=4 + i, activation="relu")(x)
+            x = Dropout(self.config.dropout, seed=i, dtype=self.dtype, name=f"score_dropout{i}")(x)
         # In float32: scores rank proposals, and bfloat16 has too few values to rank thousands.
-        x = self._connected(1, "objectness", seed=3, dtype="float32")(x)
-        return {"objectness_logits": keras.layers.Reshape((-1,), dtype="float32")(x), "mask_logits": masks}
+        x = self._connected(1, "objectness", seed=4, dtype="float32")(x)
+        return keras.layers.Reshape((-1,), dtype="float32", name="objectness_logits")(x)
 
     def _connected(self, units: int, name: str, seed: int, **options: object) -> keras.layers.Dense:
         """A layer whose weights begin "from a uniform distribution", within 1 / sqrt(number of inputs) as in Torch."""
@@ -75,9 +77,9 @@ class DeepMask(Method):
         features = keras.Input(maps["mask_features"].shape[1:], name="mask_features")
         first, *rest = ["mask_code", "mask"] if self.config.low_rank else ["mask"]
         codes = slid(layer(first), shifted(features, self.dtype), cells)
-        code = logits = keras.Input(codes.shape[1:], name="codes")
+        code = logits = keras.Input(codes.shape[-1:], name="code")
         for name in rest:
-            logits = slid(layer(name), logits)
+            logits = copied(layer(name), logits)
         return InferenceModel(
             keras.Model(self.map_model.input, outputs), keras.Model(features, codes), keras.Model(code, logits)
         )

@@ -90,3 +90,11 @@ def slid(layer: keras.layers.Dense, features: keras.KerasTensor, cells: int = 1,
     kernel, *bias = layer.get_weights()
     convolution.set_weights([kernel.reshape(convolution.kernel.shape), *(bias or [np.zeros(layer.units)])])
     return outputs
+
+
+def copied(layer: keras.layers.Dense, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Builds the same layer, with a copy of its present weights, on other inputs, [N, C] -> [N, units]."""
+    copy = layer.from_config(layer.get_config())
+    outputs = copy(x)
+    copy.set_weights(layer.get_weights())
+    return outputs
