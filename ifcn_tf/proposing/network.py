@@ -73,7 +73,7 @@ def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
 
 def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
-    parts = (network.model, network.score_head, network.scorer and network.scorer.model)
+    parts = (network.model, network.score_head, None if network.scorer is None else network.scorer.model)
     arrays = [array for part in parts if part is not None for array in part.get_weights()]
     return {
         "weights": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
