@@ -41,16 +41,17 @@ def data(tmp_path_factory):
     return prepare_shapes(tmp_path_factory.mktemp("data") / "scenes")
 
 
-def run(workdir, data, steps, first):
-    config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, steps=steps))
-    return train_on_data(config, Places([data], [data], workdir, str(first), "imagenet"), make_strategy("one_device"))
+def run(workdir, data, steps, first, validation=(), **train):
+    config = dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, steps=steps, **train))
+    places = Places([data], list(validation), workdir, str(first), "imagenet")
+    return train_on_data(config, places, make_strategy("one_device"))
 
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     folder, workdir = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("trained")
     save_weights(build_network(NARROW, "float32"), folder, {}, {})
-    assert run(workdir, data, 4, folder / "model.weights.h5").step == 4
+    assert run(workdir, data, 4, folder / "model.weights.h5", [data]).step == 4
     return workdir
 
 
@@ -67,7 +68,7 @@ def test_a_run_that_goes_on_drops_what_it_would_have_dropped(trained, data, tmp_
     first = tmp_path / "first"
     save_weights(build_network(NARROW, "float32"), first, {}, {})
     for steps in (2, 4):
-        run(tmp_path / "run", data, steps, first / "model.weights.h5")
+        run(tmp_path / "run", data, steps, first / "model.weights.h5", pictures_every=100)
     mine, theirs = (read_weights(folder / "last" / "model.weights.h5") for folder in (tmp_path / "run", trained))
     assert mine.keys() == theirs.keys()
     for name, array in mine.items():
