@@ -24,7 +24,7 @@ demo: $(VENV)/run.stamp
 	@echo "your own photographs: $(BIN)/ifcn-tf propose FOLDER"
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -89,7 +89,8 @@ def load(
             are then untrained, and masks are meaningless.
         trunk: name of the trunk, with `backbone_weights`; otherwise `config.json` says it.
         k: relative positions a side, likewise.
-        score_weights: other weights, by name or file, whose network scores the windows in place of that of `weights`.
+        score_weights: other weights, by name or file, whose network scores the windows in place of that of `weights`;
+            score heads, of either, are then left out.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
         **settings: fields of `ProposerConfig`, such as num_proposals=100.

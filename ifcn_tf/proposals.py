@@ -10,8 +10,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.config.settings import require
 from ifcn_tf.masks.paste import paste
-from ifcn_tf.masks.rle import Rle, areas, decode
+from ifcn_tf.masks.rle import Rle, areas, decode, encode
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,54 @@ class Proposals:
             if np.all(covered <= shown.max_overlap * np.minimum(areas[i], areas[chosen])):
                 chosen.append(i)
         return self[chosen]
+
+    def at(self, y: float, x: float) -> Proposals:
+        """The proposals whose mask covers a point [px], that is the pixel which it lies in; in the order of `covering`.
+
+        Raises:
+            UserError: the point lies outside of the image.
+        """
+        height, width = self.size_hw
+        require(
+            0 <= y < height and 0 <= x < width,
+            f"the point y = {y:g}, x = {x:g} lies outside of the image, which has {height} rows and {width} columns.",
+        )
+        pixel = np.zeros(self.size_hw, bool)
+        pixel[int(y), int(x)] = True
+        return self.covering(pixel)
+
+    def within(self, box_yxyx: Sequence[float]) -> Proposals:
+        """The proposals whose mask lies in a box: all of it, as its tight box does; in the order of `covering`.
+
+        Args:
+            box_yxyx: top, left, bottom, right [px], half-open; it may reach beyond the image.
+        """
+        inwards = (self.boxes_yxyx() - np.asarray(box_yxyx, float)) * (1, 1, -1, -1)
+        return self._best_first(np.flatnonzero((inwards >= 0).all(1)))
+
+    def covering(self, mask: np.ndarray) -> Proposals:
+        """The proposals whose mask covers every pixel of a given one, such as a scribble on an object.
+
+        They are ordered by score, highest first; of equal scores the smallest mask comes first.
+
+        Args:
+            mask: bool [H, W], of the image's size, with a pixel at least.
+
+        Raises:
+            UserError: a mask of another size, or an empty one.
+        """
+        mask = np.asarray(mask)
+        require(
+            mask.shape == self.size_hw, f"the mask is {mask.shape}, the image {self.size_hw} pixels (rows, columns)."
+        )
+        require(bool(mask.any()), "the mask to be covered has no pixel.")
+        # With "crowd" truth pycocotools divides the intersection by the first mask's area alone.
+        covered = coco_mask.iou([encode(mask)], self.rles, [1] * len(self))
+        return self._best_first(np.reshape(covered, -1) == 1)
+
+    def _best_first(self, chosen: np.ndarray) -> Proposals:
+        some = self[chosen]
+        return some[np.lexsort((some.areas(), -some.scores))]
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
         """COCO results: category 1 throughout, since proposals have no class, and each one's rank, from 0."""

@@ -9,6 +9,7 @@ from absl import flags
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import MODELS, model_weights
 from ifcn_tf.config.network import TRUNKS, Precision
+from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images import files
 
 from . import _cli
@@ -46,11 +47,16 @@ SETTINGS = (
     flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
-_ALL = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, SCORES, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
+#: Which network it is.
+NAMING = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, SCORES)
+_ALL = (*NAMING, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
 
 
-def arguments() -> dict[str, Any]:
-    """The flags as keyword arguments of `proposing.network.load_network`; raises UserError on a wrong one."""
+def arguments(start: ProposerConfig | None = None) -> dict[str, Any]:
+    """The flags as keyword arguments of `proposing.network.load_network`; raises UserError on a wrong one.
+
+    They change single fields of `start`; without it what is not given is left to the weights' own settings.
+    """
     if MODEL.present and (WEIGHTS.value or BACKBONE.value):
         raise UserError("give --model, --weights or --backbone_weights: each says which network proposes.")
     settings: dict[str, Any] = {flag.name: flag.value for flag in SETTINGS if flag.value is not None}
@@ -60,6 +66,8 @@ def arguments() -> dict[str, Any]:
         settings["shorter_sides"] = _cli.integers(SHORTER_SIDES)
     if SCALE_FACTORS.value:
         settings["scale_factors"] = _cli.numbers(SCALE_FACTORS)
+    if start:
+        settings = start.changed(settings).to_dict()
     bundled = None if BACKBONE.value else model_weights(MODEL.value)
     return {
         "weights": WEIGHTS.value or bundled,

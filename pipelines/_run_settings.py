@@ -4,39 +4,55 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import METHODS, TRUNKS
-from ifcn_tf.config.presets import PRESETS, RunConfig, with_settings
+from ifcn_tf.config.presets import PRESETS, RunConfig, read_run, with_settings
 
 PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Settings to start from.")
+CONFIG = flags.DEFINE_string(
+    "config", None, "Instead of --preset: a JSON file, a run's config.json or what --print_config printed."
+)
 SET = flags.DEFINE_multi_string(
-    "set", [], "KEY=VALUE, changes a setting: train.steps=100; --print_settings lists all keys. May be repeated."
+    "set", [], "KEY=VALUE, changes a setting: train.steps=100; --print_config lists all keys. May be repeated."
 )
 METHOD = flags.DEFINE_string("method", None, f"Short for --set model.method=NAME: {', '.join(METHODS)}.")
 TRUNK = flags.DEFINE_string("trunk", None, f"Short for --set model.trunk=NAME: {', '.join(TRUNKS)}.")
-PRINT = flags.DEFINE_bool("print_settings", False, "Print all settings of the run as JSON, by their keys, and stop.")
+PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
 
 def run_config(more: Sequence[str] = ()) -> RunConfig:
     """The settings, with `more` of the form of --set; raises UserError on a wrong one."""
     named = [f"model.{flag.name}={flag.value}" for flag in (METHOD, TRUNK) if flag.value]
-    return with_settings(PRESETS[PRESET.value], [*SET.value, *named, *more])
+    return with_settings(_start()[0], [*SET.value, *named, *more])
 
 
-def printed(config: RunConfig) -> bool:
-    """Whether --print_settings asks for nothing but the settings, which are then printed."""
+def places() -> dict[str, Any]:
+    """What the run that --config names reads; empty without one."""
+    return _start()[1]
+
+
+def printed(config: RunConfig, **more: Any) -> bool:
+    """Whether --print_config asks for nothing but the settings and further sections, which are then printed."""
     if PRINT.value:
-        print(json.dumps(config.to_dict(), indent=2))
+        print(json.dumps({**config.to_dict(), **more}, indent=2))
     return PRINT.value
 
 
-def required(flag: flags.FlagHolder[Any]) -> None:
-    """Makes a flag one that a run needs; --print_settings does without."""
-    flags.register_multi_flags_validator(
-        [flag, PRINT],
-        lambda values: bool(values[flag.name] or values[PRINT.name]),
-        f"--{flag.name} is needed, unless --print_settings asks for the settings alone",
-    )
+def require(*needed: flags.FlagHolder[Any]) -> None:
+    """Raises UserError unless flags that a run needs have a value."""
+    for flag in needed:
+        if not flag.value:
+            raise UserError(f"--{flag.name} is needed, unless --print_config asks for the settings alone.")
+
+
+def _start() -> tuple[RunConfig, dict[str, Any]]:
+    if not CONFIG.value:
+        return PRESETS[PRESET.value], {}
+    if PRESET.present:
+        raise UserError("give --preset or --config, not both: each says where the settings start from.")
+    return read_run(Path(CONFIG.value))

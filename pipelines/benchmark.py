@@ -14,10 +14,9 @@ from typing import Any
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.bundled import SAMPLE
 
 from . import _cli, _network
-
-SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample" / "coffee.jpg"
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(

@@ -35,7 +35,10 @@ def main() -> None:
     if FORMAT.value == "onnx":
         from ifcn_tf.engines.onnx_export import export_onnx
 
-        export_onnx(*load_network(**{**arguments, "precision": "float32"}), path)
+        network, config = load_network(**{**arguments, "precision": "float32"})
+        export_onnx(network, config, path)
+        if network.score_head is not None:
+            print("without the score head: proposals of the file are ordered by objectness, which is their score")
         print(path)
         return
     from ifcn_tf.saved_model.export import export

@@ -22,8 +22,6 @@ PICTURES = flags.DEFINE_integer("pictures", 8, "Images to draw, each at every sc
 EXAMPLES = flags.DEFINE_integer(
     "examples", 0, "Training examples to draw, the first ones of a run: cut, with the windows that are sampled.", 0
 )
-_run_settings.required(DATA)
-_run_settings.required(OUTPUT)
 
 
 def main() -> None:
@@ -31,6 +29,7 @@ def main() -> None:
     config = _run_settings.run_config()
     if _run_settings.printed(config):
         return
+    _run_settings.require(DATA, OUTPUT)
     print(f"inspecting {', '.join(DATA.value)}; pictures into {OUTPUT.value}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.data.inspection import save_examples, save_pictures, survey

@@ -16,20 +16,26 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from ifcn_tf.annotations.sources import SOURCES
+
 from . import _cli
 
 if TYPE_CHECKING:
     from ifcn_tf.annotations.example import Source
     from ifcn_tf.data.prepare import Write
 
-SOURCE = flags.DEFINE_enum("source", None, ["coco", "voc", "sbd", "shapes"], "Form of the annotations.", required=True)
+SOURCE = flags.DEFINE_enum("source", None, [*SOURCES, "shapes"], "Form of the annotations.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "New folder to write; a json file with --format=coco.", required=True)
 FORMAT = flags.DEFINE_enum("format", "tfrecord", ["tfrecord", "coco"], "What to write.")
 ROOT = flags.DEFINE_string("root", ".", "Folder of the data set, in its own layout.")
 SPLIT = flags.DEFINE_string("split", "train", "Part of the data set: train2017 or val2014 of COCO; train or val.")
 NAMES = flags.DEFINE_string("names", None, "Text file of image names, with or without ending, if not all of the split.")
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "coco: json, if not ROOT/annotations/instances_SPLIT.json.")
-IMAGES = flags.DEFINE_string("images", None, "coco: folder of the photographs, if not ROOT/SPLIT.")
+ANNOTATIONS = flags.DEFINE_string(
+    "annotations",
+    None,
+    "coco, lvis: json, if not ROOT/annotations/instances_SPLIT.json or lvis_v1_SPLIT.json; index_png: folder of masks.",
+)
+IMAGES = flags.DEFINE_string("images", None, "Folder of the photographs, if not in ROOT's own layout.")
 CATEGORIES = flags.DEFINE_list("categories", [], "Keep objects of these classes only, by their names; of all.")
 COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
 SEED = flags.DEFINE_integer("seed", 0, "shapes: seed of the scenes.", 0)
@@ -50,7 +56,7 @@ def main() -> None:
         from ifcn_tf.annotations.download import download
 
         download(SOURCE.value, SPLIT.value, Path(ROOT.value))
-    source = _open_source(Path(ROOT.value), SPLIT.value)
+    source = _open_source()
     _cli.import_tensorflow()
     from ifcn_tf.data.prepare import of_categories, prepare, refuse, tolerate
 
@@ -60,21 +66,14 @@ def main() -> None:
     print("\n".join(report.lines()))
 
 
-def _open_source(root: Path, split: str) -> Source:
-    from ifcn_tf.annotations.coco import coco_source
-    from ifcn_tf.annotations.sbd import sbd_source
+def _open_source() -> Source:
     from ifcn_tf.annotations.shapes import shapes_source
-    from ifcn_tf.annotations.voc import voc_source
+    from ifcn_tf.annotations.sources import open_source
 
-    if SOURCE.value == "coco":
-        annotations = ANNOTATIONS.value or root / "annotations" / f"instances_{split}.json"
-        names = Path(NAMES.value) if NAMES.value else None
-        return coco_source(Path(annotations), Path(IMAGES.value or root / split), names)
-    if SOURCE.value == "voc":
-        return voc_source(root, Path(NAMES.value or root / "ImageSets" / "Segmentation" / f"{split}.txt"))
-    if SOURCE.value == "sbd":
-        return sbd_source(root, Path(NAMES.value or root / f"{split}.txt"))
-    return shapes_source(COUNT.value, SEED.value)
+    if SOURCE.value == "shapes":
+        return shapes_source(COUNT.value, SEED.value)
+    names, annotations, images = (Path(flag.value) if flag.value else None for flag in (NAMES, ANNOTATIONS, IMAGES))
+    return open_source(SOURCE.value, Path(ROOT.value), SPLIT.value, names, annotations, images)
 
 
 def _writer(source: Source, output: Path) -> Write:

@@ -2,15 +2,22 @@
 
 python -m pipelines.propose photo.jpg
 python -m pipelines.propose --images=photos/ --output=masks
+python -m pipelines.propose --config=masks/run.json --output=again        (the same once more)
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.results.folder import find_images, run_settings
+from ifcn_tf.results.formats.pictures import STYLES
+from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
 from . import _cli, _images, _network
 
@@ -21,20 +28,58 @@ flags.adopt_module_key_flags(_images)  # so that --help lists them
 flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
+CONFIG = flags.DEFINE_string("config", None, "Settings to start from: a run.json, or what --print_config printed.")
+PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
+
+_NETWORK = (*_network.NAMING, SAVED_MODEL)
+_PLACES = (_images.IMAGES, _network.MAX_PIXELS, *_NETWORK)
 
 
 def main() -> int:
     """Flags -> predictor -> files."""
     _cli.bound_memory()
-    paths = _images.found()
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _from_weights()
-    return _images.propose(predictor, paths)
+    start = read_run_file(Path(CONFIG.value)) if CONFIG.value else RunFile()
+    if CONFIG.value:
+        _start_from(start)
+    paths = [] if PRINT.value else _images.found()
+    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _from_weights(start.proposer)
+    places = {flag.name: flag.value for flag in _PLACES if flag.value is not None}
+    if not PRINT.value:
+        return _images.propose(predictor, paths, places=places, start=start.shown)
+    paths = find_images(*_images.IMAGES.value) if _images.IMAGES.value else []
+    settings = run_settings(
+        _images.prompted(predictor), paths, _images.formats(), _images.shown(start.shown), _images.SIMPLIFY.value
+    )
+    print(json.dumps({**settings, PLACES: places}, indent=2))
+    return 0
 
 
-def _from_weights() -> Predictor:
+def _start_from(run: RunFile) -> None:
+    """Gives flags that are not on the command line the values of a run; raises UserError where they are of no use."""
+    left_out = {flag.name for flag in _NETWORK} if any(flag.present for flag in _NETWORK) else set()
+    left_out |= {_images.IMAGES.name} if _images.IMAGES.value else set()
+    values = {
+        **{name: value for name, value in run.places.items() if name not in left_out},
+        "precision": run.precision,
+        "distinct": run.shown.count,
+        "min_score": run.shown.min_score,
+        "point": list(map(str, run.prompt.point)),
+        "box": list(map(str, run.prompt.box_yxyx)),
+        "overlay": next((STYLES[name] for name in run.formats if name in STYLES), "none"),
+        "format": [name for name in run.formats if name not in STYLES],
+        "simplify": run.simplify,
+    }
+    for name, value in values.items():
+        try:
+            flags.FLAGS.set_default(name, value)
+        except flags.Error as error:
+            raise UserError(f"{CONFIG.value}: {' '.join(str(error).split())}.") from error
+
+
+def _from_weights(start: ProposerConfig | None) -> Predictor:
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    arguments = _network.arguments()
+    arguments = _network.arguments(start)
     _cli.import_tensorflow()
     from ifcn_tf.predictor import load
 

@@ -2,12 +2,14 @@
 
 python -m pipelines.train --data=prepared/coco,prepared/voc --workdir=runs/first --preset=quick --set train.steps=1000
 python -m pipelines.train --data=prepared/mine:3,prepared/coco --workdir=runs/second    (mine three times as often)
+python -m pipelines.train --config=runs/first/config.json --workdir=runs/third                     (the first run again)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from absl import flags
 
@@ -30,17 +32,18 @@ PROFILE = flags.DEFINE_bool("profile", False, "Write a TensorBoard profile of st
 STRATEGY = flags.DEFINE_enum(
     "strategy", "auto", ["auto", "one_device", "mirrored", "multi_worker"], "Devices; multi_worker reads TF_CONFIG."
 )
-_run_settings.required(DATA)
-_run_settings.required(WORKDIR)
 
 
 def main() -> int:
     """Flags -> configuration -> training."""
     steps = [] if STEPS.value is None else [f"train.steps={STEPS.value}"]
     config = _run_settings.run_config(steps)
-    if _run_settings.printed(config):
+    _read_as_before(_run_settings.places())
+    data, shares = folders_and_shares(DATA.value)
+    if _run_settings.printed(config, places=_places(data, shares)):
         return 0
-    workdir, (data, shares) = Path(WORKDIR.value), folders_and_shares(DATA.value)
+    _run_settings.require(DATA, WORKDIR)
+    workdir = Path(WORKDIR.value)
     print(f"training {config.train.steps} steps on {', '.join(DATA.value)} into {workdir}", flush=True)
     _cli.import_tensorflow()
     from ifcn_tf.training.describe import describe
@@ -65,6 +68,27 @@ def main() -> int:
         return 128 + ending.signal
     print(f"wrote {workdir / 'last' / 'model.weights.h5'}")
     return 0
+
+
+def _places(data: Sequence[Path], shares: Sequence[int]) -> dict[str, Any]:
+    """What the run reads, as its `config.json` says it."""
+    return {
+        "data": list(map(str, data)),
+        "data_shares": list(shares),
+        "validation_data": VALIDATION.value,
+        "weights": WEIGHTS.value,
+        "backbone_weights": BACKBONE.value,
+    }
+
+
+def _read_as_before(places: dict[str, Any]) -> None:
+    """Gives flags that are not on the command line the values of an earlier run."""
+    data = places.get("data", [])
+    shares = places.get("data_shares") or [1] * len(data)
+    texts = {**places, "data": [f"{folder}:{share}" for folder, share in zip(data, shares, strict=True)]}
+    for name in ("data", "validation_data", "weights", "backbone_weights"):
+        if texts.get(name):
+            flags.FLAGS.set_default(name, texts[name])
 
 
 if __name__ == "__main__":

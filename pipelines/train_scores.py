@@ -13,7 +13,8 @@ from typing import cast
 from absl import flags
 
 from ifcn_tf.config.network import Precision
-from pipelines import _cli
+
+from . import _cli
 
 WEIGHTS = flags.DEFINE_string("weights", None, "A *.weights.h5 file with its config.json.", required=True)
 DATA = flags.DEFINE_list("data", None, "Prepared folders of photographs that it was not trained on.", required=True)

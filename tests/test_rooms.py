@@ -144,6 +144,7 @@ def test_requirements_name_everything_that_is_imported():
     package_of = {
         "absl": "absl-py",
         "PIL": "pillow",
+        "cv2": "opencv-contrib-python-headless",
         "grpc": "grpcio",
         "tensorflow_serving": "tensorflow-serving-api",
     }
@@ -159,7 +160,11 @@ def test_tensorboard_and_plots_are_part_of_every_installation():
 def test_no_extra_is_declared_in_vain():
     """The code names what each brings, but for other builds of what is required (gpu) and tools (dev)."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    modules = {"grpcio": "grpc", "tensorflow-serving-api": "tensorflow_serving"}
+    modules = {
+        "grpcio": "grpc",
+        "opencv-contrib-python-headless": "cv2",
+        "tensorflow-serving-api": "tensorflow_serving",
+    }
     words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text())}
     for name in extras.keys() - {"gpu", "dev"}:
         packages = {re.match(r"[a-z0-9-]+", line)[0] for line in extras[name]}

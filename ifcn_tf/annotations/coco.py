@@ -7,12 +7,13 @@ reports what cannot be used, and the truth of an evaluation refuses it (`evaluat
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ifcn_tf.annotations.coco_index import CocoImage, CocoIndex, whole_number
+from ifcn_tf.annotations.coco_index import CocoImage, CocoIndex, file_name_of, whole_number
 from ifcn_tf.annotations.example import MAX_AREA, Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, with_learnable
 from ifcn_tf.masks.coco_forms import UnusableError, read_masks
@@ -93,6 +94,15 @@ def coco_source(annotations: Path, images: Path, names: Path | None = None) -> S
     return Source(index.categories, len(index) + bool(index.problems()), _Jobs(index, images))
 
 
+def lvis_source(annotations: Path, images: Path, names: Path | None = None) -> Source:
+    """Opens a json of LVIS v1 (Gupta, Dollar and Girshick, CVPR 2019), as `coco_source` does.
+
+    Of each photograph some of the 1203 categories are labelled, and some of these "not exhaustively". So what is not
+    labelled may be an object all the same, and the source is partial. `images` holds COCO's train2017 and val2017.
+    """
+    return dataclasses.replace(coco_source(annotations, images, names), is_partial=True)
+
+
 class _Jobs:
     """Iterates over an index, one job an image, in the order of the file; first what is left out of the index."""
 
@@ -111,7 +121,7 @@ def _load(folder: Path, image: CocoImage, known: frozenset[int]) -> Loaded:
     try:
         name = _name_inside(image)
         encoded, size_hw = read_image(folder / name)
-        _require_size(image.entry, size_hw)
+        _require_size(image.entry, name, size_hw)
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
     example = Example(str(image.entry["id"]), name, size_hw, (), encoded)
@@ -120,18 +130,18 @@ def _load(folder: Path, image: CocoImage, known: frozenset[int]) -> Loaded:
 
 def _name_inside(image: CocoImage) -> str:
     """The image's file name, which stays in the folder of the images."""
-    name = image.entry.get("file_name")
+    name = file_name_of(image.entry)
     if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
         raise ImageLeftOutError("malformed entry", f"image {image.image_id}: no name of a file in the folder: {name!r}")
     return name
 
 
-def _require_size(entry: dict[str, Any], size_hw: tuple[int, int]) -> None:
+def _require_size(entry: dict[str, Any], file_name: str, size_hw: tuple[int, int]) -> None:
     """Sizes in the json may be absent, but not wrong."""
     for name, size in zip(("height", "width"), size_hw, strict=True):
         if entry.get(name) not in (None, size):
             where = (
-                f"{entry['file_name']}: {name} {entry[name]} in the json, {size} in the image; sizes and masks are of "
+                f"{file_name}: {name} {entry[name]} in the json, {size} in the image; sizes and masks are of "
                 "the upright image, as its EXIF orientation says"
             )
             raise ImageLeftOutError("mask of another size", where)

@@ -139,7 +139,7 @@ class CocoIndex:
         image_id = canonical_id(entry.value.get("id"))
         if image_id is None:
             return f"image id {entry.value.get('id')!r} is neither a whole number nor a text"
-        name = Path(str(entry.value.get("file_name"))).stem.encode(errors="replace").decode()  # of halves of characters
+        name = Path(str(file_name_of(entry.value))).stem.encode(errors="replace").decode()  # of halves of characters
         self._insert("images", json.dumps(image_id), name, entry.text)
         return None
 
@@ -161,6 +161,12 @@ class CocoIndex:
     def _insert(self, table: str, key: str | None, second: str, text: str) -> None:
         if not self._database.execute(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", (key, second, text)).rowcount:
             self.repeated[table].append(str(key))
+
+
+def file_name_of(image: dict[str, Any]) -> Any:
+    """The image's file as its entry states it: by name, or, as LVIS does, by its folder and name in the address."""
+    address = image.get("coco_url")
+    return image.get("file_name", "/".join(address.split("/")[-2:]) if isinstance(address, str) else None)
 
 
 def whole_number(value: Any) -> int | None:

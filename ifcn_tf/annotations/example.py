@@ -137,8 +137,10 @@ class Source:
         categories: names by id; empty where the source has none.
         size: number of jobs.
         jobs: one an image, made while iterating.
+        is_partial: whether the photographs may show other objects, which nobody labelled.
     """
 
     categories: dict[int, str]
     size: int
     jobs: Iterable[Job]
+    is_partial: bool = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, read_names, repeated_names, with_learnable
@@ -70,6 +71,19 @@ class Layout:
     suffix: str
     lists: str
     read: Callable[[Path, str], Labels]
+
+
+def open_labels(path: Path) -> np.ndarray:
+    """Palette indices or grey values of a PNG of 8 or 16 bits, int64 [H, W]; raises ImageLeftOutError."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.mode not in ("P", "L", "I;16", "I"):
+                raise ImageLeftOutError("malformed mask", f"{path}: labels have one channel, not {image.mode}")
+            return np.asarray(image).astype(np.int64)
+    except FileNotFoundError as error:
+        raise ImageLeftOutError("missing mask", f"{path}: no such file") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageLeftOutError("malformed mask", f"{path}: {error}") from error
 
 
 def numbers_of(instances: np.ndarray) -> list[int]:

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Loaded, Problem
-from ifcn_tf.common.files import BadImageError, read_text
+from ifcn_tf.common.files import BadImageError, UserError, read_text
+from ifcn_tf.common.ids import examples, repeated
 from ifcn_tf.images.files import GRAPH_FORMATS, SUFFIXES, ImageFile, decode, encode, is_lossy_webp, open_image
 from ifcn_tf.masks.coco_forms import UnusableError
 
@@ -80,6 +81,21 @@ def _learnable(content: Instance | UnusableError) -> Instance | UnusableError:
     return content
 
 
+def photographs_by_stem(folder: Path) -> dict[str, Path]:
+    """The photographs directly in a folder by their names without ending, in the order of these.
+
+    Raises:
+        UserError: the folder cannot be read, or two of them have one name.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise UserError(f"cannot read the folder of photographs {folder}: {error.strerror or error}.") from error
+    if twice := repeated(path.stem for path in paths):
+        raise UserError(f"{folder} has more than one photograph named {examples(twice)}: rename all but one.")
+    return {path.stem: path for path in paths}
+
+
 def read_names(path: Path) -> tuple[list[str], list[str]]:
     """Reads a list of images: the first word of each line, with or without an image's ending.
 
@@ -94,6 +110,6 @@ def read_names(path: Path) -> tuple[list[str], list[str]]:
     return list(counts), [name for name, count in counts.items() if count > 1]
 
 
-def repeated_names(path: Path, repeated: Iterable[str]) -> tuple[Problem, ...]:
-    """The problems of a list that names images more than once."""
-    return tuple(Problem("duplicate id", f"{path}: {name}") for name in repeated)
+def repeated_names(path: Path, names: Iterable[str]) -> tuple[Problem, ...]:
+    """The problems of a list that has names more than once."""
+    return tuple(Problem("duplicate id", f"{path}: {name}") for name in names)

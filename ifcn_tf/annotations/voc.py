@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ifcn_tf.annotations.example import Source
-from ifcn_tf.annotations.label_images import VOID, Labels, Layout, labelled_source, numbers_of
+from ifcn_tf.annotations.label_images import VOID, Labels, Layout, labelled_source, numbers_of, open_labels
 from ifcn_tf.annotations.reading import ImageLeftOutError
 
 
@@ -30,10 +29,10 @@ def voc_source(root: Path, names: Path) -> Source:
 
 def _read(root: Path, name: str) -> Labels:
     path, classes_path = (root / folder / f"{name}.png" for folder in ("SegmentationObject", "SegmentationClass"))
-    instances = _open_png(path)
+    instances = open_labels(path)
     if not classes_path.is_file():
         return Labels(instances, None)
-    classes = _open_png(classes_path)
+    classes = open_labels(classes_path)
     if classes.shape != instances.shape:
         sizes = f"{classes_path} is {classes.shape} (height, width), {path} {instances.shape}: they need one size"
         raise ImageLeftOutError("mask of another size", sizes)
@@ -46,16 +45,3 @@ VOC = Layout("JPEGImages", "SegmentationObject", ".png", "ImageSets/Segmentation
 def _majority(classes: np.ndarray) -> int:
     """The class of most pixels of an object, 0 without any."""
     return int(np.bincount(classes[(classes > 0) & (classes != VOID)], minlength=1).argmax())
-
-
-def _open_png(path: Path) -> np.ndarray:
-    """Palette indices (or grey values) of a PNG, int [H, W]; raises ImageLeftOutError."""
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if image.mode not in ("P", "L"):
-                raise ImageLeftOutError("malformed mask", f"{path}: labels have one channel, not {image.mode}")
-            return np.asarray(image).astype(np.int64)
-    except FileNotFoundError as error:
-        raise ImageLeftOutError("missing mask", f"{path}: no such file") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageLeftOutError("malformed mask", f"{path}: {error}") from error

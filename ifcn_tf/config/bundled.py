@@ -12,6 +12,8 @@ _INSTALLED, _CLONED = _PACKAGE / "savedmodels", _PACKAGE.parent / "savedmodels"
 _SAVEDMODELS = _INSTALLED if _INSTALLED.exists() else _CLONED
 #: Folder of ImageNet weights, a file `TRUNK_imagenet.npz` for each trunk that has some.
 BACKBONES = _SAVEDMODELS / "backbones"
+#: A photograph to try things on.
+SAMPLE = _SAVEDMODELS / "sample" / "coffee.jpg"
 #: Names of the trained models, each a folder with a model card.
 MODELS = ("default", "vgg16")
 
@@ -19,9 +21,18 @@ MODELS = ("default", "vgg16")
 def model_weights(name: str) -> Path:
     """The weights file of a trained model; raises UserError on an unknown name, and where it was not installed."""
     require_known("model", name, MODELS)
-    path = _SAVEDMODELS / name / "model.weights.h5"
+    path = _path(name)
     require(path.exists(), f"the model {name} is not installed here ({path}): a clone of the repository has it.")
     return path
+
+
+def installed_models() -> dict[str, Path]:
+    """The weights files of the trained models that are installed here, by name."""
+    return {name: _path(name) for name in MODELS if _path(name).exists()}
+
+
+def _path(name: str) -> Path:
+    return _SAVEDMODELS / name / "model.weights.h5"
 
 
 def weights_file(weights: str | Path | None) -> Path:

@@ -7,12 +7,13 @@ import dataclasses
 import difflib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Self
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import UserError, read_json
 from ifcn_tf.config.network import DeepMaskConfig, InstanceFCNConfig, NetworkConfig, network_config
 from ifcn_tf.config.proposing import DEEPMASK_FACTORS, SIX_SCALES, ProposerConfig
-from ifcn_tf.config.settings import require
+from ifcn_tf.config.settings import require, require_known
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 
 #: What makes each section of its plain JSON types.
@@ -23,6 +24,8 @@ _SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "train": TrainConfig.from_dict,
     "proposer": ProposerConfig.from_dict,
 }
+#: What a run's `config.json` says besides: what it reads, and what it was.
+_PLACES, _RECORDS = "places", ("devices", "versions", "commit", "weights", "score_head")
 #: The setting that says whose the other settings of the network are.
 _METHOD = "model.method"
 
@@ -142,6 +145,32 @@ PRESETS = {
 }
 
 
+def read_run(path: Path) -> tuple[RunConfig, dict[str, Any]]:
+    """The settings and the places in a JSON file: a run's `config.json`, or what `--print_config` prints.
+
+    What the file leaves out has its default. Whether the places exist is not looked at.
+
+    Raises:
+        UserError: no such file, no JSON object of such sections, or a wrong setting in one; names the file.
+    """
+    values = read_json(path)
+    require(isinstance(values, dict), f"{path} holds no settings: give a JSON object of sections.")
+    for name in values:
+        require_known(f"{path}: the section", name, [*_SECTIONS, _PLACES, *_RECORDS])
+    for name in (name for name in (*_SECTIONS, _PLACES) if name in values):
+        require(isinstance(values[name], dict), f"{path}: the section {name} is no JSON object.")
+    places = values.get(_PLACES, {})
+    data, shares, more = (places.get(name) or [] for name in ("data", "data_shares", "validation_data"))
+    require(
+        all(isinstance(part, list) for part in (data, shares, more)) and len(shares) in (0, len(data)),
+        f"{path}: data and validation_data in places are lists of folders, data_shares has a number for each of data.",
+    )
+    try:
+        return RunConfig.from_dict(values), places
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def with_settings(config: RunConfig, settings: Sequence[str]) -> RunConfig:
     """Changes single fields of a configuration.
 
@@ -176,7 +205,7 @@ def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
             by_field[name] for name in difflib.get_close_matches(key.rpartition(".")[2], by_field, 1)
         ]
         hint = f"the nearest is {nearest[0]}, and " if nearest else ""
-        raise UserError(f"--set {key}: there is no such setting; {hint}--print_settings lists all.")
+        raise UserError(f"--set {key}: there is no such setting; {hint}--print_config lists all.")
     section, _, field = key.partition(".")
     return section, field
 

@@ -7,6 +7,7 @@ paper's (Dai et al., Instance-sensitive Fully Convolutional Networks, ECCV 2016)
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Self
 
 from ifcn_tf.config.settings import Settings, require, require_amount
@@ -43,7 +44,7 @@ class ProposerConfig(Settings):
     """What the mask's mean probability counts for the score, beside objectness; the paper ranks by objectness alone
     [logits of objectness per logit of probability]."""
     overlap_penalty: float = 0.0
-    """What the highest IoU with the box of any proposal of higher objectness takes from the score [logits per unit]."""
+    """What the highest IoU with the box of any better proposal, squared, takes from the score [logits per unit]."""
     num_proposals: int = 1000
     """Proposals kept an image, the paper's N [count] [P]."""
     num_ranked: int = 1000
@@ -120,3 +121,24 @@ class ShownConfig(Settings):
         require(self.count > 0, f"count (--distinct) must be positive, not {self.count}.")
         require(0 <= self.min_score <= 1, f"min_score must lie in 0..1, not {self.min_score}.")
         require(0 <= self.max_overlap <= 1, f"max_overlap must lie in 0..1, not {self.max_overlap}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class PromptConfig(Settings):
+    """Which proposals of an image are wanted at all; without any prompt all of them."""
+
+    point: tuple[float, ...] = ()
+    """Only masks that cover this point: y, x [px]."""
+    box_yxyx: tuple[float, ...] = ()
+    """Only masks that lie in this box: top, left, bottom, right [px]."""
+
+    def __post_init__(self) -> None:
+        point, box = self.point, self.box_yxyx
+        require(
+            len(point) in (0, 2) and all(0 <= value < math.inf for value in point),
+            f"a point (--point) is Y,X, two numbers of pixels from 0 on, not {list(point)}.",
+        )
+        require(
+            not box or (len(box) == 4 and box[0] < box[2] and box[1] < box[3]),
+            f"a box (--box) is TOP,LEFT,BOTTOM,RIGHT with TOP < BOTTOM and LEFT < RIGHT, not {list(box)}.",
+        )

@@ -13,7 +13,7 @@ from ifcn_tf.annotations.example import Example, Job, Loaded, Problem, Source
 from ifcn_tf.common.files import UserError, whole_folder, write_bytes
 from ifcn_tf.common.pool import in_processes
 from ifcn_tf.common.progress import track
-from ifcn_tf.config.settings import require_known
+from ifcn_tf.config.settings import require, require_known
 from ifcn_tf.data.records import Writer
 from ifcn_tf.images.files import name_of_encoded
 
@@ -82,12 +82,13 @@ def of_categories(source: Source, names: Sequence[str]) -> Source:
     """A source with the objects of named categories alone; others then are background, as in DeepMask20.
 
     Raises:
-        UserError: the source has no such category; the nearest is named.
+        UserError: the source has no such category, of which the nearest is named, or it has none.
     """
+    require(bool(source.categories), "the annotations name no categories: leave --categories out.")
     for name in names:
         require_known("categories", name, source.categories.values())
     kept = {number: name for number, name in source.categories.items() if name in names}
-    return Source(kept, source.size, _Selected(source.jobs, frozenset(kept)))
+    return dataclasses.replace(source, categories=kept, jobs=_Selected(source.jobs, frozenset(kept)))
 
 
 #: Consumes examples one by one; the report is complete when they end.
@@ -137,11 +138,12 @@ def records_writer(source: Source, output: Path, num_shards: int, partial: bool 
     """Writes a folder that `training_examples` reads, all of it or nothing.
 
     Args:
-        source: gives the categories.
+        source: gives the categories, and whether it is partial by itself.
         output: the folder, which must not exist; its name begins the shards' names.
         num_shards: number of shards.
         partial: whether the photographs may show other objects, of classes that nobody labelled.
     """
+    partial = partial or source.is_partial
 
     def write(examples: Iterable[Example], report: Report) -> None:
         with whole_folder(output) as folder:

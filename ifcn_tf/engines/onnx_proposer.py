@@ -98,22 +98,31 @@ class NumpyProposer:
 
     def _ranked(self, kept: Arrays) -> Arrays:
         """The proposals with their scores, best first."""
-        logits = rescore(kept.pop("logits"), kept["mask_logits"], kept["boxes_yxyx"], self.config)
-        order = np.argsort(-logits, kind="stable")[: self.config.num_proposals]
-        return {name: values[order] for name, values in {**kept, "scores": special.expit(logits)}.items()}
+        merits = merit(kept.pop("logits"), kept["mask_logits"], self.config)
+        order, left = ranked(merits, kept["boxes_yxyx"], self.config.overlap_penalty)
+        first = {name: values[order[: self.config.num_proposals]] for name, values in kept.items()}
+        return first | {"scores": special.expit(left[: self.config.num_proposals])}
 
 
-def rescore(logits: np.ndarray, mask_logits: np.ndarray, boxes_yxyx: np.ndarray, config: ProposerConfig) -> np.ndarray:
-    """`ranking.rescore`: float32 [n], [n, m, m], [n, 4], best first -> float32 [n]."""
-    if config.confidence_weight:
-        inside = mask_logits >= np.float32(logit(config.mask_threshold))
-        mean = (special.expit(mask_logits) * inside).sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1)
-        mean = np.clip(mean, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-        logits = logits + config.confidence_weight * special.logit(mean)
-    if config.overlap_penalty:
-        overlaps = [_ious(box, boxes_yxyx[:i]).max(initial=0) for i, box in enumerate(boxes_yxyx)]
-        logits = logits - config.overlap_penalty * np.array(overlaps, np.float32)
-    return logits.astype(np.float32)
+def merit(logits: np.ndarray, mask_logits: np.ndarray, config: ProposerConfig) -> np.ndarray:
+    """`ranking.merit`: float32 [n], [n, m, m] -> float32 [n]."""
+    if not config.confidence_weight:
+        return logits
+    inside = mask_logits >= np.float32(logit(config.mask_threshold))
+    mean = (special.expit(mask_logits) * inside).sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1)
+    mean = np.clip(mean, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
+    return (logits + config.confidence_weight * special.logit(mean)).astype(np.float32)
+
+
+def ranked(merits: np.ndarray, boxes_yxyx: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+    """`ranking.ranked`: float32 [n], [n, 4] -> int [n], float32 [n]."""
+    order = np.argsort(-merits, kind="stable")
+    left, boxes = merits[order], boxes_yxyx[order]
+    if penalty:
+        overlaps = [_ious(box, boxes[:i]).max(initial=0) for i, box in enumerate(boxes)]
+        left = left - np.float32(penalty) * np.square(overlaps, dtype=np.float32)
+    again = np.argsort(-left, kind="stable")
+    return order[again], left[again]
 
 
 def assemble(score_maps: np.ndarray, windows: np.ndarray, k: int, cells: int, blend_cells: int = 0) -> np.ndarray:

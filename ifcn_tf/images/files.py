@@ -89,6 +89,22 @@ def read_pixels(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return decode(open_image(path, max_pixels), path)
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Height and width [px] of an image file as `read_pixels` would decode it, of which only the header is read.
+
+    Raises:
+        BadImageError: the file cannot be read or is no image.
+    """
+    try:
+        with path.open("rb") as file:
+            with _unlimited():
+                header = Image.open(file, formats=_FORMATS)
+            turned = _orientation(header) in (5, 6, 7, 8)
+    except _BROKEN as error:
+        raise BadImageError(f"{path} is not a readable JPEG, PNG, GIF, BMP, WebP or TIFF image.") from error
+    return header.size if turned else header.size[::-1]
+
+
 def encode(picture: Image.Image, file_format: str, **options: Any) -> bytes:
     """The content of an image file; `file_format` and options as Pillow names them."""
     content = io.BytesIO()

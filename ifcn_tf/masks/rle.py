@@ -42,6 +42,18 @@ def tight_box_xywh(rle: Rle) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
+def within_box(rle: Rle) -> tuple[tuple[int, int], np.ndarray]:
+    """Left and top of a mask's tight box [px], and the mask within it, bool [height, width]."""
+    left, top, width, height = tight_box_xywh(rle)
+    mask = decode([rle], (rle["size"][0], rle["size"][1]))[0]
+    return (left, top), mask[top : top + height, left : left + width]
+
+
+def runs_by_rows(mask: np.ndarray) -> list[int]:
+    """Runs of a binary mask [H, W] row by row, alternating between background and mask from background on."""
+    return run_lengths([encode(mask.T)])[0].tolist()
+
+
 def from_run_lengths(runs: Sequence[int] | np.ndarray, size_hw: tuple[int, int]) -> Rle:
     """A mask by its runs [px]: column by column, alternating between background and mask from background on."""
     rle = coco_mask.frPyObjects({"size": list(size_hw), "counts": runs}, *size_hw)

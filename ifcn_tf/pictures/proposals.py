@@ -4,51 +4,71 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage, special
 
-from ifcn_tf.pictures.paint import Canvas, palette, typical_side
+from ifcn_tf.pictures.paint import Canvas, colours_apart, typical_side
 from ifcn_tf.proposals import Proposals
 
+#: How proposals are drawn.
+Style = Literal["masks", "outlines", "cutouts"]
 #: Side of a cell in pictures of maps [px].
 _CELL_PX = 4
 #: Colours of the values 0, .5 and 1 of a map.
 _RAMP = np.array([(13, 22, 64), (186, 54, 85), (252, 240, 164)])
 
 
-def draw_proposals(image: np.ndarray, proposals: Proposals) -> Image.Image:
-    """Paints masks over a photograph: coloured, outlined, each with its score.
+def draw_proposals(image: np.ndarray, proposals: Proposals, style: Style = "masks") -> Image.Image:
+    """Draws masks over a photograph, so that they can be told apart.
 
     Args:
         image: uint8 [H, W, 3], RGB.
         proposals: of this image, few and distinct (`Proposals.distinct`); the best one lies on top.
+        style: "masks" fills each with a colour and outlines it, "outlines" leaves the photograph inside as it is; each
+            has a tag with its score where that fits into what is seen of it. "cutouts" shows the pixels in masks and
+            nothing else, on a transparent ground.
 
     Returns:
-        The picture, of the image's size.
+        The picture, of the image's size; of cutouts with an alpha channel.
     """
-    canvas, colours = Canvas(image), palette(len(proposals))
-    for i in reversed(range(len(proposals))):
-        canvas.paint(proposals[[i]].masks()[0], colours[i])
+    masks = proposals.masks()
+    if style == "cutouts":
+        shown = np.expand_dims(masks.any(0), 2)
+        return Image.fromarray(np.concatenate([image * shown, shown * np.uint8(255)], 2))
+    grounds = np.array([image[mask].mean(0) for mask in masks]).reshape(-1, 3)
+    canvas, colours = Canvas(image), colours_apart(proposals.boxes_yxyx(), grounds)
+    draw = canvas.paint if style == "masks" else canvas.outline
+    for mask, colour in zip(masks[::-1], colours[::-1], strict=True):
+        draw(mask, colour)
     picture = Image.fromarray(canvas.image())
-    for i in reversed(range(len(proposals))):
-        _draw_label(picture, f"{proposals.scores[i]:.2f}", proposals[[i]].masks()[0], colours[i])
+    hidden = np.zeros(proposals.size_hw, bool)
+    for mask, colour, score in zip(masks, colours, proposals.scores, strict=True):
+        _draw_tag(picture, f"{score:.2f}", mask & ~hidden, colour)
+        hidden |= mask
     return picture
 
 
-def _draw_label(picture: Image.Image, text: str, mask: np.ndarray, colour: np.ndarray) -> None:
-    """Writes a text on a tag at the innermost pixel of a mask, and within the picture."""
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=max(10, round(typical_side(picture.size) / 40)))
+def _draw_tag(picture: Image.Image, text: str, visible: np.ndarray, colour: np.ndarray) -> None:
+    """Writes a text on a tag as deep inside a region, bool [H, W], as it fits; nothing where it does not."""
+    font = ImageFont.load_default(size=max(10, round(typical_side(picture.size) / 42)))
     left, top, right, bottom = font.getbbox(text)
-    width, height = right - left + 8, bottom - top + 6
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(depth.argmax(), depth.shape)
-    x0 = float(np.clip(x - width / 2, 0, max(picture.width - width, 0)))
-    y0 = float(np.clip(y - height / 2, 0, max(picture.height - height, 0)))
-    draw.rounded_rectangle((x0, y0, x0 + width, y0 + height), 4, fill=(20, 20, 20), outline=tuple(colour.astype(int)))
+    width, height = round(right - left) // 2 * 2 + 9, round(bottom - top) // 2 * 2 + 7
+    fits = ndimage.minimum_filter(visible, (height, width), mode="constant")
+    if not fits.any():
+        return
+    y, x = np.unravel_index(
+        (fits * ndimage.distance_transform_edt(np.pad(visible, 1))[1:-1, 1:-1]).argmax(), fits.shape
+    )
+    x0, y0, draw = int(x) - width // 2, int(y) - height // 2, ImageDraw.Draw(picture)
+    draw.rounded_rectangle((x0, y0, x0 + width - 1, y0 + height - 1), 4, fill=(20, 20, 20), outline=_rgb(colour))
     draw.text((x0 + 4 - left, y0 + 3 - top), text, font=font, fill=(255, 255, 255))
+
+
+def _rgb(colour: np.ndarray) -> tuple[int, ...]:
+    return tuple(colour.astype(int).tolist())
 
 
 def draw_score_maps(score_maps: np.ndarray) -> Image.Image:

@@ -40,9 +40,10 @@ def load_network(
     _require_held({"trunk": trunk, "k": k}, network_settings, path)
     config = read_proposer_config(path).changed(settings)
     network = _loaded(path, network_settings, precision)
-    network.score_head = load_score_head(path)
-    if score_weights:
+    if score_weights:  # which score in place of a head
         _take_scorer(network, weights_file(score_weights), precision)
+    else:
+        network.score_head = load_score_head(path)
     return network, config
 
 
@@ -58,7 +59,6 @@ def _take_scorer(network: Method, path: Path, precision: Precision) -> None:
     same = f"{path} scores other windows than the masks are of: take weights of the same stride and size of window."
     windows, scored = network.config.grid, config.grid
     require((windows.stride, windows.window_cells) == (scored.stride, scored.window_cells), same)
-    require(network.score_head is None, f"{path} cannot score: the weights have a score head, which does.")
     network.scorer = _loaded(path, config, precision)
 
 

@@ -14,7 +14,7 @@ from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import resize
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.edges import follow_edges
-from ifcn_tf.proposing.ranking import by_expected_iou, rescore
+from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.statistics import mask_statistics
 
 Tensors = dict[str, tf.Tensor]
@@ -89,21 +89,23 @@ class Proposer:
 
         Returns:
             A dict of float32 tensors, n <= num_proposals, best first:
-                scores: [n] in 0..1: objectness with the changes of `ranking.rescore`, or with a score head the IoU
-                    with an object that is to be expected, which the order `ranking.by_expected_iou` need not follow.
+                scores: [n] in 0..1: what `ranking.ranked` leaves of objectness; or with a score head the IoU with an
+                    object that is to be expected, by which alone they are not ordered.
                 boxes_yxyx: [n, 4], tight boxes of the masks' cells, pixels of `image`, within it.
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
         scales, size = self._scales(image), tf.shape(image)
         kept = self._select(self._best(scales), size)
-        rescored = rescore(kept["logits"], kept["mask_logits"], kept["boxes_yxyx"], self.config)
-        if self.score_head is None:
-            answer = self._first(kept, rescored, tf.argsort(rescored, direction="DESCENDING", stable=True))
-        else:
+        merits, expected = merit(kept["logits"], kept["mask_logits"], self.config), None
+        if self.score_head is not None:
             expected = self.score_head(self._describe(scales, kept, size))[:, 0]
-            answer = self._first(kept, expected, by_expected_iou(expected, rescored))
-        answer = self._with_edges(answer, image)
+            merits = with_expected_iou(expected, merits)
+        order, left = ranked(merits, kept["boxes_yxyx"], self.config.overlap_penalty)
+        proposals = {name: tf.gather(kept[name], order) for name in (*_ANSWERED, "scale", "window")}
+        proposals["scores"] = tf.sigmoid(left if expected is None else tf.gather(expected, order))
+        first = {name: values[: self.config.num_proposals] for name, values in proposals.items()}
+        answer = self._with_edges(first, image)
         return {name: answer[name] for name in (*_ANSWERED, "scores")}
 
     def described(self, image: tf.Tensor) -> Tensors:
@@ -195,11 +197,6 @@ class Proposer:
         size_hw = tf.cast(image_shape[:2], tf.float32)
         statistics = mask_statistics(kept, size_hw, self.config.mask_threshold)
         return tf.concat([tf.gather(tf.concat(described, 0), back), statistics], 1)
-
-    def _first(self, kept: Tensors, logits: tf.Tensor, order: tf.Tensor) -> Tensors:
-        """The first proposals of an order, with their scores."""
-        proposals = {**kept, "scores": tf.sigmoid(logits)}
-        return {name: tf.gather(values, order[: self.config.num_proposals]) for name, values in proposals.items()}
 
     def _with_edges(self, proposals: Tensors, image: tf.Tensor) -> Tensors:
         """The proposals with masks that follow the edges of the picture, where they are to."""

@@ -9,43 +9,51 @@ from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 #: Boxes that are compared with all others at a time.
 _BLOCK = 1000
-#: What `rescore` counts beside the expected IoU; of .3, .5, .8 and 1.2 the one of the highest recall.
-_RESCORED_WEIGHT = 0.5
+#: What merit counts beside the expected IoU; of .3, .5, .8 and 1.2 the one of the highest recall.
+_MERIT_WEIGHT = 0.5
 
 
-def rescore(logits: tf.Tensor, mask_logits: tf.Tensor, boxes_yxyx: tf.Tensor, config: ProposerConfig) -> tf.Tensor:
-    """Objectness logits with the changes that `confidence_weight` and `overlap_penalty` ask for.
+def merit(logits: tf.Tensor, mask_logits: tf.Tensor, config: ProposerConfig) -> tf.Tensor:
+    """What each proposal deserves by itself: its objectness, and as much of its mask's confidence as is asked for.
 
     Args:
-        logits: float32 [n], objectness, best first.
+        logits: float32 [n], objectness.
         mask_logits: float32 [n, m, m].
-        boxes_yxyx: float32 [n, 4].
-        config: the weights of both terms, and the threshold of the masks.
+        config: `confidence_weight`, and the threshold of the masks.
 
     Returns:
-        float32 [n], in the order of the input.
+        float32 [n].
     """
-    if config.confidence_weight:
-        logits += config.confidence_weight * mask_confidence(mask_logits, config.mask_threshold)
-    if config.overlap_penalty:
-        logits -= config.overlap_penalty * overlap_with_better(boxes_yxyx)
-    return logits
+    if not config.confidence_weight:
+        return logits
+    return logits + config.confidence_weight * mask_confidence(mask_logits, config.mask_threshold)
 
 
-def by_expected_iou(expected: tf.Tensor, rescored: tf.Tensor) -> tf.Tensor:
-    """The order of proposals whose IoU with an object is to be expected, best first.
+def with_expected_iou(expected: tf.Tensor, merits: tf.Tensor) -> tf.Tensor:
+    """The merits of proposals, float32 [n], of which a score head expects an IoU, logits float32 [n]."""
+    return expected + _MERIT_WEIGHT * merits
 
-    Of several good masks of one object all have a high one, though the first recalls it. So the order asks for both: a
-    good mask, and what `rescore` says, which puts a proposal behind better ones that it overlaps.
+
+def ranked(merits: tf.Tensor, boxes_yxyx: tf.Tensor, penalty: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order of proposals, best first: of several masks of one object the first alone recalls it.
+
+    A proposal loses by its overlap with any one of higher merit, as of soft suppression (Bodla et al., ICCV 2017), its
+    Gaussian form, the squared IoU counts; but only the highest, so that what lies among many is not lost.
 
     Args:
-        expected: float32 [n], logits of the IoU.
-        rescored: float32 [n], of `rescore`.
+        merits: float32 [n].
+        boxes_yxyx: float32 [n, 4].
+        penalty: what an IoU of 1 costs [merit].
 
     Returns:
-        int32 [n], the proposals' numbers.
+        The proposals' numbers, int32 [n], and what is left of their merits, float32 [n], both in the new order.
     """
-    return tf.argsort(expected + _RESCORED_WEIGHT * rescored, direction="DESCENDING", stable=True)
+    order = tf.argsort(merits, direction="DESCENDING", stable=True)
+    left = tf.gather(merits, order)
+    if penalty:
+        left -= penalty * tf.square(overlap_with_better(tf.gather(boxes_yxyx, order)))
+    again = tf.argsort(left, direction="DESCENDING", stable=True)
+    return tf.gather(order, again), tf.gather(left, again)
 
 
 def mask_confidence(mask_logits: tf.Tensor, threshold: float) -> tf.Tensor:

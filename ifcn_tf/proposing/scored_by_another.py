@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ifcn_tf.proposing.proposer import Tensors, WindowModel
+from ifcn_tf.proposing.proposer import TRUNK, Tensors, WindowModel
 
 #: Before the names of the other model's features.
 _PREFIX = "scores_"
@@ -22,9 +22,10 @@ class ScoredByAnother:
         self._model, self._scorer = model, scorer
 
     def features(self, image: tf.Tensor) -> Tensors:
-        """Those of both models, of the same image."""
-        scores = self._scorer.features(image)
-        return {**self._model.features(image), **{_PREFIX + name: values for name, values in scores.items()}}
+        """Those of both models, of the same image, but what only descriptors need."""
+        models = {"": self._model, _PREFIX: self._scorer}
+        found = {prefix: model.features(image) for prefix, model in models.items()}
+        return {prefix + name: found[prefix][name] for prefix in found for name in found[prefix] if name != TRUNK}
 
     def objectness(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
         """What the scorer says of windows int32 [N, 2], logits [N]."""

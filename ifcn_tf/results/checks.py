@@ -114,7 +114,7 @@ class EntryReader:
         if self._has_ranks is None:
             self._has_ranks = rank is not None
         if self._has_ranks != (rank is not None):
-            raise UserError(f"{where}: some results have a rank and some have none; evaluate them apart.")
+            raise UserError(f"{where}: some results have a rank and some have none; separate them.")
         if rank is None:
             return 0
         if type(rank) is not int or not 0 <= rank <= _LARGEST_RANK:
@@ -139,7 +139,7 @@ class EntryReader:
         if self.has_masks is None:
             self.has_masks = segmentation is not None
         if self.has_masks != (segmentation is not None):
-            raise UserError(f"{where}: some results have a segmentation and some have none; evaluate them apart.")
+            raise UserError(f"{where}: some results have a segmentation and some have none; separate them.")
         return b"" if segmentation is None else compressed_counts(segmentation, self._sizes[image_id])
 
     def _with_whole_runs(self, batch: Sequence[Entry]) -> Sequence[Entry]:
@@ -154,9 +154,9 @@ class EntryReader:
     def _require_known_images(self) -> None:
         if self._unknown:
             raise UserError(
-                f"{self._unknown} of {self._known + self._unknown} results in {self._source} are of images that the "
-                f"truth does not know (ids {examples(list(self._strangers))}; it has {examples(list(self._sizes))}): "
-                "give the truth that belongs to them."
+                f"{self._unknown} of {self._known + self._unknown} results in {self._source} are of unknown images "
+                f"(ids {examples(list(self._strangers))}; known are {examples(list(self._sizes))}): give the truth or "
+                "the photographs that belong to them."
             )
 
     def _require_one_way(self) -> None:

@@ -18,8 +18,12 @@ from ifcn_tf.common.pool import in_threads
 from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
+from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats import OVERLAYS, WRITERS, has_parts, is_done, merge_parts, remove_parts, write_part
+from ifcn_tf.results.formats.image_proposals import ImageProposals
+from ifcn_tf.results.formats.registry import FORMATS
+from ifcn_tf.results.parts import has_parts, is_done, merge_parts, read_part, remove_parts, write_part
+from ifcn_tf.results.run_file import PLACES, RUN
 
 
 class AnyPredictor(Protocol):
@@ -94,37 +98,42 @@ def propose_images(
     predictor: AnyPredictor,
     paths: Sequence[Path],
     folder: Path,
-    formats: Sequence[str] = (OVERLAYS,),
+    formats: Sequence[str] = ("overlays",),
     shown: ShownConfig | None = None,
     resume: bool = False,
     in_flight: int = 1,
+    simplify: float = 0.0,
+    places: dict[str, Any] | None = None,
 ) -> list[Failure]:
-    """Writes proposals.json (COCO results), and further formats for every image.
+    """Writes proposals.json (COCO results) and further formats: files of one image at once, of all images in the end.
 
     Args:
         predictor: reads images and proposes their objects.
         paths: image files of distinct stems.
         folder: where to write; made when absent.
-        formats: names of `formats.WRITERS`, in which some proposals are written for people or tools to look at.
+        formats: names of `FORMATS`, in which some proposals are written for people or tools to look at.
         shown: which proposals these are.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
         in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
             from threads. Files are written by one thread and in order all the same.
+        simplify: largest distance of polygons from the outlines of masks [px].
+        places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
         The images that failed; all others are in proposals.json.
 
     Raises:
-        UserError: the folder cannot be written, or resumes a run of other settings.
+        UserError: the folder cannot be written, or resumes a run of other settings; Shapely is not there to simplify.
     """
+    if simplify:
+        simplifier()  # or a long run would end without its files
     shown = shown or ShownConfig()
-    images = sorted({str(path.parent.resolve()) for path in paths})
-    settings = {**predictor.settings, "images": images, "formats": sorted(formats), "shown": shown.to_dict()}
+    settings = run_settings(predictor, paths, formats, shown, simplify)
     if resume:
-        _require_same_settings(folder / "run.json", settings)
+        _require_same_settings(folder / RUN, settings)
     else:
         remove_parts(folder)  # or a later --resume would take them for this run's
-    write_json(folder / "run.json", settings)
+    write_json(folder / RUN, {**settings, **({"places": places} if places else {})})
     waiting = [path for path in paths if not (resume and is_done(folder, path))]
     failures = list[Failure]()
     with _resumable():
@@ -133,10 +142,33 @@ def propose_images(
             if isinstance(answer, Failure):
                 failures.append(answer)
             else:
-                _write_image(folder, path, *answer, formats, shown)
+                _write_image(folder, path, *answer, formats, shown, simplify)
     failed = {failure.path for failure in failures}
-    merge_parts(folder, [path for path in paths if path not in failed])
+    done = [path for path in paths if path not in failed]
+    merge_parts(folder, done)
+    for name in formats:
+        if FORMATS[name].suffix:
+            images = track(_shown(folder, done, shown), len(done), name)
+            FORMATS[name].write(images, output_of(folder, name), simplify)
     return failures
+
+
+def _shown(folder: Path, paths: Sequence[Path], shown: ShownConfig) -> Iterator[ImageProposals]:
+    return (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in paths)
+
+
+def output_of(folder: Path, name: str) -> Path:
+    """The folder or file of a format."""
+    return folder / (name + FORMATS[name].suffix)
+
+
+def run_settings(
+    predictor: AnyPredictor, paths: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
+) -> dict[str, Any]:
+    """What determines the files of a run, as JSON types."""
+    images = sorted({str(path.parent.resolve()) for path in paths})
+    written = {"formats": sorted(formats), "shown": shown.to_dict(), "simplify": simplify}
+    return {**predictor.settings, "images": images, **written}
 
 
 @contextlib.contextmanager
@@ -157,23 +189,30 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 
 def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    written = ", ".join(str(folder / name) for name in ("proposals.json", *formats))
+    written = ", ".join(map(str, [folder / "proposals.json", *(output_of(folder, name) for name in formats)]))
     lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
 
 def _write_image(
-    folder: Path, path: Path, image: np.ndarray, proposals: Proposals, formats: Sequence[str], shown: ShownConfig
+    folder: Path,
+    path: Path,
+    image: np.ndarray,
+    proposals: Proposals,
+    formats: Sequence[str],
+    shown: ShownConfig,
+    simplify: float,
 ) -> None:
     best = proposals.distinct(shown)
     for name in formats:
-        WRITERS[name](folder, path, image, best)
+        if not FORMATS[name].suffix:
+            FORMATS[name].write([ImageProposals(path, best, image)], output_of(folder, name), simplify)
     write_part(folder, path, proposals)  # last: it marks the image as done
 
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     earlier = read_json(path) if path.exists() or has_parts(path.parent) else settings
-    changed = sorted(name for name in {*earlier, *settings} if earlier.get(name) != settings.get(name))
+    changed = sorted(name for name in {*earlier, *settings} - {PLACES} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
             f"{path.parent} was made with other settings ({', '.join(changed)}): "

@@ -201,6 +201,12 @@ def test_strict_refuses_and_tolerant_counts(tmp_path):
     assert written["categories"] == {"3": "bird", "12": "dog"}
 
 
+def test_a_source_that_is_partial_is_prepared_as_such(tmp_path):
+    source = dataclasses.replace(coco(tmp_path, [(3, rle(INSTANCES == 2, "list"))]), is_partial=True)
+    prepare(source, records_writer(source, tmp_path / "out", 1), 1, tolerate)
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["partial"] is True
+
+
 def test_nothing_left_is_an_error(tmp_path):
     source = voc(tmp_path)
     (tmp_path / "JPEGImages" / "2008_000001.jpg").unlink()
@@ -268,3 +274,6 @@ def test_objects_of_named_categories_are_kept():
     assert 0 < sum(kept) < sum(len(before.example.objects) for before, _ in loaded)
     with pytest.raises(UserError, match=r"categories 'stra' is not known: the nearest is star\."):
         of_categories(every, ["box", "stra"])
+    with pytest.raises(UserError, match="the annotations name no categories"):
+        of_categories(dataclasses.replace(every, categories={}), ["box"])
+    assert of_categories(dataclasses.replace(every, is_partial=True), ["box"]).is_partial

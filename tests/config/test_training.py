@@ -9,7 +9,8 @@ import re
 import pytest
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.presets import PRESETS, RunConfig, with_settings
+from ifcn_tf.config.bundled import MODELS, model_weights
+from ifcn_tf.config.presets import PRESETS, RunConfig, read_run, with_settings
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import TrainConfig
 from ifcn_tf.geometry import WindowGrid
@@ -139,3 +140,33 @@ def test_light_shows_what_quick_shows_to_a_small_trunk():
     assert (light.model.trunk, light.model.branch_channels) == ("efficientnet_lite2", 256)
     found = [light.train.learning_rate(step) for step in (0, 99, 2999, 3000, 4199, 4200, 4799)]
     assert found == pytest.approx([0.00001, 0.001, 0.001, 0.001 / 3, 0.001 / 3, 0.001 / 9, 0.001 / 9])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_run_is_read_from_what_it_wrote(name):
+    """The bundled models' own files, of which one was written by an earlier release."""
+    path = model_weights(name).with_name("config.json")
+    config, places = read_run(path)
+    written = json.loads(path.read_text())
+    assert places == written.get("places", {})
+    for section in ("model", "data", "loss", "train", "proposer"):
+        assert {**config.to_dict()[section], **written[section]} == config.to_dict()[section]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[]", "holds no settings"),
+        ('{"train": {"steps": 1}, "trian": {}}', "the section 'trian' is not known: the nearest is train"),
+        ('{"train": 3}', "the section train is no JSON object"),
+        ('{"train": {"momentun": 0.5}}', "run.json: train.momentun: TrainConfig has no such setting"),
+        ('{"places": {"data": "prepared/coco"}}', "are lists of folders"),
+        ('{"places": {"data": ["a", "b"], "data_shares": [3]}}', "a number for each of data"),
+        ("{train: 1}", "is not valid JSON"),
+    ],
+)
+def test_what_is_no_run_is_refused_by_the_name_of_its_file(content, sentence, tmp_path):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=re.escape(sentence)) as refused:
+        read_run(tmp_path / "run.json")
+    assert str(tmp_path / "run.json") in str(refused.value)

@@ -15,6 +15,7 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models import weights as weights_module
 from ifcn_tf.models.method import build_network
 from ifcn_tf.models.weights import (
+    average_weights,
     load_weights,
     read_network_config,
     read_proposer_config,
@@ -47,6 +48,25 @@ def saved(network, tmp_path):
 
 def equal(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a.model.get_weights(), b.model.get_weights(), strict=True))
+
+
+def test_the_mean_of_weights_is_that_of_every_variable(saved, network, tmp_path):
+    other = random_network(seed=1)
+    save_weights(other, tmp_path / "other", {"note": 8}, {})
+    average_weights([saved, tmp_path / "other" / FILE], tmp_path / "mean")
+    found, pairs = random_network(seed=2), zip(network.model.get_weights(), other.model.get_weights(), strict=True)
+    load_weights(found, tmp_path / "mean" / FILE)
+    for weights, (a, b) in zip(found.model.get_weights(), pairs, strict=True):
+        np.testing.assert_allclose(weights, (a + b) / 2, atol=1e-6)
+    assert json.loads((tmp_path / "mean" / "config.json").read_text())["note"] == 8
+
+
+def test_weights_of_two_networks_have_no_mean(saved, tmp_path):
+    wider = random_network(dataclasses.replace(TINY, branch_channels=TINY.branch_channels + 1))
+    save_weights(wider, tmp_path / "wider", {}, {})
+    with pytest.raises(UserError, match=r"wider/model\.weights\.h5 holds the weights of another architecture than"):
+        average_weights([saved, tmp_path / "wider" / FILE], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
 
 
 def test_saved_weights_come_back(saved, network):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import colorsys
 
-from ifcn_tf.pictures.paint import Canvas, palette
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ifcn_tf.pictures.paint import Canvas, colours_apart, palette
 from ifcn_tf.pictures.proposals import tile
 
 RED = np.array([255, 0, 0])
@@ -22,17 +26,28 @@ def test_a_mask_is_filled_and_outlined():
     canvas.paint(mask, RED)
     picture = canvas.image()
     assert picture.dtype == np.uint8
-    assert (picture[~mask] == 100).all()
+    rim = ndimage.binary_dilation(mask) & ~mask
+    assert (picture[rim] == 25).all() and (picture[~mask & ~rim] == 100).all()
     inner = rectangle((30, 40), 6, 7, 8, 18)
     assert (picture[mask & ~inner] == RED).all()
     assert (picture[inner] == [170, 55, 55]).all()  # 100 + .45 (255 - 100) = 169.75, 100 - 45 = 55
 
 
 def test_an_outline_alone_leaves_the_inside():
-    canvas = Canvas(np.zeros((700, 700, 3), np.uint8))  # two pixels wide from 525 px on
-    canvas.outline(rectangle((700, 700), 100, 100, 50, 60), RED)
-    red = (canvas.image() == RED).all(-1)
-    assert (red == rectangle((700, 700), 100, 100, 50, 60) & ~rectangle((700, 700), 102, 102, 46, 56)).all()
+    canvas = Canvas(np.full((700, 700, 3), 80, np.uint8))  # three pixels wide from 625 px on, and a rim of two
+    mask = rectangle((700, 700), 0, 100, 50, 60)
+    canvas.outline(mask, RED)
+    picture = canvas.image()
+    inner = rectangle((700, 700), 3, 103, 44, 54)
+    assert ((picture == RED).all(-1) == mask & ~inner).all()
+    assert ((picture == 20).all(-1) == ndimage.binary_dilation(mask, iterations=2) & ~mask).all()
+    assert (picture[inner] == 80).all()
+
+
+def test_an_empty_mask_leaves_the_photograph():
+    canvas = Canvas(np.full((5, 6, 3), 80, np.uint8))
+    canvas.paint(np.zeros((5, 6), bool), RED)
+    assert (canvas.image() == 80).all()
 
 
 def test_the_last_mask_lies_on_top():
@@ -54,3 +69,27 @@ def test_pictures_that_leave_a_row_unfinished_stand_on_white():
     sheet = tile([np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)], 2)
     assert sheet.shape == (2 * 5, 2 * 7, 3)  # each below and to the right of a line of one pixel
     assert (sheet[6:, 1:7] == 30).all() and (sheet[5:, 7:] == 255).all()
+
+
+def test_of_twenty_masks_no_two_look_alike_and_neighbours_least():
+    corners = np.array([(30 * i, 30 * j) for i in range(4) for j in range(5)], float)
+    boxes = np.concatenate([corners, corners + 29], 1)[np.random.default_rng(0).permutation(20)]
+    colours = colours_apart(boxes, np.full((20, 3), 128.0))
+    assert len(np.unique(colours, axis=0)) == 20
+    gaps = np.maximum(boxes[:, None, :2] - boxes[None, :, 2:], boxes[None, :, :2] - boxes[:, None, 2:]).max(2)
+    touching = np.triu(gaps > 0, 1) & np.triu(gaps < 2, 1)
+    differences = np.linalg.norm(colours[:, None] - colours[None], axis=2)
+    assert differences[touching].min() > 60
+    assert differences[touching].mean() > differences[np.triu(gaps > 50, 1)].mean()
+
+
+@pytest.mark.parametrize(("ground", "hue"), [((40, 160, 50), 124), ((200, 60, 40), 8), ((60, 90, 200), 227)])
+def test_a_mask_does_not_have_the_colour_of_the_photograph(ground, hue):
+    (colour,) = colours_apart(np.array([[0.0, 0, 9, 9]]), np.array([ground], float))
+    found = 360 * colorsys.rgb_to_hsv(*colour / 255)[0]
+    assert abs((found - hue + 180) % 360 - 180) > 75
+
+
+def test_there_are_colours_for_any_number_of_masks():
+    assert colours_apart(np.zeros((0, 4)), np.zeros((0, 3))).shape == (0, 3)
+    assert colours_apart(np.tile([0.0, 0, 9, 9], (50, 1)), np.zeros((50, 3))).shape == (50, 3)

@@ -43,9 +43,9 @@ def test_a_window_stands_beside_and_its_target_is_green():
     assert picture.shape[1] == 800 + 3 * (8 + 168)  # one above the other does not fit beside 600 px
     crop, target = picture[:168, 808:976], picture[168:336, 808:976]
     assert (crop == PLAIN).all()
-    inside = np.zeros((168, 168), bool)
-    inside[40:80, 40:80] = True
-    assert (target[~inside] == PLAIN).all()
+    beyond = np.ones((168, 168), bool)
+    beyond[39:81, 39:81] = False  # behind the outline's rim
+    assert (target[beyond] == PLAIN).all()
     assert (target[40, 40:80] == POSITIVE).all()  # the outline
     np.testing.assert_allclose(
         target[60, 60], [0.55 * p + 0.45 * g for p, g in zip(PLAIN, POSITIVE, strict=True)], atol=1

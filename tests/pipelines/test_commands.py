@@ -50,7 +50,7 @@ def test_propose_resumes(tmp_path):
 
 
 def test_output_that_nobody_reads_is_no_traceback():
-    run = [sys.executable, "-m", "pipelines.train", "--print_settings"]
+    run = [sys.executable, "-m", "pipelines.train", "--print_config"]
     process = subprocess.Popen(run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert process.wait(60) == 128 + signal.SIGPIPE
@@ -62,9 +62,12 @@ def test_propose_at_relative_scales(tmp_path):
     flags = ["--scale_factors=0.25,.3536", "--num_ranked=40", "--num_proposals=20", "--edge_samples=0"]
     done = command("propose", f"--images={sample}", f"--output={tmp_path}", *flags)
     assert done.returncode == 0, done.stderr
-    settings = json.loads((tmp_path / "run.json").read_text())["proposer"]
-    assert (settings["scale_factors"], settings["num_ranked"]) == ([0.25, 0.3536], 40)
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert (run["proposer"]["scale_factors"], run["proposer"]["num_ranked"]) == ([0.25, 0.3536], 40)
     assert len(json.loads((tmp_path / "proposals.json").read_text())) == 20
+    again = command("propose", f"--config={tmp_path / 'run.json'}", "--print_config")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == run
 
 
 def test_propose_reports_bad_files_and_fails(tmp_path):
@@ -94,6 +97,7 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg61"], "the nearest is vgg16"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--model=vgg16", "--weights=x.h5"], "give --model,"),
         (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--mask_threshold=2"], "mask_threshold must lie"),
+        (["--images=savedmodels/sample/coffee.jpg", "--output=o", "--point=200"], "--point) is Y,X"),
     ],
 )
 def test_wrong_flags_end_with_one_sentence(arguments, sentence):

@@ -213,7 +213,7 @@ def test_the_command_without_pictures(photos, tmp_path):
     for name in ("a.heic", "b.HEIC", "c.svg", "d.txt"):
         (photos / name).write_text("")
     with rest_server(lambda encoded: constant_answer(Image.open(io.BytesIO(encoded)).size[::-1])) as server:
-        arguments = [f"--server={server}", f"--images={photos}", f"--output={tmp_path / 'out'}", "--nooverlays"]
+        arguments = [f"--server={server}", f"--images={photos}", f"--output={tmp_path / 'out'}", "--overlay=none"]
         command = [sys.executable, "-m", "pipelines.request", *arguments]
         (photos / "turned.png").unlink()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

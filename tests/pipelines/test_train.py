@@ -28,14 +28,14 @@ def test_a_misspelt_setting_is_refused_with_the_nearest(tmp_path):
     assert done.returncode == 1
     assert done.stderr == (
         "error: --set train.momentun: there is no such setting; the nearest is train.momentum, and "
-        "--print_settings lists all.\n"
+        "--print_config lists all.\n"
     )
 
 
 def test_a_setting_like_no_other_leads_to_the_list():
-    done = train("--print_settings", "--set=xyz=1")
+    done = train("--print_config", "--set=xyz=1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: --set xyz: there is no such setting; --print_settings lists all.\n"
+    assert done.stderr == "error: --set xyz: there is no such setting; --print_config lists all.\n"
 
 
 @pytest.mark.parametrize("command", ["train", "inspect_data"])
@@ -43,17 +43,48 @@ def test_settings_are_printed_without_a_run(command):
     """As JSON that `--set` understands, and before TensorFlow is loaded."""
     program = (
         "import runpy, sys\n"
-        f"sys.argv = ['x', '--print_settings', '--preset=quick', '--set=train.steps=7', '--set=model.k=3']\n"
+        f"sys.argv = ['x', '--print_config', '--preset=quick', '--set=train.steps=7', '--set=model.k=3']\n"
         f"try: runpy.run_module('pipelines.{command}', run_name='__main__')\n"
         "finally: assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     done = call("-c", program)
     assert (done.returncode, done.stderr) == (0, "")
     printed = json.loads(done.stdout)
+    assert printed.pop("places", {}).get("data", []) == []
     assert RunConfig.from_dict(printed).to_dict() == printed
     expected = PRESETS["quick"].to_dict()
     expected["train"]["steps"], expected["model"]["k"] = 7, 3
     assert printed == expected
+
+
+def test_what_is_printed_is_read_again_and_an_earlier_run_as_well(tmp_path):
+    """To the byte; flags besides change single settings and places."""
+    settings = ["--data=a:3,b", "--validation_data=c", "--weights=vgg16", "--set=train.steps=7", "--preset=light"]
+    first = train("--print_config", *settings)
+    (tmp_path / "run.json").write_text(first.stdout)
+    again = train("--print_config", f"--config={tmp_path / 'run.json'}")
+    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+    printed = json.loads(first.stdout)
+    assert printed["places"] == {
+        "data": ["a", "b"],
+        "data_shares": [3, 1],
+        "validation_data": ["c"],
+        "weights": "vgg16",
+        "backbone_weights": "imagenet",
+    }
+    earlier = {**printed, "versions": {"python": "3"}, "commit": "abc", "devices": {}, "weights": {}}
+    (tmp_path / "config.json").write_text(json.dumps(earlier))
+    changed = train("--print_config", f"--config={tmp_path / 'config.json'}", "--data=d", "--set=model.k=3")
+    printed["places"] |= {"data": ["d"], "data_shares": []}
+    printed["model"]["k"] = 3
+    assert json.loads(changed.stdout) == printed
+
+
+def test_a_preset_and_a_file_cannot_both_be_where_settings_start(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    done = train("--print_config", "--preset=light", f"--config={tmp_path / 'run.json'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: give --preset or --config, not both")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +94,7 @@ def test_settings_are_printed_without_a_run(command):
 def test_a_run_needs_its_places(command, given, missing, tmp_path):
     done = call("-m", f"pipelines.{command}", f"--{given}={tmp_path}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"--{missing} is needed, unless --print_settings asks for the settings alone" in done.stderr
+    assert f"--{missing} is needed, unless --print_config asks for the settings alone" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -18,7 +18,7 @@ from ifcn_tf.models.instance_fcn.assembler import assemble
 from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor, load
 from ifcn_tf.proposing.proposer import Proposer, tight_boxes
-from ifcn_tf.proposing.ranking import mask_confidence, overlap_with_better, rescore
+from ifcn_tf.proposing.ranking import mask_confidence, overlap_with_better, ranked
 from tests.support.tiny import TINY
 
 
@@ -87,17 +87,22 @@ def propose_slowly(model, image, config):
             kept.append((logit, box, window, mask))
         if len(kept) == max(config.num_proposals, config.num_ranked):
             break
-    ranked = sorted(((rescored(kept, i, config), *kept[i][1:]) for i in range(len(kept))), key=lambda c: -c[0])
-    return ranked[: config.num_proposals]
+    return ranked_slowly(kept, config)[: config.num_proposals]
 
 
-def rescored(kept, i, config):
-    """Score of the i-th proposal, from its objectness, the confidence of its mask, and the better ones."""
-    logit, box, _, mask = kept[i]
-    probability = 1 / (1 + np.exp(-np.clip(mask, -50, 50)))
-    mean = np.clip(probability[probability >= config.mask_threshold].mean(), 1e-4, 1 - 1e-4)
-    overlap = max([iou(box, other) for _, other, _, _ in kept[:i]], default=0)
-    return logit + config.confidence_weight * np.log(mean / (1 - mean)) - config.overlap_penalty * overlap
+def ranked_slowly(kept, config):
+    """By objectness and the confidence of masks, less what the overlap with better ones costs."""
+    merits = []
+    for logit, box, window, mask in kept:
+        probability = 1 / (1 + np.exp(-np.clip(mask, -50, 50)))
+        mean = np.clip(probability[probability >= config.mask_threshold].mean(), 1e-4, 1 - 1e-4)
+        merits.append((logit + config.confidence_weight * np.log(mean / (1 - mean)), box, window, mask))
+    merits.sort(key=lambda c: -c[0])
+    left = []
+    for i, (merit, box, window, mask) in enumerate(merits):
+        overlap = max([iou(box, other) for _, other, _, _ in merits[:i]], default=0)
+        left.append((merit - config.overlap_penalty * overlap**2, box, window, mask))
+    return sorted(left, key=lambda c: -c[0])
 
 
 def iou(a, b):
@@ -171,9 +176,12 @@ def test_a_duplicate_ranks_behind_a_fainter_new_object():
     """Boxes of 10 x 10: the second shares 10 x 8 of 10 x 12 px with the first, the third lies apart."""
     boxes = tf.constant([[0.0, 0, 10, 10], [0, 2, 10, 12], [50, 0, 60, 10]])
     np.testing.assert_allclose(overlap_with_better(boxes), [0, 80 / 120, 0], atol=1e-6)
-    masks = tf.fill([3, 2, 2], 1.0)
-    scores = rescore(tf.constant([2.0, 1.5, 1.0]), masks, boxes, ProposerConfig(overlap_penalty=1.5))
-    np.testing.assert_allclose(scores, [2, 0.5, 1], atol=1e-6)
+    order, left = ranked(tf.constant([2.0, 1.5, 1.0]), boxes, penalty=2.25)
+    assert order.numpy().tolist() == [0, 2, 1]
+    np.testing.assert_allclose(left, [2, 1, 0.5], atol=1e-6)
+    order, left = ranked(tf.constant([1.5, 2.0, 1.0]), boxes, penalty=2.25)  # now the first is the duplicate
+    assert order.numpy().tolist() == [1, 2, 0]
+    np.testing.assert_allclose(left, [2, 1, 0.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000, 2345])

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.method import build_network
+from ifcn_tf.models.score_head import build_score_head, save_with_score_head
 from ifcn_tf.models.weights import save_weights
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
 from tests.support.exported import scene
@@ -47,6 +48,14 @@ def test_masks_are_those_of_one_network_and_scores_those_of_the_other(files):
     assert not np.allclose(objectness[0], objectness[1])
     identities = {settings_of(network, ProposerConfig())["weights"] for network in (own, other, both)}
     assert len(identities) == 3
+
+
+def test_no_score_head_judges_what_another_network_scored(files, tmp_path):
+    save_with_score_head(files[0], build_score_head(7), tmp_path / "scored")
+    scored = tmp_path / "scored" / "model.weights.h5"
+    for weights, scores in ((scored, files[1]), (files[1], scored)):
+        network, config = load_network(weights, score_weights=scores, precision="float32")
+        assert network_proposer(network, config).score_head is None
 
 
 def test_scores_of_other_windows_are_refused(files):

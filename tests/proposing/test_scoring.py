@@ -13,7 +13,7 @@ from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.score_head import build_score_head
 from ifcn_tf.predictor import Predictor, load_saved_model
 from ifcn_tf.proposing.proposer import Proposer
-from ifcn_tf.proposing.ranking import by_expected_iou, rescore
+from ifcn_tf.proposing.ranking import ranked
 from ifcn_tf.proposing.statistics import mask_statistics
 from ifcn_tf.saved_model.export import export
 from tests.proposing.test_proposer import Windowed, blobs
@@ -48,17 +48,11 @@ def test_scores_are_what_the_head_says_and_the_order_heeds_overlap():
     found = {name: value.numpy() for name, value in proposer.compile()(IMAGE).items()}
     described = {name: value.numpy() for name, value in proposer.described(tf.constant(IMAGE)).items()}
     logits = described["descriptors"][:, 3]  # objectness is the first of the statistics
-    rescored = rescore(logits, described["mask_logits"], described["boxes_yxyx"], BLOBS).numpy()
     expected = np.sin(described["descriptors"][:, 0])
-    order = np.argsort(-(expected + 0.5 * rescored), kind="stable")[:30]
+    order = ranked(expected + 0.5 * logits, described["boxes_yxyx"], BLOBS.overlap_penalty)[0][:30].numpy()
     np.testing.assert_allclose(found["scores"], 1 / (1 + np.exp(-expected[order])), rtol=1e-4)
     np.testing.assert_allclose(found["boxes_yxyx"], described["boxes_yxyx"][order], rtol=1e-4)
     assert (np.diff(found["scores"]) > 0).any()
-
-
-def test_a_second_good_mask_of_an_object_comes_after_a_poorer_one_of_another():
-    expected, rescored = tf.constant([1.0, 0.8, 0.5]), tf.constant([2.0, 2.0 - 4, 0.0])
-    assert by_expected_iou(expected, rescored).numpy().tolist() == [0, 2, 1]
 
 
 def test_descriptors_by_hand():

@@ -1,23 +1,27 @@
 """Many images into one folder: what is written, what happens to bad files, interruptions and full disks."""
 
+import base64
 import csv
+import io
 import json
 import os
+import re
+import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.pictures.paint import palette
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
-from ifcn_tf.results.formats import merge_parts, outlines
+from ifcn_tf.results.parts import merge_parts
 
 
 def square(size_hw, top, left, side):
@@ -94,6 +98,25 @@ def test_further_formats(photos, tmp_path):
     assert [float(row["score"]) for row in rows] == pytest.approx([0.9, 0.7])
     decoded = coco_mask.decode({"size": json.loads(rows[0]["size_hw"]), "counts": rows[0]["rle_counts"]})
     np.testing.assert_array_equal(decoded, square((40, 50), 5, 5, 10))
+
+
+def test_formats_of_all_images_are_written_in_the_end_also_by_a_run_that_is_resumed(photos, tmp_path):
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"])
+    edited = tmp_path / "out" / "labelme" / "dog.json"
+    edited.write_text("edited")
+    Image.new("RGB", (30, 20)).save(photos / "yak.png")
+    run(photos, tmp_path / "out", formats=["cvat", "labelme"], resume=True)
+    text = (tmp_path / "out" / "cvat.xml").read_text()
+    assert re.findall(r'name="(\w+)\.', text) == ["000000000139", "dog", "yak", "zebra"]
+    assert text.count("<polygon ") == 4 * 2  # the second square of each hides behind the first
+    assert edited.read_text() == "edited"
+
+
+def test_a_run_that_could_not_write_its_polygons_does_not_begin(photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shapely", None)
+    with pytest.raises(UserError, match="needs Shapely"):
+        run(photos, tmp_path / "out", formats=["cvat"], simplify=1.0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_formats_are_written_as_asked_for(photos, tmp_path):
@@ -238,26 +261,6 @@ def test_proposals_as_arrays():
         assert proposals[chosen].areas().tolist() == [49]
 
 
-def test_outlines_by_hand():
-    # A ring: 6 x 6 px with a hole of 2 x 2, and a square apart from it. Borders run at 1 and 7, 3 and 5, 8 and 10.
-    mask = (square((12, 12), 1, 1, 6) & ~square((12, 12), 3, 3, 2)) | square((12, 12), 8, 8, 2)
-    ring, apart = sorted(outlines(mask))
-    assert (np.min(ring), np.max(ring)) == (1, 7)
-    assert {3.0, 5.0} <= {value for point in ring for value in point}
-    assert (np.min(apart), np.max(apart)) == (8, 10)
-
-
-def test_outlines_enclose_the_mask_and_no_hole():
-    y, x = np.mgrid[:80, :90] + 0.5
-    radius = np.hypot(y - 40, x - 45)
-    mask = (radius < 35) & ~((np.hypot(y - 40, x - 35) < 8) | (np.hypot(y - 40, x - 58) < 9))
-    (polygon,) = outlines(mask)
-    filled = Image.new("1", (900, 800))  # ten times as large, since the corners lie between pixels
-    ImageDraw.Draw(filled).polygon([(10 * px, 10 * py) for px, py in polygon], fill=1)
-    enclosed = np.asarray(filled)[5::10, 5::10]
-    assert (enclosed & mask).sum() / (enclosed | mask).sum() > 0.97
-
-
 def test_resumed_runs_do_not_mix(photos, tmp_path):
     class Interrupted(Squares):
         def propose(self, image):
@@ -290,9 +293,85 @@ def test_a_second_run_leaves_no_masks_of_the_first(photos, tmp_path):
 def test_overlay_fills_outlines_and_labels():
     image = np.full((60, 80, 3), 100, np.uint8)
     picture = np.asarray(draw_proposals(image, as_proposals([square((60, 80), 5, 5, 50)], [0.9]))).astype(int)
-    colour = palette(1)[0]
-    np.testing.assert_allclose(picture[5, 30], colour, atol=1)  # the outline
+    colour = picture[5, 30]  # the outline
+    assert np.ptp(colour) > 100
     np.testing.assert_allclose(picture[10, 10], 100 + 0.45 * (colour - 100), atol=1)  # the fill
+    np.testing.assert_allclose(picture[4, 30], 25)  # the rim
     np.testing.assert_allclose(picture[58, 70], 100)
-    assert (picture[20:40, 15:45].max(2) == 255).sum() > 20  # white letters in the middle
+    assert (picture[20:40, 15:45].min(2) > 200).sum() > 20  # white letters in the middle
     assert (picture[20:40, 15:45].sum(2) == 60).any()  # on their dark tag
+
+
+def tags(picture):
+    """Where there are tags, bool [H, W]: nothing else has their ground."""
+    return (np.asarray(picture).astype(int) == 20).all(2)
+
+
+def test_a_tag_stands_in_what_is_seen_of_its_mask_or_nowhere():
+    image = np.full((100, 160, 3), 100, np.uint8)
+    below, above, small = (
+        square(image.shape[:2], 5, 5, 80),
+        square(image.shape[:2], 5, 5, 50),
+        square((100, 160), 60, 120, 8),
+    )
+    assert not tags(draw_proposals(image, as_proposals([small], [0.9]))).any()
+    shown = tags(draw_proposals(image, as_proposals([above, below, small], [0.9, 0.8, 0.7])))
+    assert shown[above].sum() > 100 and shown[below & ~above].sum() > 100
+    assert not shown[~below].any()
+
+
+def test_outlines_leave_the_inside_and_cutouts_the_outside():
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    masks = [square((60, 80), 2, 2, 20), square((60, 80), 30, 50, 10)]
+    proposals = as_proposals(masks, [0.9, 0.8])
+    cut = np.asarray(draw_proposals(image, proposals, "cutouts"))
+    union = masks[0] | masks[1]
+    assert (cut[union] == np.dstack([image, np.full((60, 80), 255)])[union]).all()
+    assert not cut[~union].any()
+    outlined = np.asarray(draw_proposals(image, proposals, "outlines"))
+    assert (outlined[31:39, 51:59] == image[31:39, 51:59]).all()
+    assert (outlined[30, 50:60] == outlined[30, 50]).all()
+
+
+class Cards(HTMLParser):
+    """What a contact sheet shows: attributes of cards and of pictures, and whatever it would load."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.cards, self.pictures, self.loaded = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.cards += [attributes] if tag == "figure" else []
+        self.pictures += [attributes] if tag == "img" and "src" in attributes else []
+        self.loaded += [value for name, value in attributes.items() if name in ("src", "href")]
+
+
+def test_a_contact_sheet_is_one_page_that_loads_nothing(photos, tmp_path):
+    (photos / "dog.jpg").rename(photos / 'a "dog" & <b>.jpg')
+    Image.new("RGB", (1600, 800)).save(photos / "wide.png")
+    formats = ["contact_sheet"]
+    run(photos, tmp_path / "out", formats=formats)
+    page = tmp_path / "out" / "contact_sheet.html"
+    assert summary(tmp_path / "out", formats, 4, []).endswith(f"proposals.json, {page}")
+    found = Cards(page.read_text())
+    assert [card["data-name"] for card in found.cards] == [path.name for path in find_images(str(photos))]
+    assert {(card["data-score"], card["data-count"]) for card in found.cards} == {("0.9000", "2")}
+    assert len(found.loaded) == 4 and all(value.startswith("data:image/webp;base64,") for value in found.loaded)
+    with Image.open(io.BytesIO(base64.b64decode(found.pictures[2]["src"].partition(",")[2]))) as wide:
+        assert wide.size == (960, 480) == tuple(int(found.pictures[2][side]) for side in ("width", "height"))
+    before = page.read_text()
+    resumed = Squares()
+    run(photos, tmp_path / "out", resumed, formats=formats, resume=True)
+    assert resumed.calls == 0 and page.read_text() == before
+
+
+def test_a_contact_sheet_of_nothing_found(photos, tmp_path):
+    class Nothing(Squares):
+        def propose(self, image):
+            return Proposals(image.shape[:2], np.zeros(0, np.float32), [])
+
+    run(photos, tmp_path / "out", Nothing(), formats=["contact_sheet", "outlines", "cutouts"])
+    cards = Cards((tmp_path / "out" / "contact_sheet.html").read_text()).cards
+    assert {(card["data-score"], card["data-count"]) for card in cards} == {("0.0000", "0")}

@@ -81,7 +81,7 @@ def test_images_are_found_by_id_or_by_the_name_of_their_file(tmp_path: Path, nam
             [4, 2, 3],
             r"results\.json: in the truth its image_id 3 is the id .*, 4 only the name",
         ),
-        (["a/x.jpg", "b/x.jpg", "c.jpg"], ["x", "c"], r"1 of 2 results in .* \(ids x; it has 1, 2, 3\)"),
+        (["a/x.jpg", "b/x.jpg", "c.jpg"], ["x", "c"], r"1 of 2 results in .* \(ids x; known are 1, 2, 3\)"),
     ],
 )
 def test_names_that_could_mean_two_images_are_refused(tmp_path: Path, names, stated, message):
@@ -155,7 +155,7 @@ REFUSED = {
     "id of a wrong type": ([entry(1.5, MASK, 0.5)], "result 0: its image_id is 1.5"),
     "unknown images": (
         [entry(1, MASK, 0.5), entry(7, MASK, 0.5), entry(8, MASK, 0.5), entry(8, MASK, 0.4)],
-        r"3 of 4 results in .* \(ids 7, 8; it has 1, a_2\)",
+        r"3 of 4 results in .* \(ids 7, 8; known are 1, a_2\)",
     ),
     "NaN score": ([entry(1, MASK, 0.5), entry(1, MASK, float("nan"))], "after 1 results .NaN and Infinity are not"),
     "infinite score": ([entry(1, MASK, float("inf"))], "NaN and Infinity are not allowed"),

@@ -215,8 +215,11 @@ def test_commands(tmp_path):
     assert done.returncode == 0, done.stderr
     predictor = load(precision="float32", shorter_sides=(119,), num_proposals=9)
     propose_images(predictor, [SAMPLE], tmp_path / "b")
-    for name in ("proposals.json", "run.json", "overlays/coffee.png"):
+    for name in ("proposals.json", "overlays/coffee.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    by_command, by_library = (json.loads((tmp_path / name / "run.json").read_text()) for name in "ab")
+    assert by_command.pop("places")["saved_model"] == folder
+    assert by_command == by_library
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,27 @@ def dtype_policy(precision: Precision) -> str:
     Weights are float32 under either policy.
     """
     if precision == "auto":
-        precision = "bfloat16" if _has_fast_bfloat16() else "float32"
+        precision = "bfloat16" if fast_bfloat16()[0] else "float32"
     if precision not in ("float32", "bfloat16"):
         raise UserError(f"precision must be auto, float32 or bfloat16, not {precision}.")
     return "mixed_bfloat16" if precision == "bfloat16" else "float32"
 
 
-def _has_fast_bfloat16() -> bool:
+def fast_bfloat16() -> tuple[bool, str]:
+    """Whether this machine computes bfloat16 fast, and what says so."""
     # The processor decides, whatever the trunk. Six scales in bfloat16 take, of the time in float32: with AVX-512 BF16
     # (two cores of Zen 5) .55 on EfficientNet-Lite2 and .45 on VGG-16; without it (a Xeon with AVX-512) 1.5.
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:  # NVIDIA's Ampere (compute capability 8.0) brought bfloat16 tensor cores.
-        details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
-        return all(device.get("compute_capability", (0, 0)) >= (8, 0) for device in details)
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        lowest = min(device.get("compute_capability", (0, 0)) for device in details)
+        return lowest >= (8, 0), f"GPU of compute capability {lowest[0]}.{lowest[1]}, 8.0 has it"
+    found = [name for name in ("avx512_bf16", "amx_bf16") if name in processor_flags()]
+    return bool(found), f"the processor has {' and '.join(found) or 'neither avx512_bf16 nor amx_bf16'}"
+
+
+def processor_flags() -> set[str]:
+    """The instructions of the processor, by Linux' names; none are known elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
-    flags = cpuinfo.read_text() if cpuinfo.exists() else ""
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())

@@ -1,0 +1,82 @@
+"""YOLO's segmentation labels (https://docs.ultralytics.com/datasets/segment): a text file beside each photograph.
+
+The labels of .../images/.../NAME.jpg are .../labels/.../NAME.txt, a line an object: its class, from 0, then the x and y
+of its polygon's points as shares of the photograph's width and height. A photograph without such a file has no objects.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
+from ifcn_tf.annotations.reading import ImageLeftOutError, photographs_by_stem, read_image, with_learnable
+from ifcn_tf.common.files import UserError, read_text
+from ifcn_tf.masks.coco_forms import UnusableError, read_masks
+
+_OVERHANG = 1.0  # px, as of COCO's polygons
+_FORM = "a class and three or more pairs of numbers are needed"
+
+
+def yolo_source(images: Path) -> Source:
+    """Opens the photographs of a folder; categories are numbered from 1 and have no names here.
+
+    Args:
+        images: a folder in or below one named "images".
+
+    Raises:
+        UserError: it is in no such folder, or it or the folder of its labels cannot be read.
+    """
+    photographs = photographs_by_stem(images)
+    labels = _labels_of(images)
+    if not labels.is_dir():
+        raise UserError(f"no folder {labels}, where YOLO keeps the labels of {images}.")
+    jobs: list[Job] = [functools.partial(_load, path, labels / f"{stem}.txt") for stem, path in photographs.items()]
+    return Source({}, len(jobs), jobs)
+
+
+def _labels_of(images: Path) -> Path:
+    """The folder of labels: the last "images" of the path is "labels" there."""
+    parts = list(images.absolute().parts)
+    places = [place for place, part in enumerate(parts) if part == "images"]
+    if not places:
+        raise UserError(f"{images} is in no folder named images, beside which YOLO keeps labels/: give it (--images).")
+    parts[places[-1]] = "labels"
+    return Path(*parts)
+
+
+def _load(path: Path, labels: Path) -> Loaded:
+    try:
+        encoded, size_hw = read_image(path)
+        lines = _lines(labels)
+    except ImageLeftOutError as error:
+        return Loaded(None, (error.problem,))
+    return with_learnable(Example(path.stem, path.name, size_hw, (), encoded), str(labels), _objects(lines, size_hw))
+
+
+def _lines(labels: Path) -> list[str]:
+    try:
+        return read_text(labels).splitlines() if labels.exists() else []
+    except UserError as error:
+        raise ImageLeftOutError("malformed mask", str(error)) from error
+
+
+def _objects(lines: list[str], size_hw: tuple[int, int]) -> Iterator[Found]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield Found(f"line {number}", _object(line.split(), size_hw))
+
+
+def _object(words: list[str], size_hw: tuple[int, int]) -> Instance | UnusableError:
+    try:
+        category, values = int(words[0]), np.array(words[1:], np.float64)
+        points = values.reshape(-1, 2) * size_hw[::-1]
+    except ValueError:
+        return UnusableError("malformed mask", _FORM)
+    if category < 0 or len(points) < 3:
+        return UnusableError("malformed mask", _FORM)
+    (mask,) = read_masks([[points.ravel().tolist()]], size_hw, _OVERHANG)
+    return mask if isinstance(mask, UnusableError) else Instance.of_rle(mask, category + 1)

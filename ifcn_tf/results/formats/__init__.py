@@ -1,0 +1,1 @@
+"""Forms in which proposals are written: one function a format, all listed in `registry.py`."""

@@ -1,0 +1,47 @@
+"""What formats are given: photographs, and the proposals that are written of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ifcn_tf.common.ids import ImageId, id_of_file
+from ifcn_tf.images.files import read_pixels
+from ifcn_tf.proposals import Proposals
+
+#: The name of what proposals are, wherever a format wants one: they have no class.
+LABEL = "object"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageProposals:
+    """One photograph.
+
+    Attributes:
+        path: of its file.
+        proposals: best first.
+        known_pixels: what its file holds, uint8 [H, W, 3], where somebody has read it already.
+    """
+
+    path: Path
+    proposals: Proposals
+    known_pixels: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    @property
+    def image_id(self) -> ImageId:
+        """The photograph's id in COCO results."""
+        return id_of_file(self.path)
+
+    def pixels(self) -> np.ndarray:
+        """The photograph, uint8 [H, W, 3], of the proposals' size; raises BadImageError where it cannot be read."""
+        if self.known_pixels is not None:
+            return self.known_pixels
+        return read_pixels(self.path, math.prod(self.proposals.size_hw))
+
+
+#: Consumed one by one, so that memory does not grow with their number.
+Images = Iterable[ImageProposals]

@@ -1,0 +1,59 @@
+"""The COCO results of a folder's images one by one, of which proposals.json is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ifcn_tf.common.files import atomic_write, read_json, read_text, write_json
+from ifcn_tf.common.ids import id_of_file
+from ifcn_tf.images.files import upright_size
+from ifcn_tf.proposals import Proposals
+
+
+def write_part(folder: Path, path: Path, proposals: Proposals) -> None:
+    """Writes the COCO results of one image: the mark that the image is done."""
+    write_json(part_path(folder, path), proposals.to_coco(id_of_file(path)), indent=None)
+
+
+def read_part(folder: Path, path: Path) -> Proposals:
+    """The proposals that `write_part` wrote of an image."""
+    entries = read_json(part_path(folder, path))
+    scores = np.array([entry["score"] for entry in entries], np.float32)
+    return Proposals(upright_size(path), scores, [entry["segmentation"] for entry in entries])
+
+
+def part_path(folder: Path, path: Path) -> Path:
+    """Where `write_part` keeps the results of an image."""
+    return folder / "parts" / f"{path.stem}.json"
+
+
+def is_done(folder: Path, path: Path) -> bool:
+    """Whether there are results of an image, and the image was not changed since."""
+    part = part_path(folder, path)
+    return part.exists() and part.stat().st_mtime >= path.stat().st_mtime
+
+
+def has_parts(folder: Path) -> bool:
+    """Whether an earlier run left results of images."""
+    return any((folder / "parts").glob("*.json"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes the results of an earlier run."""
+    for part in (folder / "parts").glob("*.json"):
+        part.unlink()
+
+
+def merge_parts(folder: Path, paths: Iterable[Path]) -> None:
+    """Writes proposals.json, the COCO results of all images, holding one image at a time in memory."""
+    with atomic_write(folder / "proposals.json") as file:
+        separator = "["
+        for path in paths:
+            entries = read_text(part_path(folder, path)).strip()[1:-1]
+            if entries:
+                file.write(separator + entries)
+                separator = ",\n"
+        file.write("]\n" if separator != "[" else "[]\n")
