@@ -29,8 +29,8 @@ CONFIG = RunConfig(
     data=DataConfig(object_side=36.0, shorter_sides=(119,), crops_in_turn=2),
     loss=LossConfig(mask_weight=1.0, objectness_weight=1 / 32),
     train=TrainConfig(
-        steps=4, images_per_step=2, precision="float32", log_every=1, validate_every=4, pictures_every=4,
-        validation_images=2, frozen_blocks=1,
+        steps=4, images_per_step=2, precision="float32", log_every=1, validate_every=4, validation_images=2,
+        frozen_blocks=1,
     ),
     proposer=ProposerConfig(shorter_sides=(80,), num_proposals=30, nms_iou=0.5, mask_threshold=0.1),
 )  # fmt: skip
