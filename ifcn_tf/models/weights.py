@@ -66,13 +66,11 @@ def average_weights(sources: Sequence[Path], folder: Path) -> None:
         UserError: no such file, a damaged one, or one of another network than the first.
     """
     networks = [read_weights(source) for source in sources]
-    for source, arrays in zip(sources, networks, strict=True):
-        unlike = [
-            n for n in arrays.keys() | networks[0].keys() if np.shape(arrays.get(n)) != np.shape(networks[0].get(n))
-        ]
-        if unlike:
-            raise UserError(f"{source} holds the weights of another architecture than {sources[0]}: {min(unlike)}.")
-    mean = {name: np.mean([arrays[name] for arrays in networks], 0, np.float32) for name in networks[0]}
+    shapes = [{name: array.shape for name, array in arrays.items()} for arrays in networks]
+    for source, held in zip(sources, shapes, strict=True):
+        if held != shapes[0]:
+            raise UserError(f"{source} holds the weights of another architecture than {sources[0]}.")
+    mean = {name: np.asarray(np.mean([arrays[name] for arrays in networks], 0)) for name in shapes[0]}
     write_arrays(folder / _NAME, mean, read_record(sources[-1]))
 
 

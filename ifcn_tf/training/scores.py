@@ -27,7 +27,7 @@ from ifcn_tf.proposing.proposer import IMAGE
 
 #: Photographs are divided into so many parts, each judged by a head that was trained on the others.
 _PARTS = 5
-_BATCH, _EPOCHS, _PATIENCE = 1024, 30, 3
+_BATCH, _EPOCHS, _PATIENCE = 4096, 30, 3
 #: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
 _SAMPLED, _LEAST_DEVIATION = 7, 1e-3
 
@@ -138,8 +138,8 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
     mean, deviation = sample.mean(0), sample.std(0) + _LEAST_DEVIATION
     head = build_score_head(len(mean))
     normalized = keras.layers.Normalization(mean=mean, variance=deviation**2)
-    model = keras.Sequential([keras.Input(mean.shape), normalized, keras.layers.Dropout(0.2, seed=0), head])
-    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=0.01)
+    model = keras.Sequential([keras.Input(mean.shape), normalized, keras.layers.Dropout(0.3, seed=0), head])
+    optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     watched = None if left_out is None else (left_out.descriptors, left_out.ious)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
