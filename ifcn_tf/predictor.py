@@ -75,6 +75,7 @@ def load(
     backbone_weights: str | None = None,
     trunk: str | None = None,
     k: int | None = None,
+    score_weights: str | Path | None = None,
     precision: Precision = "auto",
     max_pixels: int = MAX_PIXELS,
     **settings: Any,
@@ -88,6 +89,8 @@ def load(
             are then untrained, and masks are meaningless.
         trunk: name of the trunk, with `backbone_weights`; otherwise `config.json` says it.
         k: relative positions a side, likewise.
+        score_weights: other weights, by name or file, whose network scores the windows in place of that of `weights`;
+            score heads, of either, are then left out.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
         **settings: fields of `ProposerConfig`, such as num_proposals=100.
@@ -96,7 +99,13 @@ def load(
         UserError: a file or setting that cannot be used; says which and why.
     """
     network = load_network(
-        weights, backbone_weights=backbone_weights, trunk=trunk, k=k, precision=precision, **settings
+        weights,
+        backbone_weights=backbone_weights,
+        trunk=trunk,
+        k=k,
+        score_weights=score_weights,
+        precision=precision,
+        **settings,
     )
     return Predictor.of_network(*network, max_pixels)
 

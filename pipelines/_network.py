@@ -19,6 +19,7 @@ WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --model: a *.weights.
 BACKBONE = flags.DEFINE_string("backbone_weights", None, "Instead of --model: 'imagenet' or its file; untrained.")
 TRUNK = flags.DEFINE_string("trunk", None, f"With --backbone_weights: the trunk, {', '.join(TRUNKS)}.")
 K = flags.DEFINE_integer("k", None, "With --backbone_weights: relative positions a side, 3, 5 or 7; 5.")
+SCORES = flags.DEFINE_string("score_weights", None, "Other weights, whose network scores the windows (DeepMask20*).")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 MAX_PIXELS = flags.DEFINE_integer("max_pixels", files.MAX_PIXELS, "Larger images are refused [px].", 1)
 SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
@@ -47,7 +48,7 @@ SETTINGS = (
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
 #: Which network it is.
-NAMING = (MODEL, WEIGHTS, BACKBONE, TRUNK, K)
+NAMING = (MODEL, WEIGHTS, BACKBONE, TRUNK, K, SCORES)
 _ALL = (*NAMING, PRECISION, MAX_PIXELS, SHORTER_SIDES, SCALE_FACTORS, *SETTINGS)
 
 
@@ -73,6 +74,7 @@ def arguments(start: ProposerConfig | None = None) -> dict[str, Any]:
         "backbone_weights": BACKBONE.value,
         "trunk": TRUNK.value,
         "k": K.value,
+        "score_weights": SCORES.value,
         "precision": cast(Precision, PRECISION.value),
         **settings,
     }

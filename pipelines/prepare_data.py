@@ -36,6 +36,7 @@ ANNOTATIONS = flags.DEFINE_string(
     "coco, lvis: json, if not ROOT/annotations/instances_SPLIT.json or lvis_v1_SPLIT.json; index_png: folder of masks.",
 )
 IMAGES = flags.DEFINE_string("images", None, "Folder of the photographs, if not in ROOT's own layout.")
+CATEGORIES = flags.DEFINE_list("categories", [], "Keep objects of these classes only, by their names; of all.")
 COUNT = flags.DEFINE_integer("count", 1000, "shapes: number of scenes.", 1)
 SEED = flags.DEFINE_integer("seed", 0, "shapes: seed of the scenes.", 0)
 COPY_IMAGES = flags.DEFINE_string("copy_images", None, "With --format=coco: folder into which the images are copied.")
@@ -57,8 +58,10 @@ def main() -> None:
         download(SOURCE.value, SPLIT.value, Path(ROOT.value))
     source = _open_source()
     _cli.import_tensorflow()
-    from ifcn_tf.data.prepare import prepare, refuse, tolerate
+    from ifcn_tf.data.prepare import of_categories, prepare, refuse, tolerate
 
+    if CATEGORIES.value:
+        source = of_categories(source, CATEGORIES.value)
     report = prepare(source, _writer(source, Path(OUTPUT.value)), WORKERS.value, refuse if STRICT.value else tolerate)
     print("\n".join(report.lines()))
 

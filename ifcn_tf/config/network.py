@@ -18,6 +18,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 #: Where each trunk (`models.trunks.trunk.Trunk`) is, by the name that `trunk` has: "module:name in it".
 TRUNKS = {
     "vgg16": "ifcn_tf.models.trunks.vgg16:TRUNK",
+    "vgg_a": "ifcn_tf.models.trunks.vgg_a:TRUNK",
     **{f"efficientnet_lite{size}": f"ifcn_tf.models.trunks.efficientnet_lite:LITE{size}" for size in range(3)},
 }
 
@@ -93,8 +94,55 @@ class InstanceFCNConfig(NetworkConfig):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class DeepMaskConfig(NetworkConfig):
+    """DeepMask (Pinheiro et al., Learning to Segment Object Candidates, 2015, section 3): a mask by fully connected
+    layers. The defaults are its layers on VGG-16, that is ~DeepMask of the paper's table 2."""
+
+    module: ClassVar[str] = "ifcn_tf.models.deepmask.network"
+    example: ClassVar[str] = "crop"
+
+    method: str = "deepmask"
+    window_cells: int = 14
+    """Side of the window, and of the crop that is trained on [cells of 16 px]; even, since the score branch pools."""
+    mask_cells: int = 56
+    """Side of the mask that is predicted, which is interpolated to the window's pixels [cells of the mask]."""
+    mask_channels: int = 512
+    """Channels of the 1 x 1 convolution before the mask [count]."""
+    low_rank: int = 512
+    """Width of the layer without ReLU between the window's features and its mask; 0: there is none, as in DeepMaskFull
+    [count]."""
+    score_channels: tuple[int, ...] = (512, 1024)
+    """Widths of the hidden layers of the score branch [count]."""
+    dropout: float = 0.5
+    """Share of their values that is left out in training [0..1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.window_cells > 0 and self.window_cells % 2 == 0,
+            f"window_cells must be even and positive, not {self.window_cells}.",
+        )
+        require(
+            self.mask_cells in [self.window_cells * finer for finer in (1, 2, 4, 8, 16)],
+            f"mask_cells must be 1, 2, 4, 8 or 16 times window_cells = {self.window_cells}, not {self.mask_cells}.",
+        )
+        require(self.mask_channels > 0, f"mask_channels must be positive, not {self.mask_channels}.")
+        require(self.low_rank >= 0, f"low_rank must not be negative, not {self.low_rank}.")
+        require(
+            bool(self.score_channels) and min(self.score_channels) > 0,
+            f"score_channels needs at least one width, each positive, not {self.score_channels}.",
+        )
+        require(0 <= self.dropout < 1, f"dropout must lie in 0..1, below 1, not {self.dropout}.")
+
+    @property
+    def grid(self) -> WindowGrid:
+        """The map has stride 16, as the trunk's four poolings leave it (section 3.1)."""
+        return WindowGrid(16, self.window_cells, self.mask_cells)
+
+
 #: The settings of each method's network, by the name that `method` has.
-METHODS: dict[str, type[NetworkConfig]] = {"instance_fcn": InstanceFCNConfig}
+METHODS: dict[str, type[NetworkConfig]] = {"instance_fcn": InstanceFCNConfig, "deepmask": DeepMaskConfig}
 
 
 def network_config(values: dict[str, Any]) -> NetworkConfig:

@@ -68,6 +68,9 @@ class DataConfig(Settings):
     overlaps the box of none. 0 leaves such windows out [0..1]."""
     mask_coverage: float = 0.4
     """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
+    crops_in_turn: int = 32
+    """Of a method that is trained on crops so many train masks, then as many scores, and so on: as many as
+    train.images_per_step, so that batches alternate [count]."""
 
     def __post_init__(self) -> None:
         require(
@@ -99,6 +102,7 @@ class DataConfig(Settings):
         require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
         require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
         require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
+        require(self.crops_in_turn > 0, f"crops_in_turn must be positive, not {self.crops_in_turn}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +110,9 @@ class LossConfig(Settings):
     """The loss of equation (1) (section 3.2) and what the paper leaves open about it."""
 
     mask_weight: float = 2.0
-    """Weight of the mask term against the objectness term; equation (1) as written has 1."""
+    """Weight of the mask term; equation (1) as written has 1."""
+    objectness_weight: float = 1.0
+    """Weight of the objectness term; DeepMask's is 1/32."""
     normalization: Normalization = "mean"
     """`mean`: each term is the mean over what it sums, windows or pixels. `literal`: both sums of equation (1) are
     divided by the number of sampled windows, so that the mask term counts a window's pixels one by one."""
@@ -115,7 +121,8 @@ class LossConfig(Settings):
     the IoU of the mask that the network assembles there, at probability .5, with the target mask."""
 
     def __post_init__(self) -> None:
-        require_amount("mask_weight", self.mask_weight)
+        for name in ("mask_weight", "objectness_weight"):
+            require_amount(name, getattr(self, name))
         require(
             self.normalization in get_args(Normalization),
             f"normalization must be one of {', '.join(get_args(Normalization))}, not {self.normalization}.",

@@ -25,7 +25,7 @@ def draw_scale(objects: Objects, config: DataConfig, seed: tf.Tensor) -> tf.Tens
     sides = tf.cast(tf.round(tf.constant(config.shorter_sides, tf.float32) * factor), tf.int64)
     fits = tf.stack([_any_fits(objects, side, config) for side in tf.unstack(sides)])
     allowed = tf.cond((only_fitting < config.fitting_scales) & tf.reduce_any(fits), lambda: fits, lambda: fits | True)
-    return _one_of(tf.boolean_mask(sides, allowed), choice)
+    return one_of(tf.boolean_mask(sides, allowed), choice)
 
 
 def _any_fits(objects: Objects, shorter_side: tf.Tensor, config: DataConfig) -> tf.Tensor:
@@ -33,7 +33,7 @@ def _any_fits(objects: Objects, shorter_side: tf.Tensor, config: DataConfig) -> 
     return tf.reduce_any(fits_window(objects, view, config))
 
 
-def _one_of(values: tf.Tensor, choice: tf.Tensor) -> tf.Tensor:
+def one_of(values: tf.Tensor, choice: tf.Tensor) -> tf.Tensor:
     """One row of values; choice in 0..1, below 1, says how far down."""
     return values[tf.cast(choice * tf.cast(tf.shape(values)[0], tf.float32), tf.int32)]
 
@@ -67,7 +67,7 @@ def _subject_centre(objects: Objects, view: View, config: DataConfig, choice: tf
     fits = fits_window(objects, view, config)
     boxes = tf.boolean_mask(boxes_in_view(objects, view), fits | ~tf.reduce_any(fits))
     everything = tf.cast([[0, 0, *tf.unstack(view.shown_hw)]], tf.float64)
-    box = _one_of(tf.cond(tf.size(boxes) > 0, lambda: boxes, lambda: everything), choice)
+    box = one_of(tf.cond(tf.size(boxes) > 0, lambda: boxes, lambda: everything), choice)
     return (box[:2] + box[2:]) / 2
 
 

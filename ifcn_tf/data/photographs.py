@@ -12,8 +12,10 @@ from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
+from ifcn_tf.data.crops import canonical_sides
 from ifcn_tf.data.pipeline import EXAMPLES
 from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.data.views import objects_of
 from ifcn_tf.images.tensors import decode
 from ifcn_tf.masks.rle import from_run_lengths
 
@@ -65,6 +67,18 @@ def require_objects(data: Sequence[Path], count: int) -> None:
     )
 
 
+def require_positives(data: Sequence[Path], config: DataConfig) -> None:
+    """Raises UserError unless some object of prepared data can be seen at the size that windows are made for."""
+    records = Records.open(data)
+    for record in _read(records, range(len(records))):
+        if tf.reduce_any(canonical_sides(objects_of(record), config) > 0):
+            return
+    raise UserError(
+        f"{', '.join(map(str, data))} shows no object to train on: each is a crowd, or so small that it is not "
+        f"{config.object_side:g} px long in an image of {config.longer_side_limit} px."
+    )
+
+
 def find_subject(
     data: Sequence[Path], config: DataConfig, network: NetworkConfig
 ) -> tuple[Example, tuple[Tensors, Tensors]]:
@@ -76,7 +90,7 @@ def find_subject(
     Raises:
         UserError: a folder cannot be used, or a record is damaged.
     """
-    records, make = Records.open(data), EXAMPLES[network.example]
+    records, make = Records.open(data), EXAMPLES[network.example].make
 
     def positives(number: tf.Tensor) -> tf.Tensor:
         """In a graph, which leaves out what is not asked for: no image is decoded."""

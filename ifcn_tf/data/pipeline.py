@@ -5,8 +5,9 @@ Example i of a run is a function of the seed and i, so a run can go on at any i,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +16,10 @@ from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours
 from ifcn_tf.data.copy_paste import maybe_paste
+from ifcn_tf.data.crops import crop_example
 from ifcn_tf.data.records import Records
 from ifcn_tf.data.targets import training_targets
-from ifcn_tf.data.views import image_of, objects_of, view_of
+from ifcn_tf.data.views import image_of, largest_view_hw, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
 
 Tensors = dict[str, tf.Tensor]
@@ -53,8 +55,8 @@ def training_examples(
         shares: how often a pass shows the photographs of each folder; once where left out.
 
     Returns:
-        Pairs (inputs, targets), here those of `training_example`; H and W vary, W windows and m cells are
-        `config.num_windows` and the grid's `mask_cells`:
+        Pairs (inputs, targets), here those of `training_example` (`crop_example` has its own); H and W vary, W windows
+        and m cells are `config.num_windows` and the grid's `mask_cells`:
             inputs: "image" float32 [H, W, 3], RGB in 0..255, "windows" int32 [W, 2], centre cells (y, x).
             targets: "labels" float32 [W], "weights" float32 [W], "masks" float32 [W, m, m] (`training_targets`), and
                 "image_id", a string scalar.
@@ -63,7 +65,7 @@ def training_examples(
         UserError: a folder cannot be used. Iterating raises tf.errors.InvalidArgumentError, with a message that names
             the file, at a damaged record.
     """
-    records, make = Records.open(data), EXAMPLES[network.example]
+    records, make = Records.open(data), EXAMPLES[network.example].make
     shown = shown_in_a_pass(records, shares)
 
     def any_record(seed: tf.Tensor) -> Tensors:
@@ -114,5 +116,21 @@ def training_example(record: Tensors, config: DataConfig, grid: WindowGrid, seed
     return {"image": image, "windows": targets.pop("windows")}, targets | {"image_id": record["image/source_id"]}
 
 
-#: What makes an example of a record, by the name that `NetworkConfig.example` has.
-EXAMPLES = {"view": training_example}
+class ExampleKind(NamedTuple):
+    """What a method is trained on.
+
+    Attributes:
+        make: makes the pair (inputs, targets) of a record, the settings, the windows and a seed; see
+            `training_example`.
+        largest_hw: size [px] of the largest image that it makes of a photograph of 4 : 3.
+    """
+
+    make: Callable[[Tensors, DataConfig, WindowGrid, tf.Tensor], tuple[Tensors, Tensors]]
+    largest_hw: Callable[[DataConfig, WindowGrid], tuple[int, int]]
+
+
+#: By the name that `NetworkConfig.example` has.
+EXAMPLES = {
+    "view": ExampleKind(training_example, lambda config, grid: largest_view_hw(config)),
+    "crop": ExampleKind(crop_example, lambda config, grid: (grid.window_px, grid.window_px)),
+}

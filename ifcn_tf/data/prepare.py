@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ifcn_tf.annotations.coco_writer import write_coco
-from ifcn_tf.annotations.example import Example, Loaded, Problem, Source
+from ifcn_tf.annotations.example import Example, Job, Loaded, Problem, Source
 from ifcn_tf.common.files import UserError, whole_folder, write_bytes
 from ifcn_tf.common.pool import in_processes
 from ifcn_tf.common.progress import track
+from ifcn_tf.config.settings import require, require_known
 from ifcn_tf.data.records import Writer
 from ifcn_tf.images.files import name_of_encoded
 
@@ -56,6 +58,37 @@ class Report:
         for kind, entry in sorted(self.problems.items()):
             yield f"left out: {entry['count']} x {kind}"
             yield from (f"    {where}" for where in entry["examples"])
+
+
+class _Selected:
+    """Iterates over jobs, each followed by a selection of the objects that it loads."""
+
+    def __init__(self, jobs: Iterable[Job], kept: frozenset[int]) -> None:
+        self._jobs, self._kept = jobs, kept
+
+    def __iter__(self) -> Iterator[Job]:
+        return (functools.partial(_select, job, self._kept) for job in self._jobs)
+
+
+def _select(job: Job, kept: frozenset[int]) -> Loaded:
+    loaded = job()
+    if loaded.example is None:
+        return loaded
+    objects = tuple(item for item in loaded.example.objects if item.category_id in kept)
+    return dataclasses.replace(loaded, example=dataclasses.replace(loaded.example, objects=objects))
+
+
+def of_categories(source: Source, names: Sequence[str]) -> Source:
+    """A source with the objects of named categories alone; others then are background, as in DeepMask20.
+
+    Raises:
+        UserError: the source has no such category, of which the nearest is named, or it has none.
+    """
+    require(bool(source.categories), "the annotations name no categories: leave --categories out.")
+    for name in names:
+        require_known("categories", name, source.categories.values())
+    kept = {number: name for number, name in source.categories.items() if name in names}
+    return dataclasses.replace(source, categories=kept, jobs=_Selected(source.jobs, frozenset(kept)))
 
 
 #: Consumes examples one by one; the report is complete when they end.

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.geometry import resized_hw
-from ifcn_tf.images.tensors import decode, resize
+from ifcn_tf.images.tensors import decode, resized_part
 
 Tensors = dict[str, tf.Tensor]
 
@@ -74,13 +74,18 @@ def view_of(size_hw: tf.Tensor, shorter_side: tf.Tensor, flipped: tf.Tensor, con
     return View(size, flipped, tf.zeros_like(size), size)
 
 
+def largest_view_hw(config: DataConfig) -> tuple[int, int]:
+    """Size of the largest view of a photograph of 4 : 3 [px]."""
+    height, width = resized_hw(3, 4, round(max(config.shorter_sides) * config.scale_jitter), config.longer_side_limit)
+    side = config.cut_side or width
+    return min(height, side), min(width, side)
+
+
 def image_of(record: Tensors, view: View) -> tf.Tensor:
     """The photograph of a record in a view, float32 [H, W, 3], RGB in 0..255."""
     image = record["image/decoded"] if "image/decoded" in record else decode(record["image/encoded"])
     image = tf.cond(view.flipped, lambda: tf.reverse(image, [1]), lambda: image)
-    height, width = tf.unstack(tf.cast(view.resized_hw, tf.int32))
-    (top, left), (rows, columns) = tf.unstack(view.origin_yx), tf.unstack(view.shown_hw)
-    return resize(image, height, width)[top : top + rows, left : left + columns]
+    return resized_part(image, view.resized_hw, view.origin_yx, view.shown_hw)
 
 
 def covers(objects: Objects, number: tf.Tensor, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:

@@ -36,7 +36,8 @@ def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
     objectness_logits float32 [1, h, w], maps of the network's stride.
 
     Raises:
-        UserError: the network computes in another precision or has no score maps, or the file cannot be written.
+        UserError: the network computes in another precision, has no score maps or is scored by another one, or the file
+            cannot be written.
     """
     if network.precision != "float32":
         raise UserError(
@@ -44,6 +45,8 @@ def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
         )
     if "score_maps" not in network.map_model.output:
         raise UserError(f"an ONNX file holds score maps, which {network.config.method} has none of.")
+    if network.scorer is not None:
+        raise UserError("an ONNX file holds one network: leave score_weights out.")
     network.config.require_fitting(config)
     converted = _converted(network.map_model)
     for node in converted.graph.node:

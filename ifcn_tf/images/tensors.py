@@ -24,6 +24,28 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     return tf.image.resize(image, tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
 
 
+def resized_part(image: tf.Tensor, size_hw: tf.Tensor, first_yx: tf.Tensor, part_hw: tf.Tensor) -> tf.Tensor:
+    """A part of what `resize` gives, which alone is computed.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        size_hw: size of the resized image [px], integers [2].
+        first_yx, part_hw: where the part begins in it, and its size [px], integers [2].
+
+    Returns:
+        float32 [part height, part width, 3], in 0..255.
+    """
+    scale = tf.cast(size_hw, tf.float32) / tf.cast(tf.shape(image)[:2], tf.float32)
+    return tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=tf.cast(part_hw, tf.int32),
+        scale=scale,
+        translation=-tf.cast(first_yx, tf.float32),
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+
+
 def decode(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes a JPEG or PNG, a string, as it is stored: uint8 [H, W, 3], RGB (also a BMP or GIF of older records).
 

@@ -37,11 +37,13 @@ class Method(abc.ABC):
         model: what is trained: a dict of image float32 [B, H, W, 3], RGB in 0..255, and windows int32 [B, N, 2],
             centre cells (y, x) on the map -> a dict of float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
         score_head: what tells how good the proposals of these weights are (`models.score_head`), or None.
+        scorer: a network of the same windows that scores them in place of this one, or None.
     """
 
     def __init__(self, config: NetworkConfig, precision: Precision = "auto") -> None:
         self.config, self.dtype = config, dtype_policy(precision)
         self.score_head: keras.Model | None = None
+        self.scorer: Method | None = None
         self.trunk = trunk_of(config.trunk)
         image = keras.Input((None, None, 3), name="image")
         windows = keras.Input((None, 2), dtype="int32", name="windows")

@@ -91,8 +91,9 @@ def heat(values: np.ndarray) -> np.ndarray:
 
 
 def tile(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Puts equal pictures, uint8 [h, w, 3], in rows of so many, with white gaps between them."""
+    """Puts equal pictures, uint8 [h, w, 3], in rows of so many, with white gaps between them and after the last."""
     gap = max(1, tiles[0].shape[0] // 24)
     framed = [np.pad(tile, [(gap, 0), (gap, 0), (0, 0)], constant_values=255) for tile in tiles]
+    framed += [np.full_like(framed[0], 255)] * (-len(framed) % columns)
     rows = [np.concatenate(framed[i : i + columns], 1) for i in range(0, len(framed), columns)]
     return np.concatenate(rows)

@@ -37,7 +37,7 @@ def draw_targets(
         image: uint8 [H, W, 3], RGB.
         positive, negative: bool [h, w], classes of the windows.
         windows: integers [p, 2], centre cells (y, x) of the windows to show.
-        masks: bool [p, m, m], their targets.
+        masks: bool [p, m, m], their targets; m divides the side of a window.
         grid: where windows lie.
         title: what is shown, for the legend.
         others: what windows are that are neither positive nor negative.
@@ -116,7 +116,7 @@ def _draw_window(image: np.ndarray, window: np.ndarray, mask: np.ndarray, grid: 
     side = grid.window_px
     crop = Image.fromarray(image).crop((left, top, left + side, top + side))  # black beyond the border
     canvas = Canvas(np.asarray(crop))
-    canvas.paint(mask.repeat(grid.mask_cell_px, 0).repeat(grid.mask_cell_px, 1), np.array(POSITIVE))
+    canvas.paint(mask.repeat(side // len(mask), 0).repeat(side // len(mask), 1), np.array(POSITIVE))
     pair = Image.new("RGB", (side, 2 * side), _GROUND)
     pair.paste(crop, (0, 0))
     pair.paste(Image.fromarray(canvas.image()), (0, side))

@@ -10,11 +10,13 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import NetworkConfig, Precision, network_config
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.config.settings import require
 from ifcn_tf.models.method import Method, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
 from ifcn_tf.proposing.proposer import Proposer
+from ifcn_tf.proposing.scored_by_another import ScoredByAnother
 
 
 def load_network(
@@ -23,11 +25,13 @@ def load_network(
     backbone_weights: str | None = None,
     trunk: str | None = None,
     k: int | None = None,
+    score_weights: str | Path | None = None,
     precision: Precision = "auto",
     **settings: Any,
 ) -> tuple[Method, ProposerConfig]:
     """The network behind `load` and the settings of its proposer; arguments and errors are those of `load`."""
     if backbone_weights:
+        require(not score_weights, "score_weights belong to trained weights: leave them out with backbone_weights.")
         return _untrained(weights, backbone_weights, {"trunk": trunk, "k": k}, precision), ProposerConfig.from_dict(
             settings
         )
@@ -35,22 +39,42 @@ def load_network(
     network_settings = read_network_config(path)
     _require_held({"trunk": trunk, "k": k}, network_settings, path)
     config = read_proposer_config(path).changed(settings)
-    network = build_network(network_settings, precision)
-    load_weights(network, path)
-    network.score_head = load_score_head(path)
+    network = _loaded(path, network_settings, precision)
+    if score_weights:  # which score in place of a head
+        _take_scorer(network, weights_file(score_weights), precision)
+    else:
+        network.score_head = load_score_head(path)
     return network, config
+
+
+def _loaded(path: Path, config: NetworkConfig, precision: Precision) -> Method:
+    network = build_network(config, precision)
+    load_weights(network, path)
+    return network
+
+
+def _take_scorer(network: Method, path: Path, precision: Precision) -> None:
+    """Lets the network of a weights file score the windows of another one."""
+    config = read_network_config(path)
+    same = f"{path} scores other windows than the masks are of: take weights of the same stride and size of window."
+    windows, scored = network.config.grid, config.grid
+    require((windows.stride, windows.window_cells) == (scored.stride, scored.window_cells), same)
+    network.scorer = _loaded(path, config, precision)
 
 
 def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
     """The proposer around a copy of the present weights of a network."""
     head = None if network.score_head is None else with_constant_weights(network.score_head)
-    return Proposer(network.window_model(config), config, network.config.grid, head)
+    model = network.window_model(config)
+    if network.scorer is not None:
+        model = ScoredByAnother(model, network.scorer.window_model(config))
+    return Proposer(model, config, network.config.grid, head)
 
 
 def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
-    parts = [network.model] if network.score_head is None else [network.model, network.score_head]
-    arrays = [array for part in parts for array in part.get_weights()]
+    parts = (network.model, network.score_head, None if network.scorer is None else network.scorer.model)
+    arrays = [array for part in parts if part is not None for array in part.get_weights()]
     return {
         "weights": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
         "precision": network.precision,

@@ -10,10 +10,9 @@ import keras
 
 from ifcn_tf.common.files import read_json
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.config.training import DataConfig, TrainConfig
-from ifcn_tf.data.pipeline import shown_in_a_pass
+from ifcn_tf.config.training import TrainConfig
+from ifcn_tf.data.pipeline import EXAMPLES, shown_in_a_pass
 from ifcn_tf.data.records import Records
-from ifcn_tf.geometry import resized_hw
 from ifcn_tf.models.method import Method, build_network, output_shapes
 from ifcn_tf.training.optimizer import OPTIMIZERS
 
@@ -37,7 +36,7 @@ def describe(config: RunConfig, data: Sequence[Path], shares: Sequence[int] = ()
     lines = [_summary(layer) for layer in model.layers if layer.weights]
     trained = _parameters(model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
-    height, width = _largest_hw(config.data)
+    height, width = EXAMPLES[config.model.example].largest_hw(config.data, config.model.grid)
     memory = memory_bytes(network, height, width, config.train) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
     lines.append(f"precision: {network.precision}")
@@ -56,18 +55,11 @@ def memory_bytes(network: Method, height: int, width: int, train: TrainConfig) -
     """
     model, shapes = network.map_model, output_shapes(network.map_model, height, width)
     # In float32: weights and their averages; of the trained ones a gradient, its sum and what the optimiser keeps.
-    total = 4 * model.count_params() * (1 + (train.ema > 0))
-    total += 4 * _parameters(model.trainable_variables) * (2 + len(OPTIMIZERS[train.optimizer].buffers))
+    total = 4 * network.model.count_params() * (1 + (train.ema > 0))
+    total += 4 * _parameters(network.model.trainable_variables) * (2 + len(OPTIMIZERS[train.optimizer].buffers))
     outputs = {layer.name: math.prod(shapes[layer.name]) * _width_of(layer) for layer in model.layers}
     total += sum(outputs[layer.name] for layer in model.layers if layer.trainable_variables)
     return total + 3 * max(outputs.values())  # an output, its input and a gradient or a workspace
-
-
-def _largest_hw(data: DataConfig) -> tuple[int, int]:
-    """Size of the largest view of a photograph of 4 : 3 [px]."""
-    height, width = resized_hw(3, 4, round(max(data.shorter_sides) * data.scale_jitter), data.longer_side_limit)
-    side = data.cut_side or width
-    return min(height, side), min(width, side)
 
 
 def _summary(layer: keras.layers.Layer) -> str:

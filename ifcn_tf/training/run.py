@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.data.photographs import find_subject, photographs, require_objects
+from ifcn_tf.data.photographs import find_subject, photographs, require_objects, require_positives
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
 from ifcn_tf.models.method import Method
@@ -91,6 +91,7 @@ def train_on_data(
     Raises:
         UserError: whatever of the places, the settings or the loss stops the run.
     """
+    require_positives(places.data, config.data)
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
     initialize = functools.partial(first_weights, places.weights, places.backbone)

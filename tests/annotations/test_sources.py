@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from ifcn_tf.annotations.sbd import sbd_source
 from ifcn_tf.annotations.shapes import draw_scene, shapes_source
 from ifcn_tf.annotations.voc import voc_source
 from ifcn_tf.common.files import UserError
-from ifcn_tf.data.prepare import prepare, records_writer, refuse, tolerate
+from ifcn_tf.data.prepare import of_categories, prepare, records_writer, refuse, tolerate
 from ifcn_tf.masks.rle import encode, run_lengths
 
 HW = (40, 60)
@@ -258,3 +259,21 @@ def test_shapes_match_their_masks():
 def test_real_voc(voc_root):
     examples, problems = load(voc_source(voc_root, voc_root / "ImageSets" / "Segmentation" / "val.txt"))
     assert (len(examples), sum(len(e.objects) for e in examples), problems) == (100, 286, [])
+
+
+def test_objects_of_named_categories_are_kept():
+    """Of generated scenes the stars and boxes; photographs without any stay, and show background."""
+    every, source = shapes_source(4, seed=3), of_categories(shapes_source(4, seed=3), ["star", "box"])
+    assert source.categories == {2: "box", 4: "star"}
+    jobs = zip(every.jobs, pickle.loads(pickle.dumps(list(source.jobs))), strict=True)
+    loaded = [(before(), after()) for before, after in jobs]
+    assert len(loaded) == source.size == 4
+    for before, after in loaded:
+        assert after.example.objects == tuple(o for o in before.example.objects if o.category_id in (2, 4))
+    kept = [len(after.example.objects) for _, after in loaded]
+    assert 0 < sum(kept) < sum(len(before.example.objects) for before, _ in loaded)
+    with pytest.raises(UserError, match=r"categories 'stra' is not known: the nearest is star\."):
+        of_categories(every, ["box", "stra"])
+    with pytest.raises(UserError, match="the annotations name no categories"):
+        of_categories(dataclasses.replace(every, categories={}), ["box"])
+    assert of_categories(dataclasses.replace(every, is_partial=True), ["box"]).is_partial

@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from ifcn_tf.pictures.paint import Canvas, colours_apart, palette
+from ifcn_tf.pictures.proposals import tile
 
 RED = np.array([255, 0, 0])
 
@@ -62,6 +63,12 @@ def test_no_two_colours_in_a_row_are_alike():
     assert colours.shape == (30, 3) and colours.max() <= 255
     assert np.linalg.norm(np.diff(colours, axis=0), axis=1).min() > 100
     assert palette(0).shape == (0, 3)
+
+
+def test_pictures_that_leave_a_row_unfinished_stand_on_white():
+    sheet = tile([np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)], 2)
+    assert sheet.shape == (2 * 5, 2 * 7, 3)  # each below and to the right of a line of one pixel
+    assert (sheet[6:, 1:7] == 30).all() and (sheet[5:, 7:] == 255).all()
 
 
 def test_of_twenty_masks_no_two_look_alike_and_neighbours_least():

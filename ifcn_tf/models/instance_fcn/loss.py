@@ -24,7 +24,7 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
         grid: the windows' place on the map.
 
     Returns:
-        float32 scalars, means over the batch: "loss", "objectness_loss", "mask_loss" (before its weight).
+        float32 scalars, means over the batch: "loss", "objectness_loss", "mask_loss" (before their weights).
     """
     sampled = targets["weights"]
     positive = sampled * targets["labels"]
@@ -39,7 +39,7 @@ def window_losses(outputs: Tensors, inputs: Tensors, targets: Tensors, config: L
     objectness_loss = tf.reduce_mean(tf.reduce_sum(objectness, 1) / windows)
     divisor = _count(tf.reduce_sum(pixels, [2, 3])) if config.normalization == "mean" else windows
     mask_loss = tf.reduce_mean(tf.reduce_sum(mask, [1, 2, 3]) / divisor)
-    loss = objectness_loss + config.mask_weight * mask_loss
+    loss = config.objectness_weight * objectness_loss + config.mask_weight * mask_loss
     return {"loss": loss, "objectness_loss": objectness_loss, "mask_loss": mask_loss}
 
 

@@ -10,28 +10,30 @@ import keras
 import numpy as np
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.models.parts.layers import Conv2D
 from ifcn_tf.models.parts.normalized import NormalizedConv2D, NormalizedDepthwiseConv2D
 
 #: What PyTorch's batch normalisation has, in the order of our variables.
 _STATISTICS = ("weight", "bias", "running_mean", "running_var")
 #: Of PyTorch's kernels, in the order of ours.
-_AXES = {NormalizedConv2D: (2, 3, 1, 0), NormalizedDepthwiseConv2D: (2, 3, 0, 1)}
+_AXES = {Conv2D: (2, 3, 1, 0), NormalizedConv2D: (2, 3, 1, 0), NormalizedDepthwiseConv2D: (2, 3, 0, 1)}
 
 
 class TorchNames(NamedTuple):
-    """A normalised convolution: its layer here, and what PyTorch's modules of it are called."""
+    """A convolution: its layer here, and what PyTorch's modules of it are called; it is normalised, or has a bias."""
 
     layer: str
     convolution: str
-    normalization: str
+    normalization: str | None = None
 
     def arrays(self) -> list[str]:
         """Names of its arrays, in the order of the layer's variables."""
-        return [f"{self.convolution}.weight", *(f"{self.normalization}.{name}" for name in _STATISTICS)]
+        others = [f"{self.normalization}.{name}" for name in _STATISTICS]
+        return [f"{self.convolution}.weight", *(others if self.normalization else [f"{self.convolution}.bias"])]
 
 
 def load_torch_weights(model: keras.Model, path: Path, trunk: str, names: Iterable[TorchNames]) -> None:
-    """Gives normalised convolutions the weights of a file, all of them or none.
+    """Gives convolutions the weights of a file, all of them or none.
 
     Args:
         model: that has the layers.

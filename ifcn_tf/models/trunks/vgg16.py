@@ -13,8 +13,6 @@ from ifcn_tf.config.settings import require
 from ifcn_tf.models.parts.layers import Conv2D
 from ifcn_tf.models.trunks.trunk import Trunk
 
-#: Convolutions of the five blocks.
-_DEPTHS = (2, 2, 3, 3, 3)
 #: Mean of ImageNet's training images that VGG-16 was trained with (Caffe), in BGR order, of 0..255.
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
@@ -24,8 +22,13 @@ class VGG16(Trunk):
 
     Args:
         channels: output channels of the five blocks; only the default fits the ImageNet weights.
+
+    Attributes:
+        name: the trunk's name.
+        depths: convolutions of the five blocks.
     """
 
+    name, depths = "vgg16", (2, 2, 3, 3, 3)
     groups = tuple(f"block{block}_" for block in range(1, 6))
 
     def __init__(self, channels: tuple[int, ...] = (64, 128, 256, 512, 512)) -> None:
@@ -37,9 +40,9 @@ class VGG16(Trunk):
         For stride 8 pool4 has stride 1 and conv5 dilation 2. That pool4 is 3 x 3 (and not 2 x 2), so that a feature
         stays centred on its cell: a 2 x 2 pool of stride 1 would shift the map by half a cell.
         """
-        require(stride in (8, 16), f"vgg16 has features of stride 8 or 16, not {stride}.")
-        x = CaffePreprocessing(dtype="float32", name="preprocessing")(image)
-        for block, (depth, width) in enumerate(zip(_DEPTHS, self.channels, strict=True), start=1):
+        require(stride in (8, 16), f"{self.name} has features of stride 8 or 16, not {stride}.")
+        x = self.preprocessing()(image)
+        for block, (depth, width) in enumerate(zip(self.depths, self.channels, strict=True), start=1):
             for i in range(1, depth + 1):
                 x = Conv2D(
                     width,
@@ -55,6 +58,10 @@ class VGG16(Trunk):
                 side, step = (3, 1) if (block, stride) == (4, 8) else (2, 2)
                 x = keras.layers.MaxPooling2D(side, step, padding="same", dtype=dtype, name=f"block{block}_pool")(x)
         return x
+
+    def preprocessing(self) -> keras.layers.Layer:
+        """What brings RGB in 0..255 into the range that the ImageNet weights were trained with."""
+        return CaffePreprocessing(dtype="float32", name="preprocessing")
 
     def load_imagenet(self, model: keras.Model, source: str) -> None:
         """See `Trunk.load_imagenet`.
