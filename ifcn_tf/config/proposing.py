@@ -112,7 +112,7 @@ class ShownConfig(Settings):
 
     count: int = 20
     """At most so many [count]."""
-    min_score: float = 0.5
+    min_score: float = 0.3
     """Only of this score or more [0..1]."""
     max_overlap: float = 0.2
     """Two of them share at most this part of the smaller one [0..1]."""

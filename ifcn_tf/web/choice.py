@@ -21,7 +21,7 @@ _SAME_POINT = 0.01
 class Wanted:
     """What the sliders and the box ask for; a proposal that meets all of it is good."""
 
-    min_score: float = 0.5
+    min_score: float = 0.3
     """Of this score or more [0..1]."""
     min_size: float = 0.0
     """Of this part of the photograph or more [0..1]."""

@@ -60,7 +60,7 @@ def test_depthwise_convolution_and_its_gradients_equal_keras_own(side, strides):
 )
 def test_auto_precision_follows_the_machine(monkeypatch, cpu_flags, capabilities, expected):
     details = [{"compute_capability": capability} for capability in capabilities]
-    monkeypatch.setattr(Path, "read_text", lambda self: cpu_flags)
+    monkeypatch.setattr(Path, "read_text", lambda self: f"model name : a processor\nflags : {cpu_flags}\n")
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: details)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: device)
     assert dtype_policy("auto") == expected
