@@ -2,7 +2,7 @@
 
 python -m pipelines.train_scores --weights=runs/first/best/model.weights.h5 --data=prepared/held_out --output=scored
 
-The photographs must be others than those that the network was trained on.
+Photographs that the network was not trained on are best: of others it is too sure.
 """
 
 from __future__ import annotations
