@@ -242,7 +242,7 @@ def test_distinct_proposals_by_hand():
     assert proposals.distinct(ShownConfig(count=2)).scores.tolist() == pytest.approx([0.9, 0.7])
     assert proposals.distinct(ShownConfig(max_overlap=0.1)).scores.tolist() == pytest.approx([0.9, 0.6])
     assert proposals.distinct(ShownConfig(min_score=0.65)).scores.tolist() == pytest.approx([0.9, 0.7])
-    by_rank = as_proposals([square(size, 0, 0, 10), square(size, 1, 1, 10), square(size, 20, 30, 20)], [0.3, 0.9, 0.6])
+    by_rank = as_proposals([square(size, 0, 0, 10), square(size, 1, 1, 10), square(size, 20, 30, 20)], [0.2, 0.9, 0.6])
     assert by_rank.distinct().scores.tolist() == pytest.approx([0.9, 0.6])  # the first is not good enough to be shown
     small_inside_large = as_proposals([square(size, 0, 0, 40), square(size, 10, 10, 5)], [0.9, 0.8])
     assert len(small_inside_large.distinct()) == 1
