@@ -37,9 +37,9 @@ def test_a_head_expects_the_mean_iou(small_batches):
     ious = (descriptors[:, 0] - 50) / 10 * (random.random(4000) < 0.5)
     judged = Judged(descriptors.astype(np.float16), ious.astype(np.float32), np.arange(4000) // 40)
     head, calibration = cross_fitted(judged)
-    assert calibration.counts.sum() == 4000 and calibration.error < 0.03
+    assert calibration.counts.sum() == 4000 and calibration.error < 0.04
     found = sigmoid(head.predict(np.array([[52, 55], [58, 51], [58, 59]], np.float32), verbose=0)[:, 0])
-    np.testing.assert_allclose(found, [0.1, 0.4, 0.4], atol=0.1)
+    np.testing.assert_allclose(found, [0.1, 0.4, 0.4], atol=0.12)
 
 
 @pytest.fixture(scope="module")
