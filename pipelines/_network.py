@@ -45,6 +45,7 @@ SETTINGS = (
     flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
+    flags.DEFINE_bool("flip", None, "Average over image and mirror image, in twice the time; the weights' own, or no."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )
 #: Which network it is.

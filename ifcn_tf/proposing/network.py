@@ -15,6 +15,7 @@ from ifcn_tf.models.method import Method, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
+from ifcn_tf.proposing.mirrored import Mirrored
 from ifcn_tf.proposing.proposer import Proposer
 from ifcn_tf.proposing.scored_by_another import ScoredByAnother
 
@@ -68,6 +69,8 @@ def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
     model = network.window_model(config)
     if network.scorer is not None:
         model = ScoredByAnother(model, network.scorer.window_model(config))
+    if config.flip:
+        model = Mirrored(model, network.config.grid)
     return Proposer(model, config, network.config.grid, head)
 
 
