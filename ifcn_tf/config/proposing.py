@@ -53,7 +53,7 @@ class ProposerConfig(Settings):
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
     flip: bool = False
-    """Objectness and masks are means over the image and its mirror image (test-time flip), which takes twice as long."""
+    """Objectness and masks are means over the image and its mirror image (test-time flip), in twice the time."""
     edge_samples: int = 0
     """The masks that are kept are fitted to the colours of so many samples along each side of a cell, and have so many
     times the cells (`masks.edges`); 0: they stay as predicted [count]."""

@@ -54,6 +54,8 @@ def load_score_head(weights: Path) -> keras.Model | None:
     if _SECTION not in read_record(weights):
         return None
     path = weights.parent / SCORE_HEAD
+    if not path.is_file():
+        raise UserError(f"there is no {path}, the score head that config.json beside it names: copy it along.")
     arrays = read_arrays(path, _SECTION)
     try:
         head = build_score_head(len(arrays["hidden1/kernel"]))
