@@ -3,6 +3,7 @@
 python -m pipelines.evaluate --proposals=proposals.json --annotations=instances_val2017.json
 python -m pipelines.evaluate --proposals=ours.json,theirs.json.gz --voc_root=VOCdevkit/VOC2012 --split=val
 python -m pipelines.evaluate --compare earlier/metrics.json later/metrics.json
+python -m pipelines.evaluate --instances --proposals=named.json --voc_root=VOCdevkit/VOC2007    (masks with categories)
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from absl import flags
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.evaluation import EvaluationConfig
+from ifcn_tf.evaluation.instances_report import evaluate_instance_files
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
 from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
@@ -32,6 +34,7 @@ SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image l
 PROTOCOL = flags.DEFINE_enum(
     "protocol", None, list(PROTOCOLS), "Image list of the papers, checked to be complete by number and names."
 )
+INSTANCES = flags.DEFINE_bool("instances", False, "Measure masks with categories, by mAP^r and COCO's AP.")
 OUTPUT = flags.DEFINE_string("output", "evaluation_output", "Folder for metrics.json, metrics.csv and the plots.")
 NUM_PROPOSALS = flags.DEFINE_list(
     "num_proposals", [str(limit) for limit in DEFAULT.num_proposals], "Proposals an image at which recall is measured."
@@ -61,6 +64,8 @@ def main() -> None:
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
     truth = read_truth(ANNOTATIONS.value, VOC_ROOT.value, SPLIT.value, PROTOCOL.value)
+    if INSTANCES.value:
+        return evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
     show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))
     if tensorboard:
         _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet

@@ -27,6 +27,8 @@ from ifcn_tf.masks.rle import Rle
 THRESHOLDS = np.append(np.linspace(0.5, 0.95, 10), 1.0)
 #: Size classes by area [px^2], inclusive as in pycocotools.
 SIZES = {"all": (0.0, MAX_AREA), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, MAX_AREA)}
+#: Id of the one category that all have where categories do not matter.
+_OBJECT = 1
 #: Rank of an object that no proposal recalls.
 NEVER = np.iinfo(np.int32).max
 
@@ -74,9 +76,9 @@ def match_with_pycocotools(cases: Sequence[Case]) -> list[Match]:
     """The reference: COCOeval as it is."""
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
-        truth.dataset = _truth_dataset(cases)
+        truth.dataset = coco_dataset(cases)
         truth.createIndex()
-        found = _detections(cases, [range(len(case.proposals)) for case in cases])
+        found = coco_detections(cases, [range(len(case.proposals)) for case in cases])
         if not found:
             return [_no_match(case) for case in cases]
         evaluation = COCOeval(truth, truth.loadRes(found), _iou_type(cases))
@@ -102,10 +104,10 @@ def match_with_hotcoco(cases: Sequence[Case]) -> list[Match]:
     hotcoco = _import_hotcoco()
     ious = [pairwise_ious(case) for case in cases]
     chosen = [np.flatnonzero((iou >= THRESHOLDS[0]).any(1)) for iou in ious]
-    found = _detections(cases, chosen)
+    found = coco_detections(cases, chosen)
     if not found:
         return [Match(_empty_ranks(case), iou) for case, iou in zip(cases, ious, strict=True)]
-    truth = hotcoco.COCO(_truth_dataset(cases))
+    truth = hotcoco.COCO(coco_dataset(cases))
     evaluation = hotcoco.COCOeval(truth, truth.load_res(found), _iou_type(cases))
     params = evaluation.params
     params.use_cats = False
@@ -144,26 +146,33 @@ def _no_match(case: Case) -> Match:
     return Match(_empty_ranks(case), pairwise_ious(case))
 
 
-def _truth_dataset(cases: Sequence[Case]) -> dict[str, Any]:
-    """COCO's form of the objects: ids from 1, since 0 means "no match"; one category, so that no proposal is lost."""
+def coco_dataset(cases: Sequence[Case], categories: Sequence[Sequence[int]] | None = None) -> dict[str, Any]:
+    """COCO's form of the objects: ids from 1, since 0 means "no match".
+
+    Args:
+        cases: images with their objects.
+        categories: ids of each image's objects; by default all are of one, so that no proposal is lost.
+    """
+    categories = categories or [[_OBJECT] * len(case.objects) for case in cases]
     annotations: list[dict[str, Any]] = []
     for i, case in enumerate(cases):
-        stated = zip(case.objects, case.image.areas.tolist(), case.image.crowd.tolist(), strict=True)
-        for region, area, crowd in stated:
-            entry = {"id": len(annotations) + 1, "image_id": i + 1, "category_id": 1, "iscrowd": int(crowd)}
+        columns = (case.objects, categories[i], case.image.areas.tolist(), case.image.crowd.tolist())
+        for region, category, area, crowd in zip(*columns, strict=True):
+            entry = {"id": len(annotations) + 1, "image_id": i + 1, "category_id": category, "iscrowd": int(crowd)}
             annotations.append(entry | {"area": area} | _region(region))
     sizes = [dict(zip(("height", "width"), case.image.size_hw, strict=True)) for case in cases]
     images = [{"id": i + 1, **size} for i, size in enumerate(sizes)]
-    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "object"}], "info": {}}
+    names = [{"id": category, "name": str(category)} for category in sorted({i for ids in categories for i in ids})]
+    return {"images": images, "annotations": annotations, "categories": names, "info": {}}
 
 
-def _detections(cases: Sequence[Case], chosen: Sequence[Sequence[int] | np.ndarray]) -> list[dict[str, Any]]:
+def coco_detections(cases: Sequence[Case], chosen: Sequence[Sequence[int] | np.ndarray]) -> list[dict[str, Any]]:
     """COCO's form of chosen proposals; falling scores stand for their ranks, and ids follow their order from 1.
 
     Masks come without `bbox`, or pycocotools would take areas from the boxes.
     """
     return [
-        {"image_id": i + 1, "category_id": 1, "score": -float(rank), **_region(case.proposals[rank])}
+        {"image_id": i + 1, "category_id": _OBJECT, "score": -float(rank), **_region(case.proposals[rank])}
         for i, (case, ranks) in enumerate(zip(cases, chosen, strict=True))
         for rank in ranks
     ]

@@ -17,7 +17,7 @@ from ifcn_tf.results.stream import read_entries
 
 #: Results whose run lengths are checked at a time; more do not fit the processor's cache.
 _BATCH = 300
-_LARGEST_RANK = 2**31 - 1
+_LARGEST_NUMBER = 2**31 - 1
 
 
 class Entry(NamedTuple):
@@ -30,6 +30,7 @@ class Entry(NamedTuple):
         rank: in the order of its image, from 0; 0 of all where the file states none, and scores alone order results.
         box_xywh: four finite numbers [px], or NO_BOX.
         counts: compressed run lengths, or none where results are boxes only.
+        category_id: what the file states, or 0 where that is no number: of proposals nobody asks for it.
     """
 
     where: str
@@ -38,10 +39,11 @@ class Entry(NamedTuple):
     rank: int
     box_xywh: Sequence[float]
     counts: bytes
+    category_id: int
 
 
 class EntryReader:
-    """Reads the results of some files; category ids are not looked at, since proposals have no class.
+    """Reads the results of some files; category ids are not checked, since proposals have no class.
 
     A result names its image by the id that the truth gives it, or else by the name of the image's file as `id_of_file`
     writes it (`propose` knows no other id). One way has to do for all results: where an id and a file's name are equal,
@@ -107,7 +109,10 @@ class EntryReader:
             box, counts = box_xywh(content), self._counts(where, content, image_id)
         except UnusableError as error:
             raise UserError(f"{where}: {error}.") from error
-        return Entry(where, image_id, float(score), self._rank(where, content), box, counts)
+        category_id: Any = content.get("category_id")
+        known = type(category_id) is int and abs(category_id) <= _LARGEST_NUMBER
+        rank = self._rank(where, content)
+        return Entry(where, image_id, float(score), rank, box, counts, category_id if known else 0)
 
     def _rank(self, where: str, content: dict[str, Any]) -> int:
         rank = content.get("rank")
@@ -117,7 +122,7 @@ class EntryReader:
             raise UserError(f"{where}: some results have a rank and some have none; separate them.")
         if rank is None:
             return 0
-        if type(rank) is not int or not 0 <= rank <= _LARGEST_RANK:
+        if type(rank) is not int or not 0 <= rank <= _LARGEST_NUMBER:
             raise UserError(f"{where}: its rank is {rank!r}, a whole number from 0 on is needed.")
         return rank
 

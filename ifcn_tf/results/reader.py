@@ -19,7 +19,8 @@ from ifcn_tf.common.ids import ImageId
 from ifcn_tf.masks.rle import Rle
 from ifcn_tf.results.checks import Entry, EntryReader
 
-_BOX = struct.Struct("4d")
+#: The box and the category of a result, before its run lengths.
+_HEAD = struct.Struct("4dq")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +33,14 @@ class ImageResults:
         rles: n masks; none where the file holds boxes only.
         boxes_xywh: float64 [n, 4], the file's `bbox` or the mask's tight box [px].
         scores: float64 [n].
-        repeated: results of the image that repeat another one, mask, box and score.
+        category_ids: int64 [n], 0 where the file states none.
+        repeated: results of the image that repeat another one, mask, box, category and score.
     """
 
     rles: list[Rle]
     boxes_xywh: np.ndarray
     scores: np.ndarray
+    category_ids: np.ndarray
     repeated: int = 0
 
     def __len__(self) -> int:
@@ -45,7 +48,15 @@ class ImageResults:
 
     def best(self, count: int) -> ImageResults:
         """The first `count` results."""
-        return ImageResults(self.rles[:count], self.boxes_xywh[:count], self.scores[:count], self.repeated)
+        return self._chosen(slice(count), self.repeated)
+
+    def of_category(self, category_id: int) -> ImageResults:
+        """The results of one category."""
+        return self._chosen(np.flatnonzero(self.category_ids == category_id), 0)
+
+    def _chosen(self, rows: slice | np.ndarray, repeated: int) -> ImageResults:
+        rles = [self.rles[row] for row in np.arange(len(self.rles))[rows]]
+        return ImageResults(rles, self.boxes_xywh[rows], self.scores[rows], self.category_ids[rows], repeated)
 
 
 class Results:
@@ -69,7 +80,7 @@ class Results:
 
     def add(self, entry: Entry) -> None:
         """Keeps one result."""
-        record = _BOX.pack(*entry.box_xywh) + entry.counts
+        record = _HEAD.pack(*entry.box_xywh, entry.category_id) + entry.counts
         self._file.write(record)
         self._image.append(self._index[entry.image_id])
         self._rank.append(entry.rank)
@@ -90,15 +101,17 @@ class Results:
         entries = sorted((self._rank[row], -self._score[row], self._record(row)) for row in rows)
         height, width = self._sizes[image_id]
         records = [record for _, _, record in entries]
-        texts = [record[_BOX.size :].decode() for record in records]
+        texts = [record[_HEAD.size :].decode() for record in records]
         rles = [Rle(size=[height, width], counts=text) for text in texts] if self.has_masks else []
-        boxes = np.array([_BOX.unpack_from(record) for record in records]).reshape(-1, 4)
+        heads = [_HEAD.unpack_from(record) for record in records]
+        boxes = np.array([head[:4] for head in heads]).reshape(-1, 4)
+        category_ids = np.array([head[4] for head in heads], np.int64)
         missing = np.flatnonzero(np.isnan(boxes[:, 0]))
         if len(missing):
             boxes[missing] = coco_mask.toBbox([rles[i] for i in missing])
         scores = np.array([-negative for _, negative, _ in entries])
         repeated = len(entries) - len({entry[1:] for entry in entries})
-        return ImageResults(rles, boxes, scores, repeated)
+        return ImageResults(rles, boxes, scores, category_ids, repeated)
 
     def _sort(self) -> tuple[np.ndarray, np.ndarray]:
         self._file.flush()
