@@ -16,7 +16,7 @@ import h5py
 import keras
 import numpy as np
 
-from ifcn_tf.common.files import UserError, atomic_write, read_json, write_bytes, write_json
+from ifcn_tf.common.files import UserError, read_json, write_bytes, write_json
 from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings
@@ -163,10 +163,14 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str,
         for name, array in arrays.items():
             file[name] = array
     described = {"version": FORMAT_VERSION, "sha256": _digest(content.getvalue())}
-    before = _digest(_content(path)) if path.exists() else None
+    before, is_new = _digest(_content(path)) if path.exists() else None, not config_path.exists()
     write_json(config_path, {**record, section: {**described, "sha256_before": before}})
-    with atomic_write(path, "wb") as out:
-        out.write(content.getvalue())
+    try:
+        write_bytes(path, content.getvalue())
+    except UserError:
+        if is_new:  # it would describe what is not there
+            config_path.unlink()
+        raise
     write_json(config_path, {**record, section: described})
 
 

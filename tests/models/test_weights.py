@@ -210,6 +210,16 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_weights_before(saved, networ
     assert equal(found, network)
 
 
+def test_a_full_disk_leaves_nothing_where_there_was_nothing(network, tmp_path, monkeypatch):
+    def full(*_):
+        raise UserError("no space")
+
+    monkeypatch.setattr(weights_module, "write_bytes", full)  # the small file before it found room
+    with pytest.raises(UserError, match="no space"):
+        save_weights(network, tmp_path / "new", {}, {})
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_integers_and_scalars_are_stored_too(tmp_path):
     """Whatever a network's variables are, such as the statistics of a normalisation."""
     arrays = {"a/count": np.array(3, np.int64), "b/c/mean": np.ones(2, np.float32)}
