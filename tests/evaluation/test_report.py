@@ -99,7 +99,7 @@ def case_files(tmp_path: Path) -> tuple[Path, Path, Path]:
 def test_everything_is_written(tmp_path: Path, capsys):
     truth_path, a, b = case_files(tmp_path)
     truth = read_truth(str(truth_path), None, "", None)
-    outputs = Outputs(tmp_path / "out", published="voc", show=tmp_path / "show")
+    outputs = Outputs(tmp_path / "out", published=PUBLISHED["voc"], show=tmp_path / "show")
     evaluate_files(method_names([str(a), str(b)]), truth, CONFIG, match_with_pycocotools, outputs)
 
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
@@ -168,6 +168,11 @@ def test_earlier_metrics_give_the_same_differences(tmp_path: Path):
         compare_runs(str(a), str(b), CONFIG, tmp_path / "c")
 
 
+def pictures(tmp_path: Path, content, entries, photographs: Path) -> Path:
+    results, truth = load(tmp_path, content, entries)
+    return write_pictures(tmp_path / "show", {"p": results}, truth, photographs)
+
+
 def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
     size_hw = (20, 20)
     mask, photographs = rectangle(size_hw, 0, 0, 10, 10), tmp_path / "photographs"
@@ -176,7 +181,7 @@ def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
     photographs.mkdir()
     for name in ("1.png", "2.png"):
         Image.new("RGB", size_hw).save(photographs / name)
-    page = write_pictures(tmp_path / "show", *load(tmp_path, content, entries), photographs).read_text()
+    page = pictures(tmp_path, content, entries, photographs).read_text()
     assert "1: mean best IoU 0.60, missed 0 of 1" in page
     assert "2: mean best IoU 0.40, missed 1 of 1" in page
 
@@ -205,7 +210,7 @@ def test_files_of_one_name_get_a_picture_each(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("RGB", size_hw).save(tmp_path / name / "1.png")
-    page = write_pictures(tmp_path / "show", *load(tmp_path, content, []), tmp_path).read_text()
+    page = pictures(tmp_path, content, [], tmp_path).read_text()
     assert {path.name for path in (tmp_path / "show").glob("*.jpg")} == {"a%2F1.jpg", "b%2F1.jpg"}
     assert 'href="a%252F1.jpg"' in page and 'src="b%252F1.jpg"' in page
 
@@ -218,7 +223,7 @@ def test_photographs_are_shown_upright(tmp_path: Path):
     mask = rectangle(size_hw, 24, 4, 36, 20)
     content = truth_content({1: size_hw}, [annotation(0, 1, mask)])
     Image.fromarray(np.rot90(upright)).save(tmp_path / "1.png", exif=exif)
-    write_pictures(tmp_path / "show", *load(tmp_path, content, [entry(1, mask, 0.5)]), tmp_path)
+    pictures(tmp_path, content, [entry(1, mask, 0.5)], tmp_path)
     with Image.open(tmp_path / "show" / "1.jpg") as picture:
         shown = np.asarray(picture.convert("L")).astype(int)
     assert shown.shape == size_hw
