@@ -60,17 +60,22 @@ def places(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_imagenet():
+def plots():
+    """What would be plotted, which takes most of the time; and no ImageNet weights."""
+    asked = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TinyTrunk, "load_imagenet", lambda *_: None)
-        yield
+        patch.setattr("ifcn_tf.evaluation.run.write_plots", lambda *arguments: asked.append(arguments) or [])
+        yield asked
 
 
 def made(places, output, **changed):
     data, truth, results = places
     setup = Setup(BASE, 4, [data], [], "imagenet", output)
     given = changed.get("given", [f"mcg={results}"])
-    return reproduce("3", TABLE, truth, data.parent / "photographs", changed.get("setup", setup), given)
+    return reproduce(
+        "3", changed.get("table", TABLE), truth, data.parent / "photographs", changed.get("setup", setup), given
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +132,12 @@ def test_differences_are_to_the_reference_and_corrected_for_their_number(places,
         assert p >= row["p_value"]
 
 
-def test_figures_are_there(output):
-    folder = output / "photographs" / "table3"
-    assert {"mask_recall_iou.png", "mask_ar_proposals.svg", "mask_ar_proposals_by_size.png"} <= {
-        path.name for path in folder.iterdir()
-    }
-    page = (folder / "found_and_missed" / "index.html").read_text()
-    assert "from left to right: ours, small, ours" in page
+def test_figures_are_of_all_rows_and_two_stand_side_by_side(output, plots):
+    folder, evaluations, published = plots[0]
+    assert folder == output / "photographs" / "table3"
+    assert [evaluation.name for evaluation in evaluations] == ["ours", "Selective Search", "MCG", "ours, small"]
+    assert [row.method for row in published] == ["MCG", "MNC"]
+    assert "from left to right: ours, small, ours" in (folder / "found_and_missed" / "index.html").read_text()
     with Image.open(folder / "found_and_missed" / "0.jpg") as picture:
         assert picture.size == (2 * 200 + 12, 160)
 
@@ -143,18 +147,19 @@ def test_a_run_that_was_cut_ends_as_one_that_was_not(places, output, tmp_path, m
         if trainer.step == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    whole = making.train_on_data
-    monkeypatch.setattr("ifcn_tf.evaluation.run.write_plots", lambda *_: [])  # which take most of the time
+    table, whole = dataclasses.replace(TABLE, rows=(FILE, REFERENCE), beside=FILE), making.train_on_data
     with monkeypatch.context() as patch:
         patch.setattr(making, "train_on_data", functools.partial(whole, observers=[kill]))
-        assert made(places, tmp_path) == signal.SIGTERM
+        assert made(places, tmp_path, table=table) == signal.SIGTERM
     assert not (tmp_path / "photographs").exists()
-    assert made(places, tmp_path) is None
+    assert made(places, tmp_path, table=table) is None
     weights = [read_weights(folder / "rows" / "k5" / "last" / "model.weights.h5") for folder in (output, tmp_path)]
     assert all(np.array_equal(array, weights[1][name]) for name, array in weights[0].items())
-    assert lines_of(tmp_path) == lines_of(output)
+    found, whole_run = lines_of(tmp_path), lines_of(output)
+    assert all(line["value"] == whole_run[name]["value"] for name, line in found.items())
+    assert {row for row, _ in found} == {"mcg", "k5"}
     parts = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("photographs/proposals/*/parts/*"))]
-    assert made(places, tmp_path) is None  # all is there
+    assert made(places, tmp_path, table=table) is None  # all is there
     assert parts == [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("photographs/proposals/*/parts/*"))]
 
 
