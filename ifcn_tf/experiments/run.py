@@ -72,6 +72,12 @@ def measure(table: Table, truth: Truth, photographs: Path, files: Mapping[str, s
         photographs: their folder.
         files: COCO results of rows, by their names.
         folder: where to write.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        UserError: proposals or a photograph that cannot be used.
     """
     rows = [table.reference, *(row for row in table.rows if row is not table.reference)]
     titles = {row.title: files[row.name] for row in rows if row.name in files}
