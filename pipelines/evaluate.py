@@ -18,21 +18,17 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.instances_report import evaluate_instance_files
 from ifcn_tf.evaluation.matching import MATCHERS
-from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
-from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
+from ifcn_tf.evaluation.protocols import PUBLISHED
+from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names
 
-from . import _cli
+from . import _cli, _truth
+
+flags.adopt_module_key_flags(_truth)  # so that --help lists them
 
 DEFAULT = EvaluationConfig()
 
 PROPOSALS = flags.DEFINE_list(
     "proposals", [], "COCO results, a method each: a JSON file or quoted pattern of parts, gzipped or not."
-)
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "Truth: a COCO annotation file.")
-VOC_ROOT = flags.DEFINE_string("voc_root", None, "Truth: a VOC folder such as VOCdevkit/VOC2012, or an SBD folder.")
-SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image list of it, or a text file of names.")
-PROTOCOL = flags.DEFINE_enum(
-    "protocol", None, list(PROTOCOLS), "Image list of the papers, checked to be complete by number and names."
 )
 INSTANCES = flags.DEFINE_bool("instances", False, "Measure masks with categories, by mAP^r and COCO's AP.")
 OUTPUT = flags.DEFINE_string("output", "evaluation_output", "Folder for metrics.json, metrics.csv and the plots.")
@@ -57,20 +53,22 @@ def main() -> None:
     config = EvaluationConfig(num_proposals=_cli.integers(NUM_PROPOSALS), resamples=RESAMPLES.value, seed=SEED.value)
     if COMPARE.value and len(COMPARE.value) != 2:
         raise UserError("--compare takes two files: --compare A.json B.json.")
-    if COMPARE.value and not (ANNOTATIONS.value or VOC_ROOT.value):
+    if COMPARE.value and not (_truth.ANNOTATIONS.value or _truth.VOC_ROOT.value):
         path_a, path_b = COMPARE.value
-        return compare_runs(path_a, path_b, config, Path(OUTPUT.value))
+        compare_runs(path_a, path_b, config, Path(OUTPUT.value))
+        return
     proposals = COMPARE.value or PROPOSALS.value
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
-    truth = read_truth(ANNOTATIONS.value, VOC_ROOT.value, SPLIT.value, PROTOCOL.value)
+    truth = _truth.truth()
     if INSTANCES.value:
         return evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
     show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))
     if tensorboard:
         _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet
-    outputs = Outputs(Path(OUTPUT.value), PUBLISHED_ON.value, show, images, tensorboard, STEP.value)
-    return evaluate_files(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
+    published = PUBLISHED[PUBLISHED_ON.value] if PUBLISHED_ON.value else ()
+    outputs = Outputs(Path(OUTPUT.value), published, show, images, tensorboard, STEP.value)
+    evaluate_files(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
 
 
 def _join_compared(arguments: list[str]) -> list[str]:

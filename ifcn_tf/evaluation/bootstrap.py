@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -29,3 +31,28 @@ def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def p_value(values: np.ndarray) -> float:
+    """Of "there is no difference", two-sided, by resampled differences: twice the share of them on the rarer side of 0.
+
+    Below 1 - c it says what the interval of confidence c says that leaves out 0. One resample more is counted on either
+    side, so that it is never 0 (Davison and Hinkley, 1997). NaN of none.
+    """
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return np.nan
+    rarer = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    return min(1.0, 2 * (rarer + 1) / (len(values) + 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values of several comparisons, corrected for their number (Holm, 1979), in the same order.
+
+    The smallest of m counts m times, the next m - 1 times and so on, and none less than one before it.
+    """
+    order = np.argsort(p_values, kind="stable")
+    counted = np.asarray(p_values, np.float64)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.maximum.accumulate(counted).clip(max=1)
+    return corrected.tolist()

@@ -12,7 +12,7 @@ import numpy as np
 from ifcn_tf.common.files import UserError, read_json
 from ifcn_tf.common.ids import ImageId, canonical_id, examples
 from ifcn_tf.config.evaluation import EvaluationConfig
-from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
+from ifcn_tf.evaluation.bootstrap import interval, p_value, resample, resampled_recalls
 from ifcn_tf.evaluation.evaluate import Evaluation
 from ifcn_tf.evaluation.matching import SIZES
 from ifcn_tf.evaluation.measures import percent
@@ -31,6 +31,7 @@ class Difference:
         metric: such as "mask/all/AR@100".
         ar_a, ar_b: of each.
         interval: bootstrap interval of B - A; both are resampled together, so what makes images hard cancels.
+        p_value: of "B - A is 0", from the same resamples.
     """
 
     a: str
@@ -39,6 +40,7 @@ class Difference:
     ar_a: float
     ar_b: float
     interval: tuple[float, float]
+    p_value: float
 
     @property
     def difference(self) -> float:
@@ -117,7 +119,7 @@ def _difference(
     hits_b = np.array([rows_b[row["image_id"]]["hits"][metric] for row in rows_a])
     recall_a, recall_b = (float(percent(hits.sum(), 10 * objects.sum())) for hits in (hits_a, hits_b))
     values = resampled_recalls(draws, hits_b - hits_a, objects)
-    return Difference(a, b, metric, recall_a, recall_b, interval(values, config.confidence))
+    return Difference(a, b, metric, recall_a, recall_b, interval(values, config.confidence), p_value(values))
 
 
 def _require_same_images(a: str, b: str, rows_a: Mapping[ImageId, Row], rows_b: Mapping[ImageId, Row]) -> None:

@@ -19,7 +19,7 @@ from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
 from ifcn_tf.evaluation.calibration import Calibration, best_ious, calibration
 from ifcn_tf.evaluation.matching import SIZES, Case, Match, Matcher, match_with_pycocotools
-from ifcn_tf.evaluation.measures import Curve, Measure, category_recalls, curve, measure
+from ifcn_tf.evaluation.measures import Curve, Measure, auc_hits, category_recalls, curve, measure
 from ifcn_tf.evaluation.table import ObjectTable
 from ifcn_tf.evaluation.truth import Truth
 from ifcn_tf.results.reader import ImageResults, Results
@@ -139,18 +139,19 @@ def _judged_bad(found: ImageResults) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _recall(table: ObjectTable, truth: Truth, config: EvaluationConfig) -> KindRecall:
-    num_images = len(truth.images)
+    num_images, most = len(truth.images), config.num_proposals[-1]
     draws = resample(num_images, config.resamples, config.seed)
 
+    def interval_of(hits: np.ndarray, size: str) -> tuple[float, float]:
+        return interval(resampled_recalls(draws, hits, table.objects(size, num_images)), config.confidence)
+
     def intervals(size: str) -> dict[int, tuple[float, float]]:
-        objects = table.objects(size, num_images)
-        hits = {limit: table.hits(size, limit, num_images) for limit in config.num_proposals}
-        return {n: interval(resampled_recalls(draws, h, objects), config.confidence) for n, h in hits.items()}
+        return {limit: interval_of(table.hits(size, limit, num_images), size) for limit in config.num_proposals}
 
     return KindRecall(
         table,
         {size: measure(table, size, config.num_proposals, intervals(size)) for size in SIZES},
-        {size: curve(table, size, config.num_proposals[-1]) for size in SIZES},
+        {size: curve(table, size, most, interval_of(auc_hits(table, size, most, num_images), size)) for size in SIZES},
         category_recalls(table, _categories(truth), config.num_proposals),
     )
 

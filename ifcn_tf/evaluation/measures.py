@@ -85,21 +85,37 @@ class Curve:
         limits: numbers of proposals, evenly spaced on a logarithmic scale from 1 on.
         recalls: average recall at each [%].
         auc: its mean over that scale [%], DeepMask's AUC.
+        auc_interval: lower and upper end of its bootstrap interval.
     """
 
     limits: tuple[int, ...]
     recalls: tuple[float, ...]
     auc: float
+    auc_interval: tuple[float, float]
 
 
-def curve(table: ObjectTable, size: str, most: int) -> Curve:
-    """The curve of one size class up to `most` proposals."""
-    limits = np.unique(np.geomspace(1, most, 61).round().astype(int))
+def curve(table: ObjectTable, size: str, most: int, auc_interval: tuple[float, float]) -> Curve:
+    """The curve of one size class up to `most` proposals, with the interval of its AUC [%]."""
+    limits = _limits(most)
     recalled, objects = table.recalled_up_to(size, limits)
     recalls = percent(recalled, 10 * objects)
+    return Curve(tuple(limits.tolist()), tuple(recalls.tolist()), float(_mean(recalls, limits)), auc_interval)
+
+
+def auc_hits(table: ObjectTable, size: str, most: int, num_images: int) -> np.ndarray:
+    """What each image adds to the AUC: its hits (`ObjectTable.hits`), the mean over the scale; float64 [num_images]."""
+    limits = _limits(most)
+    return _mean(np.stack([table.hits(size, limit, num_images) for limit in limits]), limits)
+
+
+def _limits(most: int) -> np.ndarray:
+    return np.unique(np.geomspace(1, most, 61).round().astype(int))
+
+
+def _mean(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Mean of values [limits, ...] over the logarithmic scale of numbers of proposals."""
     scale = np.log(limits)
-    auc = np.trapezoid(recalls, scale) / scale[-1] if most > 1 else recalls[0]
-    return Curve(tuple(limits.tolist()), tuple(recalls.tolist()), float(auc))
+    return np.trapezoid(values, scale, axis=0) / scale[-1] if len(limits) > 1 else values[0]
 
 
 def category_recalls(table: ObjectTable, categories: np.ndarray, limits: Sequence[int]) -> dict[str, list[float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,21 +26,33 @@ from ifcn_tf.results.reader import Results
 SHOWN_LIMIT = 100
 #: An object is missed when no proposal overlaps it by more than this IoU (DeepMask, figure 3).
 _FOUND_IOU = 0.5
+#: Between pictures side by side [px].
+_GAP = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A picture that was written: its image, objects, missed ones, and mean best IoU."""
+    """A picture that was written: its image, and of each method in it the best IoU of every object, float64 [n]."""
 
     image: Example
     file_name: str
-    missed: int
-    best_ious: np.ndarray
+    best_ious: list[np.ndarray]
 
     @property
-    def mean_iou(self) -> float:
-        """Mean over objects of the best IoU; what the page is sorted by."""
-        return float(self.best_ious.mean())
+    def mean_ious(self) -> list[float]:
+        """Of each method the mean over objects of the best IoU."""
+        return [float(ious.mean()) for ious in self.best_ious]
+
+    @property
+    def missed(self) -> list[int]:
+        """Of each method the number of objects that it misses."""
+        return [int((ious <= _FOUND_IOU).sum()) for ious in self.best_ious]
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """What the page is sorted by: how good the last method is, beside other ones by how much better than they."""
+        *others, last = self.mean_ious
+        return last - sum(others), str(self.image.image_id)
 
 
 def find_photographs(truth: Truth, folder: Path | None) -> Path:
@@ -56,14 +68,15 @@ def find_photographs(truth: Truth, folder: Path | None) -> Path:
     return folder
 
 
-def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Path) -> Path:
+def write_pictures(folder: Path, results: Mapping[str, Results], truth: Truth, photographs: Path) -> Path:
     """Writes a picture of every image with objects, named by its id, and index.html with the worst images first.
 
-    In each picture the best proposal of every object is painted; missed objects are outlined in red.
+    In each picture the best proposal of every object is painted; missed objects are outlined in red. Several methods
+    stand side by side; first come then the images in which the last one loses most to the others.
 
     Args:
         folder: where to write.
-        results: with masks.
+        results: of each method, with masks.
         truth: what to find.
         photographs: folder of the images.
 
@@ -73,15 +86,25 @@ def write_pictures(folder: Path, results: Results, truth: Truth, photographs: Pa
     Raises:
         UserError: a photograph is damaged or not of its size.
     """
-    images = [image for image in truth.images if not image.crowd.all()]
-    shown = [_write_picture(folder, results, image, photographs) for image in track(images, len(images), "drawing")]
+    images, of_methods = [image for image in truth.images if not image.crowd.all()], list(results.values())
+    shown = [_write_picture(folder, of_methods, image, photographs) for image in track(images, len(images), "drawing")]
     with atomic_write(folder / "index.html") as file:
-        file.write(_page(sorted(shown, key=lambda entry: (entry.mean_iou, str(entry.image.image_id)))))
+        file.write(_page(list(results), sorted(shown, key=lambda entry: entry.order)))
     return folder / "index.html"
 
 
-def _write_picture(folder: Path, results: Results, image: Example, photographs: Path) -> Shown:
+def _write_picture(folder: Path, of_methods: Sequence[Results], image: Example, photographs: Path) -> Shown:
     photograph = _read(photographs / image.file_name, image.size_hw)
+    pictures, best_ious = zip(*(_picture(photograph, found, image) for found in of_methods), strict=True)
+    gap = np.full((photograph.shape[0], _GAP, 3), 255, np.uint8)
+    joined = np.concatenate([part for picture in pictures for part in (gap, picture)][1:], 1)
+    name = f"{quote(str(image.image_id), safe='')}.jpg"  # an id may hold what no file's name can
+    write_bytes(folder / name, encode(Image.fromarray(joined), "JPEG", quality=90))
+    return Shown(image, name, list(best_ious))
+
+
+def _picture(photograph: np.ndarray, results: Results, image: Example) -> tuple[np.ndarray, np.ndarray]:
+    """What a method finds and misses in a photograph, uint8 [H, W, 3], and the best IoU of each object."""
     objects = [rle for rle, crowd in zip(image.rles, image.crowd, strict=True) if not crowd]
     proposals = results.of(image.image_id).best(SHOWN_LIMIT).rles
     ious = np.zeros((1, len(objects)))
@@ -89,15 +112,9 @@ def _write_picture(folder: Path, results: Results, image: Example, photographs: 
         ious = np.asarray(coco_mask.iou(proposals, objects, [0] * len(objects)))
     best, best_ious = ious.argmax(0), ious.max(0)
     is_found = best_ious > _FOUND_IOU
-    found, missed = np.flatnonzero(is_found), np.flatnonzero(~is_found)
-    picture = draw(
-        photograph,
-        decode([proposals[best[i]] for i in found], image.size_hw),
-        decode([objects[i] for i in missed], image.size_hw),
-    )
-    name = f"{quote(str(image.image_id), safe='')}.jpg"  # an id may hold what no file's name can
-    write_bytes(folder / name, encode(Image.fromarray(picture), "JPEG", quality=90))
-    return Shown(image, name, len(missed), best_ious)
+    found = decode([proposals[best[i]] for i in np.flatnonzero(is_found)], image.size_hw)
+    missed = decode([objects[i] for i in np.flatnonzero(~is_found)], image.size_hw)
+    return draw(photograph, found, missed), best_ious
 
 
 def _read(path: Path, size_hw: tuple[int, int]) -> np.ndarray:
@@ -110,10 +127,16 @@ def _read(path: Path, size_hw: tuple[int, int]) -> np.ndarray:
     return image
 
 
-def _page(shown: Sequence[Shown]) -> str:
-    objects = sum(len(entry.best_ious) for entry in shown)
-    missed = sum(entry.missed for entry in shown)
-    figures = "\n".join(_figure(entry) for entry in shown)
+def _page(methods: Sequence[str], shown: Sequence[Shown]) -> str:
+    objects = sum(len(entry.best_ious[0]) for entry in shown)
+    missed = " / ".join(str(sum(counts)) for counts in zip(*(entry.missed for entry in shown), strict=True))
+    figures = "\n".join(map(_figure, shown))
+    beside = ", ".join(map(html.escape, methods))
+    order = (
+        "the mean best IoU of an image's objects"
+        if len(methods) == 1
+        else f"what the last method loses to the other in it; from left to right: {beside}"
+    )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
@@ -121,12 +144,12 @@ def _page(shown: Sequence[Shown]) -> str:
 <style>
 body {{ font: 14px sans-serif; margin: 2em; }}
 main {{ display: flex; flex-wrap: wrap; gap: 16px; }}
-figure {{ margin: 0; width: 320px; }}
+figure {{ margin: 0; width: {320 * len(methods)}px; }}
 img {{ width: 100%; }}
 </style>
 <h1>Worst images first</h1>
 <p>Each object's best proposal of the first {SHOWN_LIMIT} is painted; the {missed} of {objects} objects without one of
-IoU above {_FOUND_IOU} are outlined in red. Sorted by the mean best IoU of an image's objects.</p>
+IoU above {_FOUND_IOU} are outlined in red. Sorted by {order}.</p>
 <main>
 {figures}
 </main>
@@ -136,6 +159,7 @@ IoU above {_FOUND_IOU} are outlined in red. Sorted by the mean best IoU of an im
 
 def _figure(entry: Shown) -> str:
     name, label = quote(entry.file_name), html.escape(str(entry.image.image_id))
-    text = f"{label}: mean best IoU {entry.mean_iou:.2f}, missed {entry.missed} of {len(entry.best_ious)}"
+    ious, missed = (" / ".join(texts) for texts in ([f"{iou:.2f}" for iou in entry.mean_ious], map(str, entry.missed)))
+    text = f"{label}: mean best IoU {ious}, missed {missed} of {len(entry.best_ious[0])}"
     picture = f'<a href="{name}"><img src="{name}" alt="{text}" loading="lazy"></a>'
     return f"<figure>{picture}<figcaption>{text}</figcaption></figure>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 
 from ifcn_tf.common.files import UserError
@@ -65,21 +66,30 @@ def apply_protocol(name: str, truth: Truth) -> Truth:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """Average recall of segments [%] that a paper states at 10, 100 and 1000 proposals."""
+    """What a paper states of segments [%].
+
+    Attributes:
+        method: its name.
+        recalls: average recall at 10, 100 and 1000 proposals; NaN where it is not stated.
+        aucs: DeepMask's AUC of all, small, medium and large objects, if stated.
+    """
 
     method: str
     recalls: tuple[float, float, float]
+    aucs: tuple[float, ...] = ()
 
 
 #: Numbers of proposals that the papers report.
 PUBLISHED_LIMITS = (10, 100, 1000)
-#: As stated by Dai et al. (ECCV 2016) and, for DeepMask and DeepMaskZoom, Pinheiro et al. (NIPS 2015).
+#: As stated by Dai et al. (ECCV 2016, tables 3 and 5); the AUC by Pinheiro et al. (NIPS 2015, table 1).
 PUBLISHED = {
     "coco": (
-        Published("Selective Search", (2.5, 9.5, 23.0)),
-        Published("MCG", (7.7, 18.6, 29.9)),
-        Published("DeepMask", (12.6, 24.5, 33.1)),
-        Published("DeepMaskZoom", (12.7, 26.1, 36.6)),
+        Published("GOP", (2.3, 12.3, 25.3), (8.5, 1.3, 8.6, 20.5)),
+        Published("RIGOR", (math.nan, 9.4, 25.3), (7.4, 2.2, 6.0, 17.8)),
+        Published("Selective Search", (2.5, 9.5, 23.0), (7.4, 0.6, 5.5, 21.4)),
+        Published("MCG", (7.7, 18.6, 29.9), (13.7, 3.1, 12.9, 32.4)),
+        Published("DeepMask", (12.6, 24.5, 33.1), (18.3, 2.3, 26.6, 33.6)),
+        Published("DeepMaskZoom", (12.7, 26.1, 36.6), (19.4, 6.8, 26.3, 30.8)),
         Published("InstanceFCN", (16.6, 31.7, 39.2)),
     ),
     "voc": (

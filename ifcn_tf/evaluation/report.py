@@ -150,10 +150,18 @@ def _method(evaluation: Evaluation) -> dict[str, Any]:
         "notes": evaluation.notes,
         "objects": {name: measure.objects for name, measure in measures},
         "metrics": scalars(evaluation),
-        "intervals": {f"{name}/AR@{m.limit}": [round(end, 6) for end in m.ar_interval] for name, m in measures},
+        "intervals": dict(_intervals(evaluation)),
         "recall_at_iou": {f"{name}@{m.limit}": [round(share, 6) for share in m.recalls] for name, m in measures},
         "calibration": evaluation.calibration and evaluation.calibration.to_dict(),
     }
+
+
+def _intervals(evaluation: Evaluation) -> Iterator[tuple[str, list[float]]]:
+    for kind, recall in evaluation.kinds.items():
+        for size in (size for size in SIZES if recall.measures[size][0].objects):
+            for measure in recall.measures[size]:
+                yield f"{kind}/{size}/AR@{measure.limit}", [round(end, 6) for end in measure.ar_interval]
+            yield f"{kind}/{size}/AUC", [round(end, 6) for end in recall.curves[size].auc_interval]
 
 
 CSV_COLUMNS = (

@@ -16,11 +16,11 @@ from ifcn_tf.evaluation.evaluate import Evaluation, evaluate
 from ifcn_tf.evaluation.matching import Matcher
 from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
 from ifcn_tf.evaluation.plots import write_plots
-from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED, apply_protocol
+from ifcn_tf.evaluation.protocols import PROTOCOLS, Published, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
-from ifcn_tf.results.reader import read_results
+from ifcn_tf.results.reader import Results, read_results
 
 #: Columns of tables where the output is no terminal: names of methods are not cut.
 _CONSOLE_WIDTH = 160
@@ -32,7 +32,7 @@ class Outputs:
 
     Attributes:
         folder: of metrics.json, metrics.csv and the plots.
-        published: a key of PUBLISHED, or None.
+        published: what papers state of other methods, drawn beside.
         show: folder of pictures, or None.
         photographs: folder of the images, or None where the truth knows it.
         tensorboard: folder of event files, or None.
@@ -40,11 +40,26 @@ class Outputs:
     """
 
     folder: Path
-    published: str | None = None
+    published: Sequence[Published] = ()
     show: Path | None = None
     photographs: Path | None = None
     tensorboard: Path | None = None
     step: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What an evaluation of several methods found.
+
+    Attributes:
+        results: the proposals of each method, by its name.
+        evaluations: of each.
+        differences: of each but the first to the first.
+    """
+
+    results: dict[str, Results]
+    evaluations: list[Evaluation]
+    differences: list[Difference]
 
 
 def read_truth(annotations: str | None, voc_root: str | None, split: str, protocol: str | None) -> Truth:
@@ -78,7 +93,7 @@ def _name_parts(pattern: str) -> list[str]:
 
 def evaluate_files(
     methods: Mapping[str, str], truth: Truth, config: EvaluationConfig, matcher: Matcher, outputs: Outputs
-) -> None:
+) -> Measured:
     """Evaluates methods on the same truth, prints tables, and writes what `outputs` asks for.
 
     All proposals are read, and all that the outputs need is looked for, before the first is matched.
@@ -111,7 +126,8 @@ def evaluate_files(
     if outputs.show and photographs:
         for name, found in results.items():
             folder = outputs.show if len(results) == 1 else outputs.show / name
-            print(f"pictures, worst first: {write_pictures(folder, found, truth, photographs)}")
+            print(f"pictures, worst first: {write_pictures(folder, {name: found}, truth, photographs)}")
+    return Measured(results, evaluations, differences)
 
 
 def compare_runs(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:
@@ -128,8 +144,7 @@ def _differences(evaluations: Sequence[Evaluation], truth: Truth, config: Evalua
 
 def _print(evaluations: Sequence[Evaluation], differences: Sequence[Difference], outputs: Outputs) -> None:
     console = _console()
-    published = PUBLISHED.get(outputs.published or "", ())
-    console.print(recall_table(evaluations, published), *difference_tables(differences), sep="\n")
+    console.print(recall_table(evaluations, outputs.published), *difference_tables(differences), sep="\n")
     for evaluation in evaluations:
         for note in evaluation.notes:
             print(f"NOTE: {evaluation.name}: {note}.")
@@ -147,10 +162,9 @@ def _write(
     settings: dict[str, Any],
     outputs: Outputs,
 ) -> None:
-    published = PUBLISHED.get(outputs.published or "", ())
     write_metrics(outputs.folder / "metrics.json", evaluations, truth, settings, differences)
     write_csv(outputs.folder / "metrics.csv", evaluations)
-    plots = write_plots(outputs.folder, evaluations, published)
+    plots = write_plots(outputs.folder, evaluations, outputs.published)
     print(f"wrote metrics.json, metrics.csv and {len(plots)} plots into {outputs.folder}")
     if outputs.tensorboard:
         write_scalars(outputs.tensorboard, evaluations, outputs.step)

@@ -216,5 +216,5 @@ def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     if changed:
         raise UserError(
             f"{path.parent} was made with other settings ({', '.join(changed)}): "
-            "drop --resume, or choose another --output."
+            "remove it, drop --resume, or choose another --output."
         )

@@ -19,9 +19,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ifcn_tf.benchmarks import evaluate as benchmark
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.evaluation import EvaluationConfig
-from ifcn_tf.evaluation.bootstrap import interval, resample, resampled_recalls
+from ifcn_tf.evaluation.bootstrap import holm, interval, p_value, resample, resampled_recalls
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import match_with_pycocotools
+from ifcn_tf.evaluation.measures import auc_hits
 from ifcn_tf.evaluation.pictures import write_pictures
 from ifcn_tf.evaluation.protocols import PUBLISHED
 from ifcn_tf.evaluation.report import recall_table, scalars, write_scalars
@@ -64,15 +65,41 @@ def test_an_interval_holds_the_middle():
     assert np.isnan(interval(np.full(3, np.nan), 0.9)).all()
 
 
+def test_a_p_value_counts_the_resamples_on_the_rarer_side():
+    assert p_value(np.array([-1.0, 1, 2, 3])) == pytest.approx(2 * 2 / 5)
+    assert p_value(np.array([1.0, 2, 3, np.nan])) == pytest.approx(2 * 1 / 4)
+    assert p_value(np.zeros(9)) == 1
+    assert np.isnan(p_value(np.full(3, np.nan)))
+
+
+def test_holm_by_hand():
+    # In order: 4 x .005, 3 x .01, 2 x .03, and 1 x .04, which is less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+    assert holm([0.7, 0.8]) == [1, 1]
+    assert holm([]) == []
+
+
 def test_equal_images_leave_no_doubt(tmp_path: Path):
     size_hw = (20, 20)
     mask = rectangle(size_hw, 0, 0, 10, 10)
     half = rectangle(size_hw, 0, 0, 10, 6)  # IoU .6: three of ten thresholds
     content = truth_content(dict.fromkeys(range(5), size_hw), [annotation(i, i, mask) for i in range(5)])
     loaded = load(tmp_path, content, [entry(i, half, 0.5) for i in range(5)])
-    measure = evaluate(*loaded, "test", CONFIG).kinds["mask"].measures["all"][0]
-    assert measure.ar == pytest.approx(30)
-    assert measure.ar_interval == pytest.approx((30, 30))
+    recall = evaluate(*loaded, "test", CONFIG).kinds["mask"]
+    assert recall.measures["all"][0].ar == pytest.approx(30)
+    assert recall.measures["all"][0].ar_interval == pytest.approx((30, 30))
+    assert (recall.curves["all"].auc, *recall.curves["all"].auc_interval) == pytest.approx((30, 30, 30))
+    assert np.isnan(recall.curves["large"].auc_interval).all()
+
+
+def test_what_images_add_to_the_auc_sums_to_it(tmp_path: Path):
+    recall = evaluated(tmp_path, 12, CONFIG)[0].kinds["mask"]
+    for size in ("all", "small", "medium"):
+        added, objects = auc_hits(recall.table, size, 10, 12), recall.table.objects(size, 12)
+        assert 100 * added.sum() / (10 * objects.sum()) == pytest.approx(recall.curves[size].auc)
+        low, high = recall.curves[size].auc_interval
+        assert low <= recall.curves[size].auc <= high and low < high
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
@@ -99,7 +126,7 @@ def case_files(tmp_path: Path) -> tuple[Path, Path, Path]:
 def test_everything_is_written(tmp_path: Path, capsys):
     truth_path, a, b = case_files(tmp_path)
     truth = read_truth(str(truth_path), None, "", None)
-    outputs = Outputs(tmp_path / "out", published="voc", show=tmp_path / "show")
+    outputs = Outputs(tmp_path / "out", published=PUBLISHED["voc"], show=tmp_path / "show")
     evaluate_files(method_names([str(a), str(b)]), truth, CONFIG, match_with_pycocotools, outputs)
 
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
@@ -168,6 +195,11 @@ def test_earlier_metrics_give_the_same_differences(tmp_path: Path):
         compare_runs(str(a), str(b), CONFIG, tmp_path / "c")
 
 
+def pictures(tmp_path: Path, content, entries, photographs: Path) -> Path:
+    results, truth = load(tmp_path, content, entries)
+    return write_pictures(tmp_path / "show", {"p": results}, truth, photographs)
+
+
 def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
     size_hw = (20, 20)
     mask, photographs = rectangle(size_hw, 0, 0, 10, 10), tmp_path / "photographs"
@@ -176,9 +208,28 @@ def test_an_object_is_missed_below_an_overlap_of_one_half(tmp_path: Path):
     photographs.mkdir()
     for name in ("1.png", "2.png"):
         Image.new("RGB", size_hw).save(photographs / name)
-    page = write_pictures(tmp_path / "show", *load(tmp_path, content, entries), photographs).read_text()
+    page = pictures(tmp_path, content, entries, photographs).read_text()
     assert "1: mean best IoU 0.60, missed 0 of 1" in page
     assert "2: mean best IoU 0.40, missed 1 of 1" in page
+
+
+def test_methods_stand_side_by_side_and_the_last_one_s_losses_come_first(tmp_path: Path):
+    size_hw = (20, 30)
+    mask = rectangle(size_hw, 0, 0, 10, 10)
+    content = truth_content({1: size_hw, 2: size_hw}, [annotation(i, i, mask) for i in (1, 2)])
+    for name in ("1.png", "2.png"):
+        Image.new("RGB", size_hw[::-1], (100, 100, 100)).save(tmp_path / name)
+    first, truth = load(tmp_path, content, [entry(1, mask, 0.5)])
+    last, _ = load(tmp_path, content, [entry(1, mask, 0.5), entry(2, mask, 0.5)])
+    page = write_pictures(tmp_path / "show", {"a<b": first, "c": last}, truth, tmp_path).read_text()
+    assert "from left to right: a&lt;b, c" in page and "the 1 / 0 of 2 objects" in page
+    assert page.index("1.jpg") < page.index("2.jpg")  # the last one gains in the second
+    assert "2: mean best IoU 0.00 / 1.00, missed 1 / 0 of 1" in page
+    with Image.open(tmp_path / "show" / "2.jpg") as picture:
+        pixels = np.asarray(picture).astype(int)
+    left, gap, right = pixels[:, :30], pixels[:, 30:42], pixels[:, 42:]
+    assert right.shape == left.shape and gap.min() > 200
+    assert (left[0, :9, 0] > left[0, :9, 1] + 60).all() and not (right[0, :9, 0] > right[0, :9, 1] + 60).any()
 
 
 @pytest.mark.usefixtures("no_plots")
@@ -205,7 +256,7 @@ def test_files_of_one_name_get_a_picture_each(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("RGB", size_hw).save(tmp_path / name / "1.png")
-    page = write_pictures(tmp_path / "show", *load(tmp_path, content, []), tmp_path).read_text()
+    page = pictures(tmp_path, content, [], tmp_path).read_text()
     assert {path.name for path in (tmp_path / "show").glob("*.jpg")} == {"a%2F1.jpg", "b%2F1.jpg"}
     assert 'href="a%252F1.jpg"' in page and 'src="b%252F1.jpg"' in page
 
@@ -218,7 +269,7 @@ def test_photographs_are_shown_upright(tmp_path: Path):
     mask = rectangle(size_hw, 24, 4, 36, 20)
     content = truth_content({1: size_hw}, [annotation(0, 1, mask)])
     Image.fromarray(np.rot90(upright)).save(tmp_path / "1.png", exif=exif)
-    write_pictures(tmp_path / "show", *load(tmp_path, content, [entry(1, mask, 0.5)]), tmp_path)
+    pictures(tmp_path, content, [entry(1, mask, 0.5)], tmp_path)
     with Image.open(tmp_path / "show" / "1.jpg") as picture:
         shown = np.asarray(picture.convert("L")).astype(int)
     assert shown.shape == size_hw
