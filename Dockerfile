@@ -1,4 +1,4 @@
-# Commands and page on processors, 2 GB; see docs/serving.md:
+# Commands and page on processors (docs/serving.md):
 #   docker build --tag ifcn-tf .
 #   docker run --rm --volume "$PWD:/work" --user "$(id -u):$(id -g)" ifcn-tf propose photo.jpg
 # Training on NVIDIA GPUs:
@@ -11,7 +11,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir=/wheels .
 
 FROM python:3.11-slim AS base
 # Nobody needs to be root, nor to be known to the container: --user takes any number.
-RUN useradd --create-home --uid=1000 ifcn && mkdir /work && chown ifcn /work
+RUN useradd --uid=1000 ifcn && mkdir /work && chown ifcn /work
 ENV HOME=/tmp
 WORKDIR /work
 ENTRYPOINT ["ifcn-tf"]
