@@ -15,7 +15,7 @@ from ifcn_tf.config.presets import PRESETS, RunConfig, read_run, with_settings
 
 PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Settings to start from.")
 CONFIG = flags.DEFINE_string(
-    "config", None, "Instead of --preset: a JSON file, a run's config.json or what --print_config printed."
+    "config", None, "Instead of --preset: a run's config.json, or a file like what --print_config prints, JSON or YAML."
 )
 SET = flags.DEFINE_multi_string(
     "set", [], "KEY=VALUE, changes a setting: train.steps=100; --print_config lists all keys. May be repeated."

@@ -28,7 +28,9 @@ flags.adopt_module_key_flags(_images)  # so that --help lists them
 flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
-CONFIG = flags.DEFINE_string("config", None, "Settings to start from: a run.json, or what --print_config printed.")
+CONFIG = flags.DEFINE_string(
+    "config", None, "Settings to start from: a run.json, or a file like what --print_config prints, JSON or YAML."
+)
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
 _NETWORK = (*_network.NAMING, SAVED_MODEL)

@@ -43,8 +43,13 @@ def code_lines(text):
 
 def commands(text):
     """The arguments of each command line of this project's scripts, the name of the script first."""
-    words = [shlex.split(line, comments=True) for line in code_lines(text) if "python -m pipelines." in line]
+    lines = [re.sub(r"^ifcn-tf (\S+)", _as_module, line) for line in code_lines(text)]
+    words = [shlex.split(line, comments=True) for line in lines if "python -m pipelines." in line]
     return [line[line.index("-m") + 1 :] for line in words]
+
+
+def _as_module(command):
+    return f"python -m pipelines.{command[1].replace('-', '_')}"
 
 
 def python_blocks(text):
@@ -71,8 +76,8 @@ def resolve(name):
 
 def test_the_extraction_finds_what_it_looks_for():
     command = "    $ python -m pipelines.x --a=1 \\\n        --b c  # d\n"
-    text = f"{command}```python\nimport ifcn_tf\n```\nprose: python -m pipelines.y\n"
-    assert commands(text) == [["pipelines.x", "--a=1", "--b", "c"]]
+    text = f"{command}```python\nimport ifcn_tf\n```\nprose: python -m pipelines.y\n    ifcn-tf a-b photo.jpg --c\n"
+    assert commands(text) == [["pipelines.x", "--a=1", "--b", "c"], ["pipelines.a_b", "photo.jpg", "--c"]]
     assert [list(imported(block)) for block in python_blocks(text)] == [["ifcn_tf"]]
 
 

@@ -153,6 +153,7 @@ def test_requirements_name_everything_that_is_imported():
         "cv2": "opencv-contrib-python-headless",
         "grpc": "grpcio",
         "tensorflow_serving": "tensorflow-serving-api",
+        "yaml": "pyyaml",
     }
     assert {package_of.get(name, name) for name in top - ours} <= packages
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from ifcn_tf.common.files import UserError, read_json
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.files import read_sections
 from ifcn_tf.config.network import DeepMaskConfig, InstanceFCNConfig, NetworkConfig, network_config
 from ifcn_tf.config.proposing import DEEPMASK_FACTORS, SIX_SCALES, ProposerConfig
-from ifcn_tf.config.settings import require, require_known
+from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import DataConfig, LossConfig, TrainConfig
 
 #: What makes each section of its plain JSON types.
@@ -146,19 +147,16 @@ PRESETS = {
 
 
 def read_run(path: Path) -> tuple[RunConfig, dict[str, Any]]:
-    """The settings and the places in a JSON file: a run's `config.json`, or what `--print_config` prints.
+    """The settings and the places in a file: a run's `config.json`, or what `--print_config` prints; JSON or YAML.
 
     What the file leaves out has its default. Whether the places exist is not looked at.
 
     Raises:
-        UserError: no such file, no JSON object of such sections, or a wrong setting in one; names the file.
+        UserError: no such file, no file of such sections, or a wrong setting in one; names the file.
     """
-    values = read_json(path)
-    require(isinstance(values, dict), f"{path} holds no settings: give a JSON object of sections.")
-    for name in values:
-        require_known(f"{path}: the section", name, [*_SECTIONS, _PLACES, *_RECORDS])
+    values = read_sections(path, [*_SECTIONS, _PLACES, *_RECORDS])
     for name in (name for name in (*_SECTIONS, _PLACES) if name in values):
-        require(isinstance(values[name], dict), f"{path}: the section {name} is no JSON object.")
+        require(isinstance(values[name], dict), f"{path}: {name} is no section of settings.")
     places = values.get(_PLACES, {})
     data, shares, more = (places.get(name) or [] for name in ("data", "data_shares", "validation_data"))
     require(

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ifcn_tf.common.files import UserError, read_json
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.files import read_sections
 from ifcn_tf.config.proposing import PromptConfig, ProposerConfig, ShownConfig
-from ifcn_tf.config.settings import require, require_known
+from ifcn_tf.config.settings import require
 
 #: Its name, and its section on where images and network are.
 RUN, PLACES = "run.json", "places"
@@ -25,7 +26,7 @@ _SECTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "simplify": ((int, float), float),
     PLACES: (dict, dict),
 }
-_TYPE_NAMES: dict[Any, str] = {dict: "JSON object", str: "word", list: "list", (int, float): "number"}
+_TYPE_NAMES: dict[Any, str] = {dict: "section of settings", str: "word", list: "list", (int, float): "number"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +53,12 @@ class RunFile:
 
 
 def read_run_file(path: Path) -> RunFile:
-    """Reads the run.json of `propose`, or what its `--print_config` printed.
+    """Reads the run.json of `propose`, or what its `--print_config` printed; JSON or YAML.
 
     Raises:
-        UserError: no such file, no JSON object of such sections, or a wrong setting in one; names the file.
+        UserError: no such file, no file of such sections, or a wrong setting in one; names the file.
     """
-    values = read_json(path)
-    require(isinstance(values, dict), f"{path} holds no settings: give a JSON object of sections.")
-    for name in values:
-        require_known(f"{path}: the section", name, [*_SECTIONS, *_RECORDS])
+    values = read_sections(path, [*_SECTIONS, *_RECORDS])
     made = {}
     for name in _SECTIONS.keys() & values.keys():
         kind, make = _SECTIONS[name]

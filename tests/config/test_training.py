@@ -158,7 +158,7 @@ def test_a_run_is_read_from_what_it_wrote(name):
     [
         ("[]", "holds no settings"),
         ('{"train": {"steps": 1}, "trian": {}}', "the section 'trian' is not known: the nearest is train"),
-        ('{"train": 3}', "the section train is no JSON object"),
+        ('{"train": 3}', "train is no section of settings"),
         ('{"train": {"momentun": 0.5}}', "run.json: train.momentun: TrainConfig has no such setting"),
         ('{"places": {"data": "prepared/coco"}}', "are lists of folders"),
         ('{"places": {"data": ["a", "b"], "data_shares": [3]}}', "a number for each of data"),
