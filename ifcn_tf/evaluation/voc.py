@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifcn_tf.annotations.example import Example, Instance
-from ifcn_tf.annotations.label_images import VOC_CATEGORIES, Layout, objects_of
+from ifcn_tf.annotations.label_images import Layout, objects_of
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_names
 from ifcn_tf.annotations.sbd import SBD
 from ifcn_tf.annotations.voc import VOC
+from ifcn_tf.common.classes import VOC_CATEGORIES
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import examples, sort_key
 from ifcn_tf.evaluation.truth import Truth

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError, naming, unfinished_folder, write_json
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import settings_of
 from ifcn_tf.saved_model.load import SETTINGS, versions
 from ifcn_tf.saved_model.signatures import ServingConfig, ServingModule
@@ -18,7 +18,7 @@ from ifcn_tf.saved_model.warm_up import write_requests
 
 
 def export(
-    network: Method,
+    network: WindowMethod,
     config: ProposerConfig,
     folder: Path,
     serving: ServingConfig | None = None,

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Tensors
 from ifcn_tf.saved_model.conditions import provided
@@ -57,7 +57,7 @@ class ServingModule(tf.Module):
         serving: limits and form of the answers.
     """
 
-    def __init__(self, network: Method, config: ProposerConfig, serving: ServingConfig) -> None:
+    def __init__(self, network: WindowMethod, config: ProposerConfig, serving: ServingConfig) -> None:
         super().__init__("ifcn")
         self._config, self._serving = config, serving
         proposer = network_proposer(network, config)
