@@ -1,7 +1,10 @@
 """Measures the average recall of proposals, of any method: COCO results against COCO, VOC or SBD truth.
 
+Or, with --semantic, how right label images are.
+
 python -m pipelines.evaluate --proposals=proposals.json --annotations=instances_val2017.json
 python -m pipelines.evaluate --proposals=ours.json,theirs.json.gz --voc_root=VOCdevkit/VOC2012 --split=val
+python -m pipelines.evaluate --semantic=segments/labels --voc_root=VOCdevkit/VOC2012 --split=val
 python -m pipelines.evaluate --compare earlier/metrics.json later/metrics.json
 """
 
@@ -17,7 +20,15 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PROTOCOLS, PUBLISHED
-from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names, read_truth
+from ifcn_tf.evaluation.run import (
+    Outputs,
+    compare_runs,
+    evaluate_files,
+    evaluate_segmentation,
+    method_names,
+    read_truth,
+)
+from ifcn_tf.evaluation.segmentation import read_class_truth
 
 from . import _cli
 
@@ -26,7 +37,10 @@ DEFAULT = EvaluationConfig()
 PROPOSALS = flags.DEFINE_list(
     "proposals", [], "COCO results, a method each: a JSON file or quoted pattern of parts, gzipped or not."
 )
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "Truth: a COCO annotation file.")
+SEMANTIC = flags.DEFINE_string("semantic", None, "Instead of --proposals: a folder of label images, as segment writes.")
+ANNOTATIONS = flags.DEFINE_string(
+    "annotations", None, "Truth: a COCO annotation file; with --semantic a folder of class masks, PNGs."
+)
 VOC_ROOT = flags.DEFINE_string("voc_root", None, "Truth: a VOC folder such as VOCdevkit/VOC2012, or an SBD folder.")
 SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image list of it, or a text file of names.")
 PROTOCOL = flags.DEFINE_enum(
@@ -57,6 +71,8 @@ def main() -> None:
     if COMPARE.value and not (ANNOTATIONS.value or VOC_ROOT.value):
         path_a, path_b = COMPARE.value
         return compare_runs(path_a, path_b, config, Path(OUTPUT.value))
+    if SEMANTIC.value:
+        return _evaluate_semantic(Path(SEMANTIC.value), config)
     proposals = COMPARE.value or PROPOSALS.value
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
@@ -66,6 +82,14 @@ def main() -> None:
         _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet
     outputs = Outputs(Path(OUTPUT.value), PUBLISHED_ON.value, show, images, tensorboard, STEP.value)
     return evaluate_files(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
+
+
+def _evaluate_semantic(answers: Path, config: EvaluationConfig) -> None:
+    others = (PROPOSALS, COMPARE, PROTOCOL, NUM_PROPOSALS, PUBLISHED_ON, SHOW, IMAGES, TENSORBOARD)
+    if given := [f"--{flag.name}" for flag in others if flag.present]:
+        raise UserError(f"{', '.join(given)}: of proposals, leave out with --semantic, which measures label images.")
+    truth = read_class_truth(answers, ANNOTATIONS.value, VOC_ROOT.value, SPLIT.value)
+    evaluate_segmentation(answers, truth, config, Path(OUTPUT.value))
 
 
 def _join_compared(arguments: list[str]) -> list[str]:

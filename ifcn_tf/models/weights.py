@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from ifcn_tf.common.files import UserError, atomic_write, read_json, write_bytes, write_json
+from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.segmenting import SegmenterConfig
@@ -120,6 +121,11 @@ def read_network_config(path: Path) -> NetworkConfig:
     _described(path, _SECTION)
     section = _section(path, "model")
     return _named(path, "model", lambda: network_config(section))
+
+
+def task_of(weights: str | Path) -> str:
+    """What the network of a weights file is for (`NetworkConfig.task`); `weights` and errors as of `weights_file`."""
+    return read_network_config(weights_file(weights)).task
 
 
 def read_proposer_config(path: Path) -> ProposerConfig:
