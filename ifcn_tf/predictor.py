@@ -13,7 +13,7 @@ from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.files import MAX_PIXELS, checked_pixels
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
 from ifcn_tf.proposing.proposer import Proposer
@@ -36,7 +36,7 @@ class Predictor:
         self._graph = proposer.compile()
 
     @classmethod
-    def of_network(cls, network: Method, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
+    def of_network(cls, network: WindowMethod, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:
         """Around a copy of the present weights of a network."""
         return cls(network_proposer(network, config), settings_of(network, config), max_pixels)
 

@@ -8,7 +8,9 @@ from ifcn_tf.evaluation.protocols import PROTOCOLS
 from ifcn_tf.evaluation.run import read_truth
 from ifcn_tf.evaluation.truth import Truth
 
-ANNOTATIONS = flags.DEFINE_string("annotations", None, "Truth: a COCO annotation file.")
+ANNOTATIONS = flags.DEFINE_string(
+    "annotations", None, "Truth: a COCO annotation file; of label images a folder of class masks, PNGs."
+)
 VOC_ROOT = flags.DEFINE_string("voc_root", None, "Truth: a VOC folder such as VOCdevkit/VOC2012, or an SBD folder.")
 SPLIT = flags.DEFINE_string("split", "val", "With --voc_root: name of an image list of it, or a text file of names.")
 PROTOCOL = flags.DEFINE_enum(

@@ -1,7 +1,10 @@
 """Measures the average recall of proposals, of any method: COCO results against COCO, VOC or SBD truth.
 
+Or, with --semantic, how right label images are.
+
 python -m pipelines.evaluate --proposals=proposals.json --annotations=instances_val2017.json
 python -m pipelines.evaluate --proposals=ours.json,theirs.json.gz --voc_root=VOCdevkit/VOC2012 --split=val
+python -m pipelines.evaluate --semantic=segments/labels --voc_root=VOCdevkit/VOC2012 --split=val
 python -m pipelines.evaluate --compare earlier/metrics.json later/metrics.json
 python -m pipelines.evaluate --instances --proposals=named.json --voc_root=VOCdevkit/VOC2007    (masks with categories)
 """
@@ -19,7 +22,8 @@ from ifcn_tf.config.evaluation import EvaluationConfig
 from ifcn_tf.evaluation.instances_report import evaluate_instance_files
 from ifcn_tf.evaluation.matching import MATCHERS
 from ifcn_tf.evaluation.protocols import PUBLISHED
-from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, method_names
+from ifcn_tf.evaluation.run import Outputs, compare_runs, evaluate_files, evaluate_segmentation, method_names
+from ifcn_tf.evaluation.segmentation import read_class_truth
 
 from . import _cli, _truth
 
@@ -31,6 +35,7 @@ PROPOSALS = flags.DEFINE_list(
     "proposals", [], "COCO results, a method each: a JSON file or quoted pattern of parts, gzipped or not."
 )
 INSTANCES = flags.DEFINE_bool("instances", False, "Measure masks with categories, by mAP^r and COCO's AP.")
+SEMANTIC = flags.DEFINE_string("semantic", None, "Instead of --proposals: a folder of label images, as segment writes.")
 OUTPUT = flags.DEFINE_string("output", "evaluation_output", "Folder for metrics.json, metrics.csv and the plots.")
 NUM_PROPOSALS = flags.DEFINE_list(
     "num_proposals", [str(limit) for limit in DEFAULT.num_proposals], "Proposals an image at which recall is measured."
@@ -57,18 +62,30 @@ def main() -> None:
         path_a, path_b = COMPARE.value
         compare_runs(path_a, path_b, config, Path(OUTPUT.value))
         return
+    if SEMANTIC.value:
+        _evaluate_semantic(Path(SEMANTIC.value), config)
+        return
     proposals = COMPARE.value or PROPOSALS.value
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
     truth = _truth.truth()
     if INSTANCES.value:
-        return evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
+        evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
+        return
     show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))
     if tensorboard:
         _cli.import_tensorflow()  # tensorboard loads it, and this keeps it quiet
     published = PUBLISHED[PUBLISHED_ON.value] if PUBLISHED_ON.value else ()
     outputs = Outputs(Path(OUTPUT.value), published, show, images, tensorboard, STEP.value)
     evaluate_files(method_names(proposals), truth, config, MATCHERS[BACKEND.value], outputs)
+
+
+def _evaluate_semantic(answers: Path, config: EvaluationConfig) -> None:
+    others = (PROPOSALS, INSTANCES, COMPARE, _truth.PROTOCOL, NUM_PROPOSALS, PUBLISHED_ON, SHOW, IMAGES, TENSORBOARD)
+    if given := [f"--{flag.name}" for flag in others if flag.present]:
+        raise UserError(f"{', '.join(given)}: of proposals, leave out with --semantic, which measures label images.")
+    truth = read_class_truth(answers, _truth.ANNOTATIONS.value, _truth.VOC_ROOT.value, _truth.SPLIT.value)
+    evaluate_segmentation(answers, truth, config, Path(OUTPUT.value))
 
 
 def _join_compared(arguments: list[str]) -> list[str]:

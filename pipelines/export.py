@@ -7,10 +7,12 @@ python -m pipelines.export --weights=runs/first/best/model.weights.h5 --output=f
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.network import Precision
 
 from . import _cli, _network
 
@@ -30,8 +32,11 @@ def main() -> None:
     _require_matching_flags(path)
     print(f"exporting {arguments['weights'] or arguments['backbone_weights']} into {path}", flush=True)
     _cli.import_tensorflow()
+    from ifcn_tf.models.weights import task_of
     from ifcn_tf.proposing.network import load_network
 
+    if arguments["weights"] and task_of(arguments["weights"]) == "segmentation":
+        return _export_segmentation(Path(arguments["weights"]), path)
     if FORMAT.value == "onnx":
         from ifcn_tf.engines.onnx_export import export_onnx
 
@@ -46,6 +51,19 @@ def main() -> None:
 
     serving = ServingConfig(MASKS.value, FULL_MASKS.value, _network.MAX_PIXELS.value)
     print(export(*load_network(**arguments), path, serving, MODEL_NAME.value))
+
+
+def _export_segmentation(weights: Path, path: Path) -> None:
+    from ifcn_tf.saved_model.export import export_segmentation
+    from ifcn_tf.segmenting.segmenter import load_segmentation
+
+    known = (_network.WEIGHTS, _network.PRECISION, _network.MAX_PIXELS)
+    others = [f"--{name}" for name in _network.given() if name not in {flag.name for flag in known}]
+    others += [f"--{flag.name}" for flag in (FORMAT, MASKS, FULL_MASKS) if flag.present]
+    if others:
+        raise UserError(f"{', '.join(others)}: leave out with {weights}, which proposes nothing.")
+    network = load_segmentation(weights, cast(Precision, _network.PRECISION.value))
+    print(export_segmentation(*network, path, _network.MAX_PIXELS.value, MODEL_NAME.value))
 
 
 def _require_matching_flags(path: Path) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from absl import flags
 
+from ifcn_tf.config.network import require_windows
+
 from . import _cli, _run_settings
 
 flags.adopt_module_key_flags(_run_settings)  # so that --help lists them
@@ -34,10 +36,11 @@ def main() -> None:
     _cli.import_tensorflow()
     from ifcn_tf.data.inspection import save_examples, save_pictures, survey
 
+    model = require_windows(config.model)
     folders, output = [Path(folder) for folder in DATA.value], Path(OUTPUT.value)
-    print("\n".join(survey(folders, config.data, config.model.grid).lines(config.data)))
-    save_pictures(folders, PICTURES.value, config.data, config.model.grid, output)
-    save_examples(folders, EXAMPLES.value, config.data, config.model, config.train.seed, output)
+    print("\n".join(survey(folders, config.data, model.grid).lines(config.data)))
+    save_pictures(folders, PICTURES.value, config.data, model.grid, output)
+    save_examples(folders, EXAMPLES.value, config.data, model, config.train.seed, output)
 
 
 if __name__ == "__main__":

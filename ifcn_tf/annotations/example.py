@@ -63,6 +63,8 @@ class Example:
         size_hw: image size [px].
         objects: in the source's order; may be none.
         encoded: the image as a JPEG or PNG, upright; empty where only the annotations were read.
+        classes: the class of each pixel as a PNG of 8 bits: 0 background, n the n-th category of the source by its
+            number, 255 none in particular. Empty where the source does not say.
     """
 
     source_id: str
@@ -70,6 +72,7 @@ class Example:
     size_hw: tuple[int, int]
     objects: tuple[Instance, ...]
     encoded: bytes = b""
+    classes: bytes = b""
 
     @property
     def image_id(self) -> ImageId:

@@ -13,33 +13,9 @@ from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, read_names, repeated_names, with_learnable
+from ifcn_tf.common.classes import VOC_CATEGORIES, VOID
+from ifcn_tf.images.files import encode
 from ifcn_tf.masks.coco_forms import UnusableError
-
-#: The 20 categories of PASCAL VOC, in the order of its class images: value 1 is the first.
-VOC_CATEGORIES = {
-    1: "aeroplane",
-    2: "bicycle",
-    3: "bird",
-    4: "boat",
-    5: "bottle",
-    6: "bus",
-    7: "car",
-    8: "cat",
-    9: "chair",
-    10: "cow",
-    11: "diningtable",
-    12: "dog",
-    13: "horse",
-    14: "motorbike",
-    15: "person",
-    16: "pottedplant",
-    17: "sheep",
-    18: "sofa",
-    19: "train",
-    20: "tvmonitor",
-}
-#: Pixels of VOC's label images that belong to nothing in particular, mostly along outlines.
-VOID = 255
 
 
 class Labels(NamedTuple):
@@ -48,10 +24,12 @@ class Labels(NamedTuple):
     Attributes:
         instances: int [H, W], the number of the object at each pixel; 0 is background, VOID no object.
         categories: of each object, by its number; None where the data set has no classes of this photograph.
+        classes: int [H, W], the class of each pixel; 0 is background, VOID none in particular. None likewise.
     """
 
     instances: np.ndarray
     categories: Mapping[int, int] | None
+    classes: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,10 +105,27 @@ def _load(layout: Layout, root: Path, name: str) -> Loaded:
         if labels.instances.shape != size_hw:
             where = f"{path}: labels {labels.instances.shape}, image {size_hw}"
             raise ImageLeftOutError("mask of another size", where)
+        classes = class_image(labels.classes, VOC_CATEGORIES, str(path))
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
     found = (Found(item.name, _categorized(item.content)) for item in objects_of(labels))
-    return with_learnable(Example(name, path.name, size_hw, (), encoded), str(path), found)
+    return with_learnable(Example(name, path.name, size_hw, (), encoded, classes), str(path), found)
+
+
+def class_image(classes: np.ndarray | None, categories: Mapping[int, str], place: str) -> bytes:
+    """Classes int [H, W] as `Example.classes` holds them, empty of None.
+
+    Raises:
+        ImageLeftOutError: a value is neither 0, nor a category, nor VOID; names the place.
+    """
+    if classes is None:
+        return b""
+    if beyond := np.setdiff1d(classes, [0, *categories, VOID]).tolist():
+        known = f"there are 0 to {len(categories)} and {VOID}"
+        raise ImageLeftOutError("unknown class", f"{place}: its class mask has the value {beyond[0]}, and {known}")
+    position = np.full(VOID + 1, VOID, np.uint8)
+    position[[0, *sorted(categories)]] = np.arange(len(categories) + 1)
+    return encode(Image.fromarray(position[classes]), "PNG")
 
 
 def _categorized(content: Instance | UnusableError) -> Instance | UnusableError:

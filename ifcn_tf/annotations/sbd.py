@@ -13,8 +13,9 @@ import numpy as np
 import scipy.io
 
 from ifcn_tf.annotations.example import Source
-from ifcn_tf.annotations.label_images import Labels, Layout, labelled_source
+from ifcn_tf.annotations.label_images import Labels, Layout, labelled_source, numbers_of
 from ifcn_tf.annotations.reading import ImageLeftOutError
+from ifcn_tf.common.classes import VOID
 
 
 def sbd_source(root: Path, names: Path) -> Source:
@@ -40,7 +41,17 @@ def _read(root: Path, name: str) -> Labels:
         raise ImageLeftOutError("missing mask", f"{path}: no such file") from error
     except Exception as error:  # whatever the parser meets in a damaged file
         raise ImageLeftOutError("malformed mask", f"{path}: {type(error).__name__}: {error}") from error
-    return Labels(instances, dict(enumerate(categories.ravel().tolist(), start=1)))
+    of_objects = dict(enumerate(categories.ravel().tolist(), start=1))
+    return Labels(instances, of_objects, _painted(instances, of_objects))
+
+
+def _painted(instances: np.ndarray, categories: dict[int, int]) -> np.ndarray:
+    """The class of each pixel, int64 [H, W]: that of its object, and VOID of an object that has none."""
+    table = np.full(max(VOID, instances.max(initial=0)) + 1, VOID)
+    table[0] = 0
+    for number in numbers_of(instances):
+        table[number] = categories.get(number, VOID)
+    return table[instances]
 
 
 SBD = Layout("img", "inst", ".mat", ".", _read)

@@ -6,7 +6,6 @@ They need no download, and every mask is exact. Scene number i of a seed is alwa
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from ifcn_tf.annotations.example import Example, Instance, Loaded, Source
+from ifcn_tf.images.files import encode
 
 #: Objects of which less is visible are part of the ground, not annotated [px].
 _MIN_VISIBLE = 64
@@ -31,8 +31,7 @@ def shapes_source(count: int, seed: int) -> Source:
 
 def _load(seed: int, number: int) -> Loaded:
     image, labels, categories = draw_scene(np.random.default_rng([seed, number]))
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, "JPEG", quality=92)
+    encoded = encode(Image.fromarray(image), "JPEG", quality=92)
     objects = []
     for label, category in enumerate(categories, start=1):
         mask = labels == label
@@ -40,7 +39,8 @@ def _load(seed: int, number: int) -> Loaded:
             objects.append(Instance.of_mask(mask, category))
     name = f"{number:06d}"
     size_hw = (labels.shape[0], labels.shape[1])
-    return Loaded(Example(name, f"{name}.jpg", size_hw, tuple(objects), encoded.getvalue()))
+    classes = encode(Image.fromarray(np.array([0, *categories], np.uint8)[labels]), "PNG")
+    return Loaded(Example(name, f"{name}.jpg", size_hw, tuple(objects), encoded, classes))
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[int]]:

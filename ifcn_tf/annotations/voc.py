@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ifcn_tf.annotations.example import Source
-from ifcn_tf.annotations.label_images import VOID, Labels, Layout, labelled_source, numbers_of, open_labels
+from ifcn_tf.annotations.label_images import Labels, Layout, labelled_source, numbers_of, open_labels
 from ifcn_tf.annotations.reading import ImageLeftOutError
+from ifcn_tf.common.classes import VOID
 
 
 def voc_source(root: Path, names: Path) -> Source:
@@ -36,7 +37,8 @@ def _read(root: Path, name: str) -> Labels:
     if classes.shape != instances.shape:
         sizes = f"{classes_path} is {classes.shape} (height, width), {path} {instances.shape}: they need one size"
         raise ImageLeftOutError("mask of another size", sizes)
-    return Labels(instances, {number: _majority(classes[instances == number]) for number in numbers_of(instances)})
+    categories = {number: _majority(classes[instances == number]) for number in numbers_of(instances)}
+    return Labels(instances, categories, classes)
 
 
 VOC = Layout("JPEGImages", "SegmentationObject", ".png", "ImageSets/Segmentation", _read)

@@ -19,7 +19,7 @@ from ifcn_tf.annotations.coco import coco_source
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.example import Example
 from ifcn_tf.benchmarks.timing import peak_bytes
-from ifcn_tf.config.network import network_config
+from ifcn_tf.config.network import network_config, require_windows
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import draw_scale
 from ifcn_tf.data.photographs import example_of
@@ -31,7 +31,7 @@ from ifcn_tf.data.views import Objects, View, image_of, objects_of, view_of
 from ifcn_tf.images.tensors import decode
 
 _SEED = 0
-_NETWORK = network_config({})
+_NETWORK = require_windows(network_config({}))
 
 
 def run(data: Sequence[Path], num_images: int = 300) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from PIL import Image
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.tensors import read_image, resize
-from ifcn_tf.models.method import Method, output_shapes
+from ifcn_tf.models.method import WindowMethod, output_shapes
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
@@ -32,7 +32,7 @@ _TEN_SIZES = (
 Row = dict[str, Any]
 
 
-def run(network: Method, config: ProposerConfig, photograph: Path, rounds: int) -> Iterator[Row]:
+def run(network: WindowMethod, config: ProposerConfig, photograph: Path, rounds: int) -> Iterator[Row]:
     """Measures one 480 x 640 photograph.
 
     Args:
@@ -76,7 +76,7 @@ def _seconds(predictor: Predictor, image: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
-def _times(predictor: Predictor, network: Method, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
+def _times(predictor: Predictor, network: WindowMethod, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
     sizes = predictor.config.pyramid_hw(*SIZE_HW)
     seconds = in_turn(_steps(predictor, network, encoded, image, sizes), rounds)
     yield {
@@ -96,7 +96,7 @@ def _times(predictor: Predictor, network: Method, encoded: Path, image: np.ndarr
 
 
 def _steps(
-    predictor: Predictor, network: Method, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
+    predictor: Predictor, network: WindowMethod, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
 ) -> dict[str, Callable[[], Any]]:
     """The whole, and its parts one by one, each on the results of the part before."""
     resize_all = tf.function(lambda pixels: [resize(pixels, *size)[None] for size in sizes])

@@ -21,7 +21,7 @@ from ifcn_tf.benchmarks.session import Arrays, Session
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib, resident_gib
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.tensors import read_image
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.warm_up import REQUESTS
@@ -34,7 +34,7 @@ _SIDES = (200, 640)
 Row = dict[str, Any]
 
 
-def run(network: Method, config: ProposerConfig, photograph: Path, rounds: int, requests: int) -> Iterator[Row]:
+def run(network: WindowMethod, config: ProposerConfig, photograph: Path, rounds: int, requests: int) -> Iterator[Row]:
     """Measures one 480 x 640 photograph, then `requests` of random sizes.
 
     Args:

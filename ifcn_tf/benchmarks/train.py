@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.shapes import shapes_source
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio, peak_gib
-from ifcn_tf.config.network import Precision, network_config
+from ifcn_tf.config.network import Precision, network_config, require_windows
 from ifcn_tf.config.proposing import SIX_SCALES
 from ifcn_tf.config.training import DataConfig, LossConfig
 from ifcn_tf.data.pipeline import training_examples
@@ -24,7 +24,7 @@ from ifcn_tf.training.step import TrainStep
 
 #: Works on a training example.
 Action = Callable[[Any], None]
-_CONFIG = network_config({})
+_CONFIG = require_windows(network_config({}))
 _WINDOWS, _MASK = DataConfig().num_windows, [_CONFIG.grid.mask_cells] * 2
 _OVERFIT_STEPS, _OVERFIT_RATE = 100, 0.001
 _SPEC = (

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
+from ifcn_tf.common.classes import VOC_CLASSES, VOID
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require, require_known
 from ifcn_tf.geometry import WindowGrid
@@ -30,21 +31,41 @@ class NetworkConfig(Settings, abc.ABC):
     Class attributes:
         module: where the method is: a module with a `METHOD` (`models.method.Method`).
         example: what it is trained on, a name of `data.pipeline.EXAMPLES`.
+        task: what it is for, and so how a run is measured and drawn, a name of `training.tasks.TASKS`.
     """
 
     module: ClassVar[str]
-    example: ClassVar[str] = "view"
+    example: ClassVar[str]
+    task: ClassVar[str]
 
     method: str
     """Name of the method, a key of METHODS; fixed for each class."""
     trunk: str = "vgg16"
     """Name of the feature extractor, a key of TRUNKS."""
+
+    def __post_init__(self) -> None:
+        require_known("trunk", self.trunk, TRUNKS)
+
+    def require_cut(self, cut_side: int) -> None:
+        """Raises UserError when the network cannot be trained on cuts of this side [px]."""
+
+    def require_fitting(self, proposer: ProposerConfig) -> None:
+        """Raises UserError when the network cannot propose with these settings; one that proposes nothing has none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowConfig(NetworkConfig, abc.ABC):
+    """A network that scores windows and proposes a mask for each of them."""
+
+    example: ClassVar[str] = "view"
+    task: ClassVar[str] = "proposals"
+
     fusion_channels: int = 256
     """Channels of the features of a trunk that fuses maps of several strides, as EfficientNet-Lite does; VGG-16's are
     those of its last layer [count]."""
 
     def __post_init__(self) -> None:
-        require_known("trunk", self.trunk, TRUNKS)
+        super().__post_init__()
         require(self.fusion_channels > 0, f"fusion_channels must be positive, not {self.fusion_channels}.")
 
     @property
@@ -52,12 +73,27 @@ class NetworkConfig(Settings, abc.ABC):
     def grid(self) -> WindowGrid:
         """Where the method's windows are, and how fine their masks."""
 
-    def require_fitting(self, proposer: ProposerConfig) -> None:
-        """Raises UserError when the network cannot propose with these settings."""
+    def require_cut(self, cut_side: int) -> None:
+        """Raises UserError when a cut of this side [px] holds no window."""
+        window_px = self.grid.window_px
+        require(
+            cut_side == 0 or cut_side >= window_px,
+            f"cut_side must be 0, or hold a window ({window_px} px), not {cut_side}.",
+        )
+
+
+def require_windows(config: NetworkConfig) -> WindowConfig:
+    """The settings as those of a method of windows; raises UserError of another method."""
+    require(
+        isinstance(config, WindowConfig),
+        f"{config.method} has no windows and proposes nothing: take weights or settings of a method that does, such as "
+        "instance_fcn.",
+    )
+    return cast(WindowConfig, config)
 
 
 @dataclasses.dataclass(frozen=True)
-class InstanceFCNConfig(NetworkConfig):
+class InstanceFCNConfig(WindowConfig):
     """The paper's network (section 3)."""
 
     module: ClassVar[str] = "ifcn_tf.models.instance_fcn.network"
@@ -95,7 +131,7 @@ class InstanceFCNConfig(NetworkConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class DeepMaskConfig(NetworkConfig):
+class DeepMaskConfig(WindowConfig):
     """DeepMask (Pinheiro et al., Learning to Segment Object Candidates, 2015, section 3): a mask by fully connected
     layers. The defaults are its layers on VGG-16, that is ~DeepMask of the paper's table 2."""
 
@@ -141,8 +177,67 @@ class DeepMaskConfig(NetworkConfig):
         return WindowGrid(16, self.window_cells, self.mask_cells)
 
 
+@dataclasses.dataclass(frozen=True)
+class SegmentationConfig(NetworkConfig):
+    """A network that names the class of each pixel."""
+
+    example: ClassVar[str] = "classes"
+    task: ClassVar[str] = "segmentation"
+
+    classes: tuple[str, ...] = VOC_CLASSES
+    """Names of the values of class masks, from 0 on, which is the background."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            2 <= len(self.classes) <= VOID,
+            f"classes needs 2 to {VOID} names, the background's first, not {len(self.classes)}.",
+        )
+        require(len(set(self.classes)) == len(self.classes), f"classes has a name twice: {', '.join(self.classes)}.")
+
+
+def require_segmentation(config: NetworkConfig) -> SegmentationConfig:
+    """The settings as those of a method that names the class of each pixel; raises UserError of another method."""
+    require(
+        isinstance(config, SegmentationConfig),
+        f"{config.method} does not name the class of each pixel: take weights or settings of fcn.",
+    )
+    return cast(SegmentationConfig, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class FCNConfig(SegmentationConfig):
+    """FCN (Long et al., Fully Convolutional Networks for Semantic Segmentation, CVPR 2015, section 4): scores of
+    classes at several strides, added. The defaults are FCN-32s on VGG-16 as published."""
+
+    module: ClassVar[str] = "ifcn_tf.models.fcn.network"
+
+    method: str = "fcn"
+    stride: int = 32
+    """Of the finest map whose scores are added: 32, 16 or 8, for FCN-32s, 16s and 8s [px]."""
+    fc_cells: int = 7
+    """Side of the kernel of fc6, the first fully connected layer as a convolution [cells of 32 px]."""
+    fc_channels: int = 4096
+    """Width of fc6 and fc7; ImageNet's weights of them fit 4096 on VGG-16 alone [count]."""
+    dropout: float = 0.5
+    """Share of the values of fc6 and of fc7 that is left out in training [0..1]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.stride in (32, 16, 8), f"stride must be 32, 16 or 8, not {self.stride}.")
+        require(
+            self.fc_cells > 0 and self.fc_cells % 2 == 1, f"fc_cells must be odd and positive, not {self.fc_cells}."
+        )
+        require(self.fc_channels > 0, f"fc_channels must be positive, not {self.fc_channels}.")
+        require(0 <= self.dropout < 1, f"dropout must lie in 0..1, below 1, not {self.dropout}.")
+
+
 #: The settings of each method's network, by the name that `method` has.
-METHODS: dict[str, type[NetworkConfig]] = {"instance_fcn": InstanceFCNConfig, "deepmask": DeepMaskConfig}
+METHODS: dict[str, type[NetworkConfig]] = {
+    "instance_fcn": InstanceFCNConfig,
+    "deepmask": DeepMaskConfig,
+    "fcn": FCNConfig,
+}
 
 
 def network_config(values: dict[str, Any]) -> NetworkConfig:

@@ -85,12 +85,17 @@ def draw_background(view: View, objects: Objects, config: DataConfig, grid: Wind
     labelled = ~tf.convert_to_tensor(objects.partial) | (config.partial_negatives > 0)
     side = draw_scale(objects, dataclasses.replace(config, fitting_scales=0.0), scale_seed)
     whole = view_of(objects.size_hw, side, view.flipped, config)
-    shown = tf.minimum(tf.constant(config.cut_side, tf.int64), whole.shown_hw)
-    places = tf.cast((whole.shown_hw - shown) // grid.stride + 1, tf.float32)  # cells at which a cut can begin
-    first = tf.cast(tf.random.stateless_uniform([2], place_seed) * places, tf.int64) * grid.stride
-    background = whole._replace(origin_yx=first, shown_hw=shown)
+    background = cut_anywhere(whole, config.cut_side, grid.stride, place_seed)
     is_background = (tf.random.stateless_uniform([], drawn) < config.background_cuts) & labelled
     return View(*(tf.where(is_background, *pair) for pair in zip(background, view, strict=True)))
+
+
+def cut_anywhere(whole: View, side: int, step: int, seed: tf.Tensor) -> View:
+    """Cuts a square of a side [px] out of a view, at a random place: a multiple of `step` [px]; seed int64 [2]."""
+    shown = tf.minimum(tf.constant(side, tf.int64), whole.shown_hw)
+    places = tf.cast((whole.shown_hw - shown) // step + 1, tf.float32)
+    first = tf.cast(tf.random.stateless_uniform([2], seed) * places, tf.int64) * step
+    return whole._replace(origin_yx=first, shown_hw=shown)
 
 
 def jitter_colours(image: tf.Tensor, strength: float, seed: tf.Tensor) -> tf.Tensor:

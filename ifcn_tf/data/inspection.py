@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.common.files import write_bytes
-from ifcn_tf.config.network import NetworkConfig
+from ifcn_tf.config.network import WindowConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records, naming_damage, parse
@@ -176,7 +176,7 @@ def save_pictures(data: Sequence[Path], count: int, config: DataConfig, grid: Wi
 
 @naming_damage()
 def save_examples(
-    data: Sequence[Path], count: int, config: DataConfig, network: NetworkConfig, seed: int, output: Path
+    data: Sequence[Path], count: int, config: DataConfig, network: WindowConfig, seed: int, output: Path
 ) -> None:
     """Draws the first `count` examples that a run with this seed trains on, as `output`/example_NUMBER_IMAGE.png.
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import NetworkConfig
+from ifcn_tf.config.network import WindowConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.crops import canonical_sides
 from ifcn_tf.data.pipeline import EXAMPLES
@@ -36,12 +36,18 @@ def example_of(record: Tensors) -> Example:
         for end, length, label, is_crowd, area in zip(ends, *columns, strict=True)
     ]
     source_id, file_name = (record[f"image/{name}"].numpy().decode() for name in ("source_id", "filename"))
-    return Example(source_id, file_name, size_hw, tuple(objects), record["image/encoded"].numpy())
+    encoded, classes = (record[f"image/{name}"].numpy() for name in ("encoded", "segmentation/class/encoded"))
+    return Example(source_id, file_name, size_hw, tuple(objects), encoded, classes)
 
 
 def pixels_of(example: Example) -> np.ndarray:
     """The photograph of an example, uint8 [H, W, 3], RGB."""
     return decode(example.encoded).numpy()
+
+
+def classes_of(example: Example) -> np.ndarray:
+    """The class mask of an example that has one, uint8 [H, W] (`Example.classes`)."""
+    return tf.io.decode_png(example.classes).numpy()[..., 0]
 
 
 def photographs(data: Sequence[Path], count: int) -> Iterator[Example]:
@@ -80,7 +86,7 @@ def require_positives(data: Sequence[Path], config: DataConfig) -> None:
 
 
 def find_subject(
-    data: Sequence[Path], config: DataConfig, network: NetworkConfig
+    data: Sequence[Path], config: DataConfig, network: WindowConfig
 ) -> tuple[Example, tuple[Tensors, Tensors]]:
     """A photograph to draw again and again: of the first ones, the one with the most positive windows.
 
@@ -94,14 +100,14 @@ def find_subject(
 
     def positives(number: tf.Tensor) -> tf.Tensor:
         """In a graph, which leaves out what is not asked for: no image is decoded."""
-        _, targets = make(parse(records.read(number)), config, network.grid, tf.stack([0, number]))
+        _, targets = make(parse(records.read(number)), config, network, tf.stack([0, number]))
         return tf.reduce_sum(targets["labels"])
 
     with naming_damage():
         found = list(tf.data.Dataset.range(min(_TRIES, len(records))).map(positives).as_numpy_iterator())
     best = int(np.argmax(found))
     record = next(_read(records, range(best, best + 1)))
-    return example_of(record), make(record, config, network.grid, tf.constant([0, best], tf.int64))
+    return example_of(record), make(record, config, network, tf.constant([0, best], tf.int64))
 
 
 def _read(records: Records, numbers: range) -> Iterator[Tensors]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,7 @@ import tensorflow as tf
 from ifcn_tf.config.network import NetworkConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import draw_background, draw_cut, draw_scale, jitter_colours
+from ifcn_tf.data.class_masks import class_mask_example
 from ifcn_tf.data.copy_paste import maybe_paste
 from ifcn_tf.data.crops import crop_example
 from ifcn_tf.data.records import Records
@@ -55,7 +56,8 @@ def training_examples(
         shares: how often a pass shows the photographs of each folder; once where left out.
 
     Returns:
-        Pairs (inputs, targets), here those of `training_example` (`crop_example` has its own); H and W vary, W windows
+        Pairs (inputs, targets), here those of `training_example` (`crop_example` and `class_mask_example` have
+            their own); H and W vary, W windows
         and m cells are `config.num_windows` and the grid's `mask_cells`:
             inputs: "image" float32 [H, W, 3], RGB in 0..255, "windows" int32 [W, 2], centre cells (y, x).
             targets: "labels" float32 [W], "weights" float32 [W], "masks" float32 [W, m, m] (`training_targets`), and
@@ -75,7 +77,7 @@ def training_examples(
         record, own_seed = records.parsed(tf.gather(shown, _place(i, len(shown), seed))), tf.stack([seed, i])
         if config.copy_paste:
             record = maybe_paste(record, any_record, config, fold_in(own_seed, _PASTED))
-        return make(record, config, network.grid, own_seed)
+        return make(record, config, network, own_seed)
 
     numbers = tf.data.Dataset.counter(start + shard, num_shards)
     return numbers.map(example, num_parallel_calls=parallel_calls, deterministic=True).prefetch(2)
@@ -120,17 +122,27 @@ class ExampleKind(NamedTuple):
     """What a method is trained on.
 
     Attributes:
-        make: makes the pair (inputs, targets) of a record, the settings, the windows and a seed; see
+        make: makes the pair (inputs, targets) of a record, the settings, those of the method's network and a seed; see
             `training_example`.
         largest_hw: size [px] of the largest image that it makes of a photograph of 4 : 3.
     """
 
-    make: Callable[[Tensors, DataConfig, WindowGrid, tf.Tensor], tuple[Tensors, Tensors]]
-    largest_hw: Callable[[DataConfig, WindowGrid], tuple[int, int]]
+    make: Callable[[Tensors, DataConfig, Any, tf.Tensor], tuple[Tensors, Tensors]]
+    largest_hw: Callable[[DataConfig, Any], tuple[int, int]]
 
 
 #: By the name that `NetworkConfig.example` has.
 EXAMPLES = {
-    "view": ExampleKind(training_example, lambda config, grid: largest_view_hw(config)),
-    "crop": ExampleKind(crop_example, lambda config, grid: (grid.window_px, grid.window_px)),
+    "view": ExampleKind(
+        lambda record, config, network, seed: training_example(record, config, network.grid, seed),
+        lambda config, network: largest_view_hw(config),
+    ),
+    "crop": ExampleKind(
+        lambda record, config, network, seed: crop_example(record, config, network.grid, seed),
+        lambda config, network: (network.grid.window_px, network.grid.window_px),
+    ),
+    "classes": ExampleKind(
+        lambda record, config, network, seed: class_mask_example(record, config, seed),
+        lambda config, network: largest_view_hw(config),
+    ),
 }

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.example import Example, Job, Loaded, Problem, Source
+from ifcn_tf.common.classes import VOID
 from ifcn_tf.common.files import UserError, whole_folder, write_bytes
 from ifcn_tf.common.pool import in_processes
 from ifcn_tf.common.progress import track
 from ifcn_tf.config.settings import require, require_known
 from ifcn_tf.data.records import Writer
-from ifcn_tf.images.files import name_of_encoded
+from ifcn_tf.images.files import encode, name_of_encoded
 
 #: Places of each kind of problem that a report quotes.
 _QUOTED = 5
@@ -61,21 +66,39 @@ class Report:
 
 
 class _Selected:
-    """Iterates over jobs, each followed by a selection of the objects that it loads."""
+    """Iterates over jobs, each followed by a selection of what it loads.
 
-    def __init__(self, jobs: Iterable[Job], kept: frozenset[int]) -> None:
+    Args:
+        jobs: of a source.
+        kept: of each of its categories, by number, whether it is kept.
+    """
+
+    def __init__(self, jobs: Iterable[Job], kept: dict[int, bool]) -> None:
         self._jobs, self._kept = jobs, kept
 
     def __iter__(self) -> Iterator[Job]:
         return (functools.partial(_select, job, self._kept) for job in self._jobs)
 
 
-def _select(job: Job, kept: frozenset[int]) -> Loaded:
+def _select(job: Job, kept: dict[int, bool]) -> Loaded:
     loaded = job()
-    if loaded.example is None:
+    if (example := loaded.example) is None:
         return loaded
-    objects = tuple(item for item in loaded.example.objects if item.category_id in kept)
-    return dataclasses.replace(loaded, example=dataclasses.replace(loaded.example, objects=objects))
+    objects = tuple(item for item in example.objects if kept.get(item.category_id))
+    classes = _selected_classes(example.classes, kept)
+    return dataclasses.replace(loaded, example=dataclasses.replace(example, objects=objects, classes=classes))
+
+
+def _selected_classes(classes: bytes, kept: dict[int, bool]) -> bytes:
+    """A class mask (`Example.classes`) of the categories that are kept; others become background."""
+    if not classes:
+        return classes
+    with Image.open(io.BytesIO(classes)) as picture:
+        values = np.asarray(picture)
+    flags = np.array([False, *(kept[number] for number in sorted(kept))])
+    table = np.full(VOID + 1, VOID, np.uint8)
+    table[: len(flags)] = np.cumsum(flags) * flags
+    return encode(Image.fromarray(table[values]), "PNG")
 
 
 def of_categories(source: Source, names: Sequence[str]) -> Source:
@@ -88,7 +111,8 @@ def of_categories(source: Source, names: Sequence[str]) -> Source:
     for name in names:
         require_known("categories", name, source.categories.values())
     kept = {number: name for number, name in source.categories.items() if name in names}
-    return dataclasses.replace(source, categories=kept, jobs=_Selected(source.jobs, frozenset(kept)))
+    selection = {number: number in kept for number in source.categories}
+    return dataclasses.replace(source, categories=kept, jobs=_Selected(source.jobs, selection))
 
 
 #: Consumes examples one by one; the report is complete when they end.

@@ -42,6 +42,7 @@ def serialize(example: Example) -> bytes:
         "image/source_id": _bytes(example.source_id.encode()),
         "image/height": _ints([height]),
         "image/width": _ints([width]),
+        "image/segmentation/class/encoded": _bytes(example.classes),
         "image/object/class/label": _ints([o.category_id for o in objects]),
         "image/object/is_crowd": _ints([int(o.is_crowd) for o in objects]),
         "image/object/area": _floats([o.area for o in objects]),
@@ -77,6 +78,7 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
     vectors = {"class/label": tf.int64, "is_crowd": tf.int64, "mask/counts": tf.int64, "mask/num_counts": tf.int64}
     vectors |= dict.fromkeys(("area", "bbox/ymin", "bbox/xmin", "bbox/ymax", "bbox/xmax"), tf.float32)
     features: dict[str, Any] = {f"image/{name}": tf.io.FixedLenFeature([], kind) for name, kind in scalars.items()}
+    features["image/segmentation/class/encoded"] = tf.io.FixedLenFeature([], tf.string, "")  # of no class mask
     for name, kind in vectors.items():
         features[f"image/object/{name}"] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
     return tf.io.parse_single_example(serialized, features)

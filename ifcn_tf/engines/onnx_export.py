@@ -17,7 +17,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_predictor import METADATA
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.models.parts.normalized import for_inference
 
 try:
@@ -29,7 +29,7 @@ except ImportError as error:
 _OPSET = 17
 
 
-def export_onnx(network: Method, config: ProposerConfig, path: Path) -> None:
+def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> None:
     """Writes a float32 network that has score maps, without its assembling.
 
     The file maps image float32 [1, H, W, 3], RGB in 0..255, of any size, to score_maps float32 [1, h, w, k * k] and

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import network_config
+from ifcn_tf.config.network import network_config, require_windows
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_proposer import NumpyProposer
 from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, read_pixels
@@ -50,7 +50,7 @@ class OnnxPredictor:
         self.config = ProposerConfig.from_dict(stored["proposer"]).changed(settings)
         self.max_pixels = max_pixels
         self.settings = {"weights": stored["sha256"], "precision": "float32", "proposer": self.config.to_dict()}
-        network = network_config(stored["model"])
+        network = require_windows(network_config(stored["model"]))
         network.require_fitting(self.config)
         self._proposer = NumpyProposer(self._network, self.config, stored["model"]["k"], network.grid)
 

@@ -18,6 +18,8 @@ from ifcn_tf.evaluation.pictures import find_photographs, write_pictures
 from ifcn_tf.evaluation.plots import write_plots
 from ifcn_tf.evaluation.protocols import PROTOCOLS, Published, apply_protocol
 from ifcn_tf.evaluation.report import difference_tables, recall_table, write_csv, write_metrics, write_scalars
+from ifcn_tf.evaluation.segmentation import ClassTruth, evaluate_classes
+from ifcn_tf.evaluation.segmentation_report import class_table, measure_table, write_report
 from ifcn_tf.evaluation.truth import Truth, read_coco
 from ifcn_tf.evaluation.voc import read_voc
 from ifcn_tf.results.reader import Results, read_results
@@ -128,6 +130,16 @@ def evaluate_files(
             folder = outputs.show if len(results) == 1 else outputs.show / name
             print(f"pictures, worst first: {write_pictures(folder, {name: found}, truth, photographs)}")
     return Measured(results, evaluations, differences)
+
+
+def evaluate_segmentation(answers: Path, truth: ClassTruth, config: EvaluationConfig, folder: Path) -> None:
+    """Evaluates the label images of a folder, prints tables and writes files; raises UserError on bad images."""
+    print(f"evaluating {answers} on {len(truth.masks)} images of {truth.source} into {folder}", flush=True)
+    evaluation = evaluate_classes(answers, truth, config)
+    _console().print(measure_table(evaluation), class_table(evaluation), sep="\n")
+    settings = {"config": config.to_dict(), "labels": str(answers), "truth": truth.source}
+    write_report(folder, evaluation, settings)
+    print(f"wrote metrics.json, classes.csv and confusion.png into {folder}")
 
 
 def compare_runs(path_a: str, path_b: str, config: EvaluationConfig, folder: Path) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifcn_tf.annotations.example import Example, Instance
-from ifcn_tf.annotations.label_images import VOC_CATEGORIES, Layout, objects_of
+from ifcn_tf.annotations.label_images import Layout, objects_of
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_names
 from ifcn_tf.annotations.sbd import SBD
 from ifcn_tf.annotations.voc import VOC
+from ifcn_tf.common.classes import VOC_CATEGORIES
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import examples, sort_key
 from ifcn_tf.evaluation.truth import Truth
@@ -33,7 +34,7 @@ def read_voc(root: str | Path, split: str, takes_part_of_list: bool = False) -> 
     root = Path(root)
     root = root / "dataset" if (root / "dataset" / "inst").is_dir() else root
     layout = _layout(root)
-    names, source = _names(root / layout.lists, split)
+    names, source = split_names(root / layout.lists, split)
     masks = root / layout.masks
     missing = [name for name in names if not (masks / f"{name}{layout.suffix}").is_file()]
     if missing and not takes_part_of_list:
@@ -51,7 +52,16 @@ def _layout(root: Path) -> Layout:
     raise UserError(f"{root} is neither a VOC folder (SegmentationObject/) nor an SBD folder (inst/).")
 
 
-def _names(lists: Path, split: str) -> tuple[list[str], Path]:
+def split_names(lists: Path, split: str) -> tuple[list[str], Path]:
+    """The names of the images of a split, and the file that has them.
+
+    Args:
+        lists: folder of image lists.
+        split: the name of one, or a text file of names.
+
+    Raises:
+        UserError: there is no such list, or it has a name twice.
+    """
     path = Path(split) if split.endswith(".txt") else lists / f"{split}.txt"
     if not path.is_file():
         known = sorted(file.stem for file in lists.glob("*.txt"))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ifcn_tf.config.network import NetworkConfig, Precision
+from ifcn_tf.config.network import NetworkConfig, Precision, WindowConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import LossConfig
@@ -32,40 +32,24 @@ class Method(abc.ABC):
     Attributes:
         config: the architecture.
         dtype: Keras dtype policy of the layers.
-        trunk_model: the trunk alone, image -> features.
-        map_model: image -> a dict of the maps that its windows share.
-        model: what is trained: a dict of image float32 [B, H, W, 3], RGB in 0..255, and windows int32 [B, N, 2],
-            centre cells (y, x) on the map -> a dict of float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
-        score_head: what tells how good the proposals of these weights are (`models.score_head`), or None.
-        scorer: a network of the same windows that scores them in place of this one, or None.
+        trunk: what makes features of an image.
+        map_model: image -> a dict of the maps that it makes of an image alone.
+        model: what is trained: a dict of inputs -> a dict of outputs, float32, as its `example` and its loss have them.
     """
 
     def __init__(self, config: NetworkConfig, precision: Precision = "auto") -> None:
         self.config, self.dtype = config, dtype_policy(precision)
-        self.score_head: keras.Model | None = None
-        self.scorer: Method | None = None
         self.trunk = trunk_of(config.trunk)
-        image = keras.Input((None, None, 3), name="image")
-        windows = keras.Input((None, 2), dtype="int32", name="windows")
-        features = self.trunk.features(image, config.grid.stride, config.fusion_channels, self.dtype)
-        maps = self.maps(features)
-        self.trunk_model = keras.Model(image, features)
-        self.map_model = keras.Model(image, maps)
-        outputs = self.of_windows(maps, windows)
-        self.model = keras.Model({"image": image, "windows": windows}, outputs, name=config.method)
+        self.map_model, self.model = self.build(keras.Input((None, None, 3), name="image"))
+
+    @abc.abstractmethod
+    def build(self, image: keras.KerasTensor) -> tuple[keras.Model, keras.Model]:
+        """Builds `map_model` and `model` on an image, float32 [B, H, W, 3], RGB in 0..255."""
 
     @property
     def precision(self) -> str:
         """Arithmetic of the layers: "float32" or "bfloat16"."""
         return self.dtype.removeprefix("mixed_")
-
-    @abc.abstractmethod
-    def maps(self, features: keras.KerasTensor) -> Symbols:
-        """Builds what the windows of an image share, each [B, h, w, C], of the trunk's features."""
-
-    @abc.abstractmethod
-    def of_windows(self, maps: Symbols, windows: keras.KerasTensor) -> Symbols:
-        """Builds objectness_logits and mask_logits of windows (see the class) of the maps."""
 
     @abc.abstractmethod
     def losses(self, outputs: Tensors, inputs: Tensors, targets: Tensors, config: LossConfig) -> Tensors:
@@ -85,14 +69,6 @@ class Method(abc.ABC):
     def statistics(self, outputs: Tensors, inputs: Tensors, targets: Tensors) -> Tensors:
         """How the network does, for people to look at: float32 scalars; arguments are those of `losses`."""
 
-    @abc.abstractmethod
-    def window_model(self, config: ProposerConfig) -> Any:
-        """A copy of the present weights for inference: `proposing.proposer.WindowModel`.
-
-        Raises:
-            UserError: the network cannot propose with these settings.
-        """
-
     def freeze(self, groups: int) -> None:
         """Keeps the weights of the trunk's first so many groups; raises UserError when it has fewer."""
         known = self.trunk.groups
@@ -101,6 +77,49 @@ class Method(abc.ABC):
         )
         for layer in self.model.layers:
             layer.trainable = not layer.name.startswith(known[:groups])
+
+
+class WindowMethod(Method):
+    """A network that scores windows and makes a mask of each.
+
+    Attributes:
+        trunk_model: the trunk alone, image -> features.
+        map_model: image -> a dict of the maps that its windows share.
+        model: a dict of image float32 [B, H, W, 3], RGB in 0..255, and windows int32 [B, N, 2], centre cells (y, x) on
+            the map -> a dict of float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
+        score_head: what tells how good the proposals of these weights are (`models.score_head`), or None.
+        scorer: a network of the same windows that scores them in place of this one, or None.
+    """
+
+    config: WindowConfig
+    score_head: keras.Model | None = None
+    scorer: WindowMethod | None = None
+
+    def build(self, image: keras.KerasTensor) -> tuple[keras.Model, keras.Model]:
+        """See `Method.build`: trunk, maps, windows."""
+        windows = keras.Input((None, 2), dtype="int32", name="windows")
+        features = self.trunk.features(image, self.config.grid.stride, self.config.fusion_channels, self.dtype)
+        maps = self.maps(features)
+        self.trunk_model = keras.Model(image, features)
+        outputs = self.of_windows(maps, windows)
+        model = keras.Model({"image": image, "windows": windows}, outputs, name=self.config.method)
+        return keras.Model(image, maps), model
+
+    @abc.abstractmethod
+    def maps(self, features: keras.KerasTensor) -> Symbols:
+        """Builds what the windows of an image share, each [B, h, w, C], of the trunk's features."""
+
+    @abc.abstractmethod
+    def of_windows(self, maps: Symbols, windows: keras.KerasTensor) -> Symbols:
+        """Builds objectness_logits and mask_logits of windows (see the class) of the maps."""
+
+    @abc.abstractmethod
+    def window_model(self, config: ProposerConfig) -> Any:
+        """A copy of the present weights for inference: `proposing.proposer.WindowModel`.
+
+        Raises:
+            UserError: the network cannot propose with these settings.
+        """
 
 
 def build_network(config: NetworkConfig, precision: Precision = "auto") -> Method:

@@ -17,8 +17,10 @@ import keras
 import numpy as np
 
 from ifcn_tf.common.files import UserError, read_json, write_bytes, write_json
+from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.config.segmenting import SegmenterConfig
 from ifcn_tf.config.settings import Settings
 from ifcn_tf.models.method import Method
 
@@ -121,10 +123,24 @@ def read_network_config(path: Path) -> NetworkConfig:
     return _named(path, "model", lambda: network_config(section))
 
 
+def task_of(weights: str | Path) -> str:
+    """What the network of a weights file is for (`NetworkConfig.task`); `weights` and errors as of `weights_file`."""
+    return read_network_config(weights_file(weights)).task
+
+
 def read_proposer_config(path: Path) -> ProposerConfig:
     """How to propose with a weights file, as `config.json` beside it states; as in the paper where it does not."""
-    section = _section(path, "proposer") if "proposer" in read_record(path) else {}
-    return _named(path, "proposer", lambda: ProposerConfig.from_dict(section))
+    return _read_settings(path, "proposer", ProposerConfig)
+
+
+def read_segmenter_config(path: Path) -> SegmenterConfig:
+    """How to segment with a weights file, as `config.json` beside it states; as published where it does not."""
+    return _read_settings(path, "segmenter", SegmenterConfig)
+
+
+def _read_settings(path: Path, name: str, kind: type[_Settings]) -> _Settings:
+    section = _section(path, name) if name in read_record(path) else {}
+    return _named(path, name, lambda: kind.from_dict(section))
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import weights_file
-from ifcn_tf.config.network import NetworkConfig, Precision, network_config
+from ifcn_tf.config.network import Precision, WindowConfig, network_config, require_windows
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
-from ifcn_tf.models.method import Method, build_network
+from ifcn_tf.models.method import WindowMethod, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
@@ -29,7 +29,7 @@ def load_network(
     score_weights: str | Path | None = None,
     precision: Precision = "auto",
     **settings: Any,
-) -> tuple[Method, ProposerConfig]:
+) -> tuple[WindowMethod, ProposerConfig]:
     """The network behind `load` and the settings of its proposer; arguments and errors are those of `load`."""
     if backbone_weights:
         require(not score_weights, "score_weights belong to trained weights: leave them out with backbone_weights.")
@@ -37,7 +37,7 @@ def load_network(
             settings
         )
     path = weights_file(weights)
-    network_settings = read_network_config(path)
+    network_settings = _read_windows(path)
     _require_held({"trunk": trunk, "k": k}, network_settings, path)
     config = read_proposer_config(path).changed(settings)
     network = _loaded(path, network_settings, precision)
@@ -48,22 +48,31 @@ def load_network(
     return network, config
 
 
-def _loaded(path: Path, config: NetworkConfig, precision: Precision) -> Method:
-    network = build_network(config, precision)
+def _read_windows(path: Path) -> WindowConfig:
+    """The architecture that a weights file is of; raises UserError where its network has no windows."""
+    config = read_network_config(path)
+    try:
+        return require_windows(config)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _loaded(path: Path, config: WindowConfig, precision: Precision) -> WindowMethod:
+    network = cast(WindowMethod, build_network(config, precision))
     load_weights(network, path)
     return network
 
 
-def _take_scorer(network: Method, path: Path, precision: Precision) -> None:
+def _take_scorer(network: WindowMethod, path: Path, precision: Precision) -> None:
     """Lets the network of a weights file score the windows of another one."""
-    config = read_network_config(path)
+    config = _read_windows(path)
     same = f"{path} scores other windows than the masks are of: take weights of the same stride and size of window."
     windows, scored = network.config.grid, config.grid
     require((windows.stride, windows.window_cells) == (scored.stride, scored.window_cells), same)
     network.scorer = _loaded(path, config, precision)
 
 
-def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
+def network_proposer(network: WindowMethod, config: ProposerConfig) -> Proposer:
     """The proposer around a copy of the present weights of a network."""
     head = None if network.score_head is None else with_constant_weights(network.score_head)
     model = network.window_model(config)
@@ -74,7 +83,7 @@ def network_proposer(network: Method, config: ProposerConfig) -> Proposer:
     return Proposer(model, config, network.config.grid, head)
 
 
-def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
+def settings_of(network: WindowMethod, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
     parts = (network.model, network.score_head, None if network.scorer is None else network.scorer.model)
     arrays = [array for part in parts if part is not None for array in part.get_weights()]
@@ -87,16 +96,16 @@ def settings_of(network: Method, config: ProposerConfig) -> dict[str, Any]:
 
 def _untrained(
     weights: str | Path | None, backbone_weights: str, asked: dict[str, Any], precision: Precision
-) -> Method:
+) -> WindowMethod:
     if weights:
         raise UserError("give weights or backbone_weights, not both: weights hold the trunk too.")
     values = {name: value for name, value in asked.items() if value is not None}
-    network = build_network(network_config(values), precision)
+    network = cast(WindowMethod, build_network(require_windows(network_config(values)), precision))
     network.trunk.load_imagenet(network.model, backbone_weights)
     return network
 
 
-def _require_held(asked: dict[str, Any], config: NetworkConfig, path: Path) -> None:
+def _require_held(asked: dict[str, Any], config: WindowConfig, path: Path) -> None:
     held = config.to_dict()
     for name, value in asked.items():
         if value not in (None, held.get(name)):

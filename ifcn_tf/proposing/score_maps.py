@@ -8,10 +8,10 @@ import tensorflow as tf
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import resized_hw
 from ifcn_tf.images.tensors import resize
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 
 
-def score_maps(network: Method, image: np.ndarray, shorter_side: int = 400) -> np.ndarray:
+def score_maps(network: WindowMethod, image: np.ndarray, shorter_side: int = 400) -> np.ndarray:
     """Runs an InstanceFCN once, on one scale.
 
     Args:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, naming, unfinished_folder, write_json
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.config.segmenting import SegmenterConfig
 from ifcn_tf.config.settings import require
-from ifcn_tf.models.method import Method
+from ifcn_tf.images.files import MAX_PIXELS
+from ifcn_tf.models.method import Method, WindowMethod
 from ifcn_tf.proposing.network import settings_of
 from ifcn_tf.saved_model.load import SETTINGS, versions
+from ifcn_tf.saved_model.segmentation import SegmentationModule
 from ifcn_tf.saved_model.signatures import ServingConfig, ServingModule
 from ifcn_tf.saved_model.warm_up import write_requests
 
 
 def export(
-    network: Method,
+    network: WindowMethod,
     config: ProposerConfig,
     folder: Path,
     serving: ServingConfig | None = None,
@@ -39,16 +43,44 @@ def export(
     Raises:
         UserError: the folder cannot be written, or a setting cannot be used.
     """
-    require(bool(model_name), "model_name must not be empty.")
     serving = serving or ServingConfig()
-    module = ServingModule(network, config, serving)  # first, since it may refuse the settings
+    settings = {**settings_of(network, config), "serving": serving.to_dict()}
+    return _export(ServingModule(network, config, serving), settings, folder, model_name)
+
+
+def export_segmentation(
+    network: Method, config: SegmenterConfig, folder: Path, max_pixels: int = MAX_PIXELS, model_name: str = "ifcn"
+) -> Path:
+    """Writes the next version of a served model that names the class of each pixel.
+
+    Args:
+        network: with its weights.
+        config: the size at which the network sees an image; fixed from then on.
+        folder, model_name: see `export`.
+        max_pixels: larger images are refused [px].
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        UserError: the folder cannot be written, or the network names no classes.
+    """
+    module = SegmentationModule(network, config, max_pixels)
+    settings = {"precision": network.precision, "segmenter": config.to_dict(), "serving": {"max_pixels": max_pixels}}
+    return _export(module, settings, folder, model_name)
+
+
+def _export(
+    module: ServingModule | SegmentationModule, settings: dict[str, Any], folder: Path, model_name: str
+) -> Path:
+    require(bool(model_name), "model_name must not be empty.")
     try:
         # Servers take folders with a number for a name, so one that a killed export leaves behind is never loaded.
         with naming(folder), unfinished_folder(folder) as unfinished:
             signatures = module.signatures()
             tf.saved_model.save(module, str(unfinished), signatures)
             write_requests(unfinished, model_name, {name: module.max_pixels(name) for name in signatures})
-            write_json(unfinished / SETTINGS, {**settings_of(network, config), "serving": serving.to_dict()})
+            write_json(unfinished / SETTINGS, settings)
             return _as_next_version(unfinished, folder)
     except tf.errors.OpError as error:  # TensorFlow writes the variables; a full disk is its ResourceExhaustedError
         raise UserError(f"cannot write {folder}: {error.message}; free some space or choose another place.") from error

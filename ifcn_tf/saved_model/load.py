@@ -39,6 +39,8 @@ class ExportedProposer:
             self.max_pixels: int = self.settings.pop("serving")["max_pixels"]
             self.config = ProposerConfig.from_dict(self.settings["proposer"])
         except (AttributeError, KeyError, TypeError, UserError) as error:
+            if "segmenter" in self.settings:
+                raise UserError(f"{path} names the class of each pixel and proposes nothing: take another.") from error
             raise UserError(f"{path / SETTINGS} is not what pipelines.export writes: export the model anew.") from error
         try:
             self._loaded = tf.saved_model.load(str(path))  # its signatures live no longer than it does

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Tensors
 from ifcn_tf.saved_model.conditions import provided
@@ -57,7 +57,7 @@ class ServingModule(tf.Module):
         serving: limits and form of the answers.
     """
 
-    def __init__(self, network: Method, config: ProposerConfig, serving: ServingConfig) -> None:
+    def __init__(self, network: WindowMethod, config: ProposerConfig, serving: ServingConfig) -> None:
         super().__init__("ifcn")
         self._config, self._serving = config, serving
         proposer = network_proposer(network, config)
@@ -106,13 +106,13 @@ class ServingModule(tf.Module):
         pixels = tf.reduce_prod(tf.cast(tf.shape(image_tensor)[:3], tf.float64))
         limit = self.max_pixels("score_maps")
         sentence = f"score_maps takes 1 to {limit} pixels at once, of all images together: send fewer or smaller ones"
-        images = provided((pixels > 0) & (pixels <= limit), sentence, _not_empty(image_tensor))
+        images = provided((pixels > 0) & (pixels <= limit), sentence, not_empty(image_tensor))
         features = self._features(tf.cast(images, tf.float32))
         return {name: values for name, values in features.items() if name != TRUNK}
 
     def _answers(self, images: tf.Tensor, read: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> Tensors:
         """One image after the other, since each fills all cores and memory then is that of one."""
-        images = _not_empty(images)
+        images = not_empty(images)
         answers = tf.map_fn(
             lambda numbered: self._answer(*read(numbered[1]), numbered[0]),
             (tf.range(1, tf.shape(images)[0] + 1), images),
@@ -175,6 +175,6 @@ class ServingModule(tf.Module):
         return image, tf.where(tf.reduce_any(tf.equal(size, 0)), "is empty.", reason)
 
 
-def _not_empty(images: tf.Tensor) -> tf.Tensor:
+def not_empty(images: tf.Tensor) -> tf.Tensor:
     """The same images; everything that is computed of them waits for the check."""
     return provided(tf.shape(images)[0] > 0, "the batch is empty: send at least one image", images)

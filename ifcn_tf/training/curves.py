@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -24,35 +25,34 @@ class Curves:
 
     Args:
         folder: of the run.
+        measures: titles of panels, each with the beginning of the names of the scalars in it (`tasks.Task.curves`).
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, measures: Mapping[str, str]) -> None:
+        self._folder, self._measures = folder, measures
 
     def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`; raises UserError when the folder cannot be written."""
         config = trainer.config.train
         lines = self._folder / "metrics.jsonl"
         if lines.exists() and (trainer.step % config.validate_every == 0 or trainer.step == config.steps):
-            write_bytes(self._folder / "curves.png", drawn(lines))
+            write_bytes(self._folder / "curves.png", drawn(lines, self._measures))
 
 
-def drawn(lines: Path) -> bytes:
+def drawn(lines: Path, measures: Mapping[str, str]) -> bytes:
     """Draws what a run has written.
 
     Args:
         lines: its `metrics.jsonl`: a json object a line, "step" and scalars.
+        measures: as for `Curves`.
 
     Returns:
-        A PNG with a panel each for losses, for mask IoU of the sampled windows, and for average recall where measured.
+        A PNG with a panel for the losses, and one for each of the measures that was written.
     """
     entries = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
     names = sorted({name for entry in entries for name in entry})
-    panels = {
-        "loss": [name for name in names if name.endswith("loss")],
-        "IoU of trained masks": [name for name in names if name == "mask_iou"],
-        "average recall, %": [name for name in names if name.startswith("ar@")],
-    }
+    panels = {"loss": [name for name in names if name.endswith("loss")]}
+    panels |= {title: [name for name in names if name.startswith(begin)] for title, begin in measures.items()}
     panels = {title: shown for title, shown in panels.items() if shown}
     figure = Figure(figsize=(_PANEL_INCHES[0] * len(panels), _PANEL_INCHES[1]), layout="constrained")
     for axis, (title, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):

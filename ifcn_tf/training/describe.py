@@ -36,7 +36,7 @@ def describe(config: RunConfig, data: Sequence[Path], shares: Sequence[int] = ()
     lines = [_summary(layer) for layer in model.layers if layer.weights]
     trained = _parameters(model.trainable_variables)
     lines.append(f"{model.count_params():,} parameters, {trained:,} of them trained")
-    height, width = EXAMPLES[config.model.example].largest_hw(config.data, config.model.grid)
+    height, width = EXAMPLES[config.model.example].largest_hw(config.data, config.model)
     memory = memory_bytes(network, height, width, config.train) / _GIB
     lines.append(f"memory of a replica, estimated for an image of {height} x {width} px: {memory:.1f} GiB")
     lines.append(f"precision: {network.precision}")

@@ -20,8 +20,6 @@ Pause = Callable[[], None]
 #: Called after each step of a run and when it goes on, by the worker that writes its files. What takes long calls the
 #: Pause before it begins and now and then.
 Observer = Callable[[Trainer, Monitor, Pause], None]
-#: The score by which the best weights are chosen.
-BEST = "ar@100"
 #: Steps left out of a profile, for they build the graphs, and steps in it at most.
 _WARM_UP, _PROFILED = 5, 5
 
@@ -36,26 +34,26 @@ class Validation:
     Weights of an earlier run in the same folder, which this run's metrics do not know, are no rivals.
 
     Args:
-        measure: the network's scores, among them BEST: `validation.average_recalls` with its images bound; calls the
-            Pause between images.
+        measure: the network's scores; calls the Pause between images.
         best: folder for the best weights.
         record: goes into the `config.json` beside them.
+        score: the one by which the best weights are chosen.
     """
 
     def __init__(
-        self, measure: Callable[[Method, Pause], dict[str, float]], best: Path, record: dict[str, Any]
+        self, measure: Callable[[Method, Pause], dict[str, float]], best: Path, record: dict[str, Any], score: str
     ) -> None:
-        self._measure, self._best, self._record = measure, best, record
+        self._measure, self._best, self._record, self._score = measure, best, record, score
 
     def __call__(self, trainer: Trainer, monitor: Monitor, pause: Pause) -> None:
         """See `Observer`."""
         config = trainer.config.train
         due = trainer.step % config.validate_every == 0 or trainer.step == config.steps
-        if not due or monitor.has(trainer.step, BEST):
+        if not due or monitor.has(trainer.step, self._score):
             return
         pause()
         scores = self._measure(trainer.averaged, pause)
-        if scores[BEST] > self._best_so_far(monitor):
+        if scores[self._score] > self._best_so_far(monitor):
             save_weights(trainer.averaged, self._best, self._record, {"step": trainer.step, **scores})
         # Last: what is written here is not measured again.
         monitor.write(trainer.step, scores)
@@ -65,14 +63,14 @@ class Validation:
         """Score of the best weights that this run has kept, -1 of none."""
         path = self._best / "metrics.json"
         kept = read_json(path) if path.exists() else {}
-        return kept[BEST] if kept and monitor.has(kept["step"], BEST) else -1.0
+        return kept[self._score] if kept and monitor.has(kept["step"], self._score) else -1.0
 
 
 class Pictures:
     """Draws the network's work at intervals.
 
     Args:
-        draw: a picture, uint8 [H, W, 3]: `panel.draw` with its photograph bound.
+        draw: a picture of the network's work, uint8 [H, W, 3].
     """
 
     def __init__(self, draw: Callable[[Method], np.ndarray]) -> None:

@@ -15,7 +15,7 @@ from ifcn_tf.annotations.example import Example
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.data.photographs import pixels_of
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.pictures.proposals import draw_proposals, heat, tile
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
@@ -28,7 +28,9 @@ _WINDOWS = 8  # drawn
 _SHOWN = ShownConfig(count=12, min_score=0)  # proposals drawn, also of a network that is sure of none
 
 
-def draw(network: Method, config: ProposerConfig, photograph: Example, example: tuple[Tensors, Tensors]) -> np.ndarray:
+def draw(
+    network: WindowMethod, config: ProposerConfig, photograph: Example, example: tuple[Tensors, Tensors]
+) -> np.ndarray:
     """Draws what a network makes of a photograph.
 
     In rows: the resized photograph and the network's maps, such as the k x k instance-sensitive score maps (figure 5);

@@ -13,20 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.config.presets import RunConfig
-from ifcn_tf.data.photographs import find_subject, photographs, require_objects, require_positives
 from ifcn_tf.data.pipeline import training_examples
 from ifcn_tf.data.records import Records
-from ifcn_tf.models.method import Method
-from ifcn_tf.predictor import Predictor
-from ifcn_tf.proposals import Proposals
 from ifcn_tf.training.curves import Curves
 from ifcn_tf.training.first_weights import first_weights
 from ifcn_tf.training.loop import train
-from ifcn_tf.training.observers import Observer, Pause, Pictures, Validation
-from ifcn_tf.training.panel import draw
+from ifcn_tf.training.observers import Observer, Pictures, Validation
 from ifcn_tf.training.strategy import workers_present
+from ifcn_tf.training.tasks import TASKS
 from ifcn_tf.training.trainer import Examples, Trainer
-from ifcn_tf.training.validation import LIMITS, average_recalls
 from ifcn_tf.training.workdir import open_workdir, run_record
 
 
@@ -36,7 +31,7 @@ class Places:
 
     Attributes:
         data: folders that `prepare_data` wrote, to train on.
-        validation_data: such folders to measure AR on; may be empty.
+        validation_data: such folders to measure on; may be empty.
         workdir: the run's folder.
         weights: a `*.weights.h5` file of ours to start from, the name of a bundled model, or None.
         backbone: without `weights`: "imagenet" or a file of the trunk's ImageNet weights.
@@ -91,7 +86,7 @@ def train_on_data(
     Raises:
         UserError: whatever of the places, the settings or the loss stops the run.
     """
-    require_positives(places.data, config.data)
+    TASKS[config.model.task].require_usable(config, places.data, places.validation_data)
     record = run_record(config, strategy, places.to_dict())
     open_workdir(places.workdir, record)
     initialize = functools.partial(first_weights, places.weights, places.backbone)
@@ -111,21 +106,8 @@ def examples_of(config: RunConfig, places: Places) -> Examples:
 
 
 def _observers(config: RunConfig, places: Places, record: dict[str, Any]) -> Iterator[Observer]:
+    task = TASKS[config.model.task]
     if places.validation_data:
-        count = config.train.validation_images
-        require_objects(places.validation_data, count)
-        proposing = dataclasses.replace(config.proposer, num_proposals=LIMITS[-1])
-
-        def measure(network: Method, pause: Pause) -> dict[str, float]:
-            predictor = Predictor.of_network(network, proposing)
-
-            def propose(image: np.ndarray) -> Proposals:
-                pause()
-                return predictor.propose(image)
-
-            return average_recalls(propose, photographs(places.validation_data, count))
-
-        yield Validation(measure, places.workdir / "best", record)
-    photograph, example = find_subject(places.validation_data or places.data, config.data, config.model)
-    yield Pictures(lambda network: draw(network, config.proposer, photograph, example))
-    yield Curves(places.workdir)
+        yield Validation(task.measure(config, places.validation_data), places.workdir / "best", record, task.best)
+    yield Pictures(task.draw(config, places.validation_data or places.data))
+    yield Curves(places.workdir, task.curves)

@@ -20,7 +20,7 @@ from ifcn_tf.data.records import Records
 from ifcn_tf.evaluation.calibration import Calibration, best_ious
 from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import paste
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.models.score_head import build_score_head, save_with_score_head
 from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
@@ -73,7 +73,7 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
     return calibration
 
 
-def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judged:
+def judge(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) -> Judged:
     """What a network proposes in the photographs of prepared data; what lies in crowds is left out.
 
     Raises:

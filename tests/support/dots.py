@@ -6,22 +6,22 @@ import types
 import keras
 import tensorflow as tf
 
-from ifcn_tf.config.network import METHODS, NetworkConfig
+from ifcn_tf.config.network import METHODS, WindowConfig
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.models.instance_fcn.assembler import Assembler, assemble
-from ifcn_tf.models.method import Method
+from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.parts.layers import Conv2D
 
 
 @dataclasses.dataclass(frozen=True)
-class DotsConfig(NetworkConfig):
+class DotsConfig(WindowConfig):
     module = __name__
     method: str = "dots"
     grid = WindowGrid(stride=16, window_cells=6, mask_cells=12)  # masks twice as fine as the map
 
 
-class Dots(Method):
+class Dots(WindowMethod):
     def maps(self, features):
         upsampled = keras.layers.UpSampling2D(2, dtype="float32")(features)
         foreground = Conv2D(1, 3, padding="same", dtype="float32", name="foreground")(upsampled)

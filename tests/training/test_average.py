@@ -93,7 +93,7 @@ def test_the_average_is_measured_drawn_and_kept_and_training_goes_on_from_the_we
 
     config = narrow_config(3, **MODERN, validate_every=3, pictures_every=3)
     trainer = trainer_of(config, tmp_path)
-    train(trainer, tmp_path, {}, [Validation(measure, tmp_path / "best", {}), Pictures(draw)])
+    train(trainer, tmp_path, {}, [Validation(measure, tmp_path / "best", {}, "ar@100"), Pictures(draw)])
     averages = held(trainer.averaged)
     assert differ(averages, held(trainer.network))
     for arrays in seen:

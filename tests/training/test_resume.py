@@ -148,7 +148,7 @@ def asks_to_end(network, pause):
 
 def test_a_validation_that_a_signal_cuts_is_made_up(tmp_path):
     config, record = narrow_config(4, validate_every=3, checkpoint_every=100), {}
-    cut = Validation(asks_to_end, tmp_path / "best", record)
+    cut = Validation(asks_to_end, tmp_path / "best", record, "ar@100")
     assert train(trainer_of(config, tmp_path), tmp_path, record, [cut]) == signal.SIGTERM
     assert (tmp_path / "checkpoints" / "step-3.index").exists()
     assert not (tmp_path / "best").exists()
@@ -160,7 +160,7 @@ def test_a_validation_that_a_signal_cuts_is_made_up(tmp_path):
 
     for _ in range(2):  # the second time nothing is left to do
         trainer = trainer_of(config, tmp_path)
-        assert train(trainer, tmp_path, record, [Validation(measure, tmp_path / "best", record)]) is None
+        assert train(trainer, tmp_path, record, [Validation(measure, tmp_path / "best", record, "ar@100")]) is None
     assert measured == [3, 4]
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 3
     assert json.loads((tmp_path / "last" / "metrics.json").read_text())["ar@100"] == 46.0
@@ -171,7 +171,7 @@ def test_the_best_weights_of_an_earlier_run_are_no_rivals(tmp_path):
     for scores in ([90.0, 80.0], [10.0, 5.0]):
         measured = iter(scores)
         validation = Validation(
-            lambda network, pause, measured=measured: {"ar@100": next(measured)}, tmp_path / "best", {}
+            lambda network, pause, measured=measured: {"ar@100": next(measured)}, tmp_path / "best", {}, "ar@100"
         )
         train(trainer_of(config, tmp_path), tmp_path, {}, [validation])
         assert json.loads((tmp_path / "best" / "metrics.json").read_text()) == {"step": 1, "ar@100": scores[0]}
@@ -186,7 +186,7 @@ def test_a_validation_that_is_killed_finds_its_checkpoint_written(tmp_path):
         return {"ar@100": 1.0}
 
     trainer = trainer_of(narrow_config(2, checkpoint_every=100), tmp_path)
-    train(trainer, tmp_path, {}, [Validation(measure, tmp_path / "best", {})])
+    train(trainer, tmp_path, {}, [Validation(measure, tmp_path / "best", {}, "ar@100")])
     assert seen == [True]
 
 
@@ -257,7 +257,7 @@ def test_the_best_weights_are_kept(tmp_path):
     config = narrow_config(4, validate_every=1)
     trainer, scores = trainer_of(config, tmp_path), iter([0.1, 0.3, 0.2, 0.3])
     record = run_record(config, make_strategy("one_device"), {})
-    validation = Validation(lambda network, pause: {"ar@100": next(scores)}, tmp_path / "best", record)
+    validation = Validation(lambda network, pause: {"ar@100": next(scores)}, tmp_path / "best", record, "ar@100")
     train(trainer, tmp_path, record, [validation])
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 2
     written = json.loads((tmp_path / "best" / "config.json").read_text())

@@ -10,13 +10,13 @@ from ifcn_tf.config.training import LossConfig
 from ifcn_tf.models.deepmask.inference import InferenceModel
 from ifcn_tf.models.deepmask.loss import crop_losses, crop_statistics
 from ifcn_tf.models.deepmask.windows import WindowFeatures, copied, pooled, shifted, slid
-from ifcn_tf.models.method import Method, Symbols, Tensors
+from ifcn_tf.models.method import Symbols, Tensors, WindowMethod
 from ifcn_tf.models.parts.dropout import Dropout
 from ifcn_tf.models.parts.layers import Conv2D
 
 
-class DeepMask(Method):
-    """Two branches of fully connected layers; see `Method`.
+class DeepMask(WindowMethod):
+    """Two branches of fully connected layers; see `WindowMethod`.
 
     Its maps are "mask_features" [B, h, w, mask_channels], what the layers of the mask look at, and "score_features"
     [B, h, w, C], the trunk's, with h = ceil(H / 16) and w = ceil(W / 16). In training the layers see the windows that

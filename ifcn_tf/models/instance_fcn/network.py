@@ -11,11 +11,11 @@ from ifcn_tf.models.instance_fcn.assembler import Assembler
 from ifcn_tf.models.instance_fcn.heads import objectness_head, score_map_head
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.models.instance_fcn.loss import window_losses, window_statistics
-from ifcn_tf.models.method import Method, Symbols, Tensors
+from ifcn_tf.models.method import Symbols, Tensors, WindowMethod
 
 
-class InstanceFCN(Method):
-    """The paper's network; see `Method`.
+class InstanceFCN(WindowMethod):
+    """The paper's network; see `WindowMethod`.
 
     Its maps are "score_maps" [B, h, w, k * k] and "objectness_map" float32 [B, h, w, 1], logits both, with
     h = ceil(H / 8) and w = ceil(W / 8).

@@ -20,7 +20,7 @@ from ifcn_tf.config.settings import require
 from ifcn_tf.models.parts.normalized import NormalizedConv2D, NormalizedDepthwiseConv2D
 from ifcn_tf.models.trunks.fusion import fused
 from ifcn_tf.models.trunks.torch_weights import TorchNames, load_torch_weights
-from ifcn_tf.models.trunks.trunk import Trunk
+from ifcn_tf.models.trunks.trunk import Level, Trunk
 
 _COARSEST = 32
 _STEM_CHANNELS = 32
@@ -79,13 +79,20 @@ class EfficientNetLite(Trunk):
     def features(self, image: keras.KerasTensor, stride: int, channels: int, dtype: str) -> keras.KerasTensor:
         """See `Trunk.features`: [B, h, w, channels] after a ReLU; raises UserError on a stride other than 8 or 16."""
         require(stride in (8, 16), f"{self.name} has features of stride 8 or 16, not {stride}.")
+        maps = {step: level.features for step, level in self.levels(image, dtype).items() if step >= stride}
+        return fused(maps, image, channels, dtype)
+
+    def levels(self, image: keras.KerasTensor, dtype: str) -> dict[int, Level]:
+        """See `Trunk.levels`: the outputs of stages 7, 5 and 3, without an activation.
+
+        "Same" padding on an even side pads its end only, so that a stride of 2 centres cell i on cell 2 i + 1.
+        """
         x = LitePreprocessing(dtype="float32", name="preprocessing")(image)
         x = _conv(_STEM_CHANNELS, 3, "stem_conv", dtype, strides=2, activation="relu6")(x)
         outputs = {}
         for number, name, stage in self._blocks():
             x = outputs[number] = _bottleneck(x, stage, name, dtype)
-        maps = {step: outputs[number] for step, number in _LAST_OF_STRIDE.items() if step >= stride}
-        return fused(maps, image, channels, dtype)
+        return {step: Level(outputs[number], step, step - 0.5) for step, number in _LAST_OF_STRIDE.items()}
 
     def load_imagenet(self, model: keras.Model, source: str) -> None:
         """See `Trunk.load_imagenet`.

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import abc
 import importlib
+from typing import NamedTuple
 
 import keras
 
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import TRUNKS
+
+
+class Level(NamedTuple):
+    """A map of an image, and where it lies on it.
+
+    Attributes:
+        features: [B, h, w, C]; it may reach beyond the image on every side.
+        stride: between its cells [px].
+        first: where the centre of its first cell lies, on both axes [px of the image].
+    """
+
+    features: keras.KerasTensor
+    stride: int
+    first: float
 
 
 class Trunk(abc.ABC):
@@ -15,9 +31,12 @@ class Trunk(abc.ABC):
 
     Attributes:
         groups: beginnings of the names of its layers, from the image on; the first so many groups can be frozen.
+        padding: zeros that `levels` adds around an image, so that kernels without padding of their own fit into the map
+            of stride 32 of any image [px].
     """
 
     groups: tuple[str, ...]
+    padding: int = 0
 
     @abc.abstractmethod
     def features(self, image: keras.KerasTensor, stride: int, channels: int, dtype: str) -> keras.KerasTensor:
@@ -32,6 +51,21 @@ class Trunk(abc.ABC):
         Returns:
             [B, ceil(H / stride), ceil(W / stride), C].
         """
+
+    def levels(self, image: keras.KerasTensor, dtype: str) -> dict[int, Level]:
+        """Builds the layers up to those of stride 32, each map as it is before maps are fused.
+
+        Args:
+            image: float32 [B, H, W, 3], RGB in 0..255, of any size.
+            dtype: Keras dtype policy of the layers.
+
+        Returns:
+            The last maps of stride 32, 16 and 8, by stride.
+
+        Raises:
+            UserError: the trunk has no such maps.
+        """
+        raise UserError(f"trunk {type(self).__name__} has no maps of stride 8, 16 and 32: take another one.")
 
     @abc.abstractmethod
     def load_imagenet(self, model: keras.Model, source: str) -> None:

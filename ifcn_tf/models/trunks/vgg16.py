@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.settings import require
 from ifcn_tf.models.parts.layers import Conv2D
-from ifcn_tf.models.trunks.trunk import Trunk
+from ifcn_tf.models.trunks.trunk import Level, Trunk
 
 #: Mean of ImageNet's training images that VGG-16 was trained with (Caffe), in BGR order, of 0..255.
 _MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+#: Width of its fully connected layers, and what they are called as convolutions of FCN (Long et al., section 4.1).
+_FC_CHANNELS, _AS_CONVOLUTIONS = 4096, {"fc1": "fc6", "fc2": "fc7"}
 
 
 class VGG16(Trunk):
@@ -30,6 +35,7 @@ class VGG16(Trunk):
 
     name, depths = "vgg16", (2, 2, 3, 3, 3)
     groups = tuple(f"block{block}_" for block in range(1, 6))
+    padding = 100
 
     def __init__(self, channels: tuple[int, ...] = (64, 128, 256, 512, 512)) -> None:
         self.channels = channels
@@ -42,21 +48,35 @@ class VGG16(Trunk):
         """
         require(stride in (8, 16), f"{self.name} has features of stride 8 or 16, not {stride}.")
         x = self.preprocessing()(image)
-        for block, (depth, width) in enumerate(zip(self.depths, self.channels, strict=True), start=1):
-            for i in range(1, depth + 1):
-                x = Conv2D(
-                    width,
-                    3,
-                    padding="same",
-                    activation="relu",
-                    dilation_rate=2 if (block, stride) == (5, 8) else 1,
-                    kernel_initializer=keras.initializers.HeNormal(seed=100 * block + i),
-                    dtype=dtype,
-                    name=f"block{block}_conv{i}",
-                )(x)
-            if block < 5:
-                side, step = (3, 1) if (block, stride) == (4, 8) else (2, 2)
-                x = keras.layers.MaxPooling2D(side, step, padding="same", dtype=dtype, name=f"block{block}_pool")(x)
+        for block in range(1, 5):
+            x = self._block(x, block, 1, dtype)
+            side, step = (3, 1) if (block, stride) == (4, 8) else (2, 2)
+            x = _pool(x, block, side, step, dtype)
+        return self._block(x, 5, 2 if stride == 8 else 1, dtype)
+
+    def levels(self, image: keras.KerasTensor, dtype: str) -> dict[int, Level]:
+        """See `Trunk.levels`: pool5, pool4 and pool3 of an image that is padded as FCN pads it."""
+        margin = self.padding - 1  # the first convolution pads by the rest
+        x = keras.layers.ZeroPadding2D(margin, dtype="float32", name="padding")(self.preprocessing()(image))
+        levels = {}
+        for block in range(1, 6):
+            x = _pool(self._block(x, block, 1, dtype), block, 2, 2, dtype)
+            levels[2**block] = Level(x, 2**block, 2**block / 2 - margin)
+        return {stride: levels[stride] for stride in (32, 16, 8)}
+
+    def _block(self, x: keras.KerasTensor, block: int, dilation: int, dtype: str) -> keras.KerasTensor:
+        """Builds the convolutions of a block, numbered from 1."""
+        for i in range(1, self.depths[block - 1] + 1):
+            x = Conv2D(
+                self.channels[block - 1],
+                3,
+                padding="same",
+                activation="relu",
+                dilation_rate=dilation,
+                kernel_initializer=keras.initializers.HeNormal(seed=100 * block + i),
+                dtype=dtype,
+                name=f"block{block}_conv{i}",
+            )(x)
         return x
 
     def preprocessing(self) -> keras.layers.Layer:
@@ -69,7 +89,8 @@ class VGG16(Trunk):
         Args:
             model: built on these features.
             source: "imagenet" (Keras downloads and caches them) or the path of a file with
-                `keras.applications.VGG16(include_top=False)`'s weights.
+                `keras.applications.VGG16(include_top=False)`'s weights. Of a file with the fully connected layers
+                (`include_top=True`) fc1 and fc2 become convolutions, "fc6" and "fc7", where the model has such.
 
         Raises:
             UserError: the download or the file cannot be read, or does not fit.
@@ -77,17 +98,36 @@ class VGG16(Trunk):
         if source != "imagenet" and not Path(source).is_file():
             raise UserError(f"there is no weights file {source}: give the path of a VGG-16 file.")
         try:
-            with warnings.catch_warnings(action="ignore"):  # of every container of layers that has nothing to load
-                vgg16 = keras.applications.VGG16(include_top=False, weights=source)
-            for layer in vgg16.layers:
-                if layer.weights:
-                    model.get_layer(layer.name).set_weights(layer.get_weights())
+            for layer in _vgg16(model, source).layers:
+                ours = _AS_CONVOLUTIONS.get(layer.name, layer.name)
+                if layer.weights and ours in (known.name for known in model.layers):
+                    shapes = [tuple(variable.shape) for variable in model.get_layer(ours).weights]
+                    arrays = zip(layer.get_weights(), shapes, strict=True)
+                    model.get_layer(ours).set_weights([array.reshape(shape) for array, shape in arrays])
         except ValueError as error:
             raise UserError(f"{source} does not hold the convolutions of a VGG-16 that fit this trunk.") from error
         except Exception as error:  # Keras' downloader raises a bare Exception.
             raise UserError(
                 f"cannot get the VGG-16 weights from {source}: {str(error).splitlines()[0]}; give a local file instead."
             ) from error
+
+
+def _vgg16(model: keras.Model, source: str) -> keras.Model:
+    """Keras' VGG-16 with the weights of a source, with its fully connected layers where a model and the file have them.
+
+    Raises:
+        ValueError: the file holds other weights.
+    """
+    fc7 = [layer for layer in model.layers if layer.name == "fc7" and layer.filters == _FC_CHANNELS]
+    with warnings.catch_warnings(action="ignore"):  # of every container of layers that has nothing to load
+        if fc7 and source != "imagenet":
+            with contextlib.suppress(ValueError):
+                return keras.applications.VGG16(include_top=True, weights=source)
+        return keras.applications.VGG16(include_top=False, weights=source)
+
+
+def _pool(x: keras.KerasTensor, block: int, side: int, step: int, dtype: str) -> keras.KerasTensor:
+    return keras.layers.MaxPooling2D(side, step, padding="same", dtype=dtype, name=f"block{block}_pool")(x)
 
 
 @keras.saving.register_keras_serializable("ifcn_tf")

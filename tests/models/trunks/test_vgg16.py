@@ -93,3 +93,39 @@ def test_files_that_hold_no_vgg16_are_refused(tmp_path, narrow):
     with pytest.raises(UserError, match="there is no weights file"):
         NARROW.load_imagenet(narrow, str(tmp_path / "absent.h5"))
     assert all((a == b).all() for a, b in zip(before, narrow.get_weights(), strict=True))
+
+
+def vgg16_of_keras(include_top, weights=None):
+    """As `keras.applications.VGG16`, with one convolution of 4 channels and fully connected layers of 6."""
+    image = keras.Input((224, 224, 3))
+    x = keras.layers.Conv2D(4, 3, 32, padding="same", name="block5_conv3")(image)
+    if include_top:
+        x = keras.layers.Flatten()(x)
+        for name in ("fc1", "fc2", "predictions"):
+            x = keras.layers.Dense(6, name=name)(x)
+    model = keras.Model(image, x)
+    if weights:
+        model.load_weights(weights)
+    return model
+
+
+@pytest.mark.parametrize("include_top", [True, False])
+def test_fully_connected_layers_of_a_file_become_convolutions(include_top, monkeypatch, tmp_path):
+    """Their inputs are laid out row by row. A file without them gives the other convolutions alone."""
+    monkeypatch.setattr(keras.applications, "VGG16", vgg16_of_keras)
+    monkeypatch.setattr("ifcn_tf.models.trunks.vgg16._FC_CHANNELS", 6)
+    theirs, path = vgg16_of_keras(include_top), tmp_path / "vgg16.weights.h5"
+    theirs.save_weights(path)
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, 32, padding="same", name="block5_conv3")(image)
+    fc6 = keras.layers.Conv2D(6, 7, name="fc6")(x)
+    ours = keras.Model(image, keras.layers.Conv2D(6, 1, name="fc7")(fc6))
+    before = ours.get_layer("fc6").get_weights()[0]
+    NARROW.load_imagenet(ours, str(path))
+    scene = images(1, 224, 224, 3)
+    if include_top:
+        expected = keras.Model(theirs.input, theirs.get_layer("fc2").output)(scene)
+        np.testing.assert_allclose(ours(scene)[:, 0, 0], expected, rtol=1e-4, atol=1e-2)
+    else:
+        np.testing.assert_allclose(keras.Model(image, x)(scene), theirs(scene), rtol=1e-5)
+        np.testing.assert_array_equal(ours.get_layer("fc6").get_weights()[0], before)

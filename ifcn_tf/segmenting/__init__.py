@@ -1,0 +1,1 @@
+"""From photographs to the class of each pixel."""
