@@ -76,13 +76,12 @@ class DeepMask(WindowMethod):
         outputs = {"mask_features": maps["mask_features"], "objectness_map": slid(layer("objectness"), x)}
         features = keras.Input(maps["mask_features"].shape[1:], name="mask_features")
         first, *rest = ["mask_code", "mask"] if self.config.low_rank else ["mask"]
-        codes = slid(layer(first), shifted(features, self.dtype), cells)
+        codes = slid(layer(first), features, cells, padding="valid")
         code = logits = keras.Input(codes.shape[-1:], name="code")
         for name in rest:
             logits = copied(layer(name), logits)
-        return InferenceModel(
-            keras.Model(self.map_model.input, outputs), keras.Model(features, codes), keras.Model(code, logits)
-        )
+        models = (keras.Model(self.map_model.input, outputs), keras.Model(features, codes), keras.Model(code, logits))
+        return InferenceModel(*models, cells)
 
 
 METHOD = DeepMask

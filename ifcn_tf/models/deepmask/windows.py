@@ -65,13 +65,16 @@ class WindowFeatures(keras.layers.Layer):
         return {**super().get_config(), "cells": self.cells, "step": self.step}
 
 
-def slid(layer: keras.layers.Dense, features: keras.KerasTensor, cells: int = 1, step: int = 1) -> keras.KerasTensor:
+def slid(
+    layer: keras.layers.Dense, features: keras.KerasTensor, cells: int = 1, step: int = 1, padding: str = "same"
+) -> keras.KerasTensor:
     """Builds the convolution that is a fully connected layer on the window around every cell of a map.
 
     Args:
         layer: on windows that `WindowFeatures(cells, step)` lays out; its present weights are copied.
         features: the map, [B, h, w, C].
         cells, step: of the windows; by default a window is a cell.
+        padding: "same", or "valid" for windows within the map alone.
 
     Returns:
         [B, h, w, units].
@@ -80,7 +83,7 @@ def slid(layer: keras.layers.Dense, features: keras.KerasTensor, cells: int = 1,
         layer.units,
         cells,
         dilation_rate=step,
-        padding="same",
+        padding=padding,
         activation=layer.activation,
         kernel_initializer="zeros",
         dtype=layer.dtype_policy,

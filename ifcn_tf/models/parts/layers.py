@@ -14,13 +14,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("ifcn_tf")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` of "same" padding, with equal weights and equal results, but faster.
+    """`keras.layers.Conv2D`, with equal weights and equal results, but faster.
 
     Training keeps space-to-batch, because outside of oneDNN a dilated kernel has no gradient on a CPU.
     """
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """[B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters]."""
+        """[B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), filters] with "same" padding."""
         return self.convolved(inputs, self.kernel, self.bias, training)
 
     def convolved(self, inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, training: bool | None) -> tf.Tensor:
@@ -28,7 +28,7 @@ class Conv2D(keras.layers.Conv2D):
         if training:
             outputs = self.convolution_op(inputs, kernel)
         else:
-            outputs = tf.nn.conv2d(inputs, kernel, self.strides, "SAME", dilations=self.dilation_rate)
+            outputs = tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
         return self.activation(tf.nn.bias_add(outputs, bias))
 
 
