@@ -21,7 +21,7 @@ from ifcn_tf.evaluation.calibration import Calibration, best_ious
 from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.models.method import Method
-from ifcn_tf.models.score_head import build_score_head, save_with_score_head
+from ifcn_tf.models.score_head import FARTHEST, build_score_head, save_with_score_head
 from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
 
@@ -30,6 +30,8 @@ _PARTS = 5
 _BATCH, _EPOCHS, _PATIENCE = 4096, 30, 3
 #: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
 _SAMPLED, _LEAST_DEVIATION = 7, 1e-3
+#: Where only some objects are labelled, what is less than this IoU with one may be an object that is not.
+_LABELLED = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,9 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
 
 
 def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judged:
-    """What a network proposes in the photographs of prepared data; what lies in crowds is left out.
+    """What a network proposes in the photographs of prepared data.
+
+    Left out is what lies in crowds, and in partially labelled data what has hardly a pixel in common with an object.
 
     Raises:
         UserError: the method describes no proposals, a folder cannot be used, or a record is damaged.
@@ -83,13 +87,15 @@ def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judg
     if not hasattr(proposer.model, "descriptors"):
         raise UserError(f"{network.config.method} does not describe its proposals, so that none can be judged.")
     described = tf.function(proposer.described).get_concrete_function(IMAGE)
-    parts, count = list[Judged](), len(Records.open(data))
+    records, parts = Records.open(data), list[Judged]()
+    partial, count = records.partial[records.folders], len(records)
     if count < _PARTS:
         raise UserError(f"{', '.join(map(str, data))}: give {_PARTS} photographs or more, not {count}.")
     for number, example in enumerate(track(photographs(data, count), count, "proposing")):
         found = {name: value.numpy() for name, value in described(tf.constant(pixels_of(example))).items()}
         rles = paste(found["mask_logits"], found["windows_yxyx"], example.size_hw, config.mask_threshold)
         best, counts = best_ious(pairwise_ious(Case(example, rles)), example.crowd)
+        counts &= ~partial[number] | (best >= _LABELLED)
         descriptors = found["descriptors"][counts].astype(np.float16)
         parts.append(Judged(descriptors, best[counts].astype(np.float32), np.full(counts.sum(), number)))
     columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
@@ -135,11 +141,10 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
     Returns:
         The head, and after how many epochs it was at its best.
     """
-    sample = judged.descriptors[::_SAMPLED].astype(np.float32)
-    mean, deviation = sample.mean(0), sample.std(0) + _LEAST_DEVIATION
-    head = build_score_head(len(mean))
-    normalized = keras.layers.Normalization(mean=mean, variance=deviation**2)
-    model = keras.Sequential([keras.Input(mean.shape), normalized, keras.layers.Dropout(0.3, seed=0), head])
+    head = build_score_head(judged.descriptors.shape[1])
+    standardized, *others = head.layers[1:]
+    standardized.set_weights(spread(judged.descriptors[::_SAMPLED].astype(np.float32)))
+    model = keras.Sequential([head.inputs[0], standardized, keras.layers.Dropout(0.3, seed=0), *others])
     optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     watched = None if left_out is None else (left_out.descriptors, left_out.ious)
@@ -153,12 +158,11 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
         validation_data=watched,
         callbacks=[stop] if watched else [],
     ).history
-    _fold(head.get_layer("hidden1"), mean, deviation)
     return head, 1 + int(np.argmin(history["val_loss" if watched else "loss"]))
 
 
-def _fold(layer: keras.layers.Dense, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Makes a layer take descriptors as they are, where it took them less their mean and by their deviation."""
-    kernel, bias = layer.get_weights()
-    kernel /= deviation[:, None]
-    layer.set_weights([kernel, bias - mean @ kernel])
+def spread(descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of descriptors [P, D], float32 [D] each, measured where those far out are held nearer."""
+    mean, deviation = descriptors.mean(0), descriptors.std(0) + _LEAST_DEVIATION
+    held = np.clip(descriptors, mean - FARTHEST * deviation, mean + FARTHEST * deviation)
+    return held.mean(0), held.std(0) + _LEAST_DEVIATION
