@@ -30,8 +30,6 @@ _PARTS = 5
 _BATCH, _EPOCHS, _PATIENCE = 4096, 30, 3
 #: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
 _SAMPLED, _LEAST_DEVIATION = 7, 1e-3
-#: Where only some objects are labelled, what is less than this IoU with one may be an object that is not.
-_LABELLED = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +74,7 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
 
 
 def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judged:
-    """What a network proposes in the photographs of prepared data.
-
-    Left out is what lies in crowds, and in partially labelled data what has hardly a pixel in common with an object.
+    """What a network proposes in the photographs of prepared data; what lies in crowds is left out.
 
     Raises:
         UserError: the method describes no proposals, a folder cannot be used, or a record is damaged.
@@ -87,15 +83,13 @@ def judge(network: Method, config: ProposerConfig, data: Sequence[Path]) -> Judg
     if not hasattr(proposer.model, "descriptors"):
         raise UserError(f"{network.config.method} does not describe its proposals, so that none can be judged.")
     described = tf.function(proposer.described).get_concrete_function(IMAGE)
-    records, parts = Records.open(data), list[Judged]()
-    partial, count = records.partial[records.folders], len(records)
+    parts, count = list[Judged](), len(Records.open(data))
     if count < _PARTS:
         raise UserError(f"{', '.join(map(str, data))}: give {_PARTS} photographs or more, not {count}.")
     for number, example in enumerate(track(photographs(data, count), count, "proposing")):
         found = {name: value.numpy() for name, value in described(tf.constant(pixels_of(example))).items()}
         rles = paste(found["mask_logits"], found["windows_yxyx"], example.size_hw, config.mask_threshold)
         best, counts = best_ious(pairwise_ious(Case(example, rles)), example.crowd)
-        counts &= ~partial[number] | (best >= _LABELLED)
         descriptors = found["descriptors"][counts].astype(np.float16)
         parts.append(Judged(descriptors, best[counts].astype(np.float32), np.full(counts.sum(), number)))
     columns = zip(*(dataclasses.astuple(part) for part in parts), strict=True)
@@ -144,7 +138,7 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
     head = build_score_head(judged.descriptors.shape[1])
     standardized, *others = head.layers[1:]
     standardized.set_weights(spread(judged.descriptors[::_SAMPLED].astype(np.float32)))
-    model = keras.Sequential([head.inputs[0], standardized, keras.layers.Dropout(0.3, seed=0), *others])
+    model = keras.Sequential([head.inputs[0], standardized, keras.layers.Dropout(0.5, seed=0), *others])
     optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     watched = None if left_out is None else (left_out.descriptors, left_out.ious)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -82,13 +80,3 @@ def test_one_value_far_out_hardly_moves_what_is_usual():
     usual = np.random.default_rng(0).normal(3, 2, (10_000, 1)).astype(np.float32)
     mean, deviation = spread(np.append(usual, [[1e4]], 0).astype(np.float32))
     assert mean == pytest.approx(usual.mean(), abs=0.1) and deviation < 6 < np.append(usual, [[1e4]], 0).std()
-
-
-def test_what_nobody_labelled_counts_for_nothing(data, weights, tmp_path):
-    network, config = load_network(weights, precision="float32")
-    partial = prepare_shapes(tmp_path / "partial", partial=True)
-    whole, part = (judge(network, config, [folder]) for folder in (data, partial))
-    near = whole.ious >= 0.1
-    assert not near.all()
-    for column, left in zip(dataclasses.astuple(whole), dataclasses.astuple(part), strict=True):
-        np.testing.assert_array_equal(left, column[near])
