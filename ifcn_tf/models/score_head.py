@@ -17,11 +17,31 @@ from ifcn_tf.models.weights import SCORE_HEAD, read_arrays, read_record, write_a
 #: Its section of the `config.json` beside the network's weights.
 _SECTION = "score_head"
 _HIDDEN = 128
+#: Descriptors are held within so many deviations of their mean.
+FARTHEST = 4.0
+
+
+class Standardized(keras.layers.Layer):
+    """Descriptors [N, D] less their mean and by their deviation, held within FARTHEST.
+
+    Of some features of a trunk a few values in a million are thousands of deviations off; a head would be sure there.
+    """
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Makes "mean" and "deviation" [D], which training measures."""
+        options = {"shape": input_shape[1:], "trainable": False}
+        self.mean = self.add_weight(name="mean", initializer="zeros", **options)
+        self.deviation = self.add_weight(name="deviation", initializer="ones", **options)
+
+    def call(self, descriptors: keras.KerasTensor) -> keras.KerasTensor:
+        """See the class."""
+        return keras.ops.clip((descriptors - self.mean) / self.deviation, -FARTHEST, FARTHEST)
 
 
 def build_score_head(num_descriptors: int) -> keras.Model:
     """Builds a head: descriptors float32 [N, D] -> logits float32 [N, 1]."""
-    descriptors = x = keras.Input((num_descriptors,), name="descriptors")
+    descriptors = keras.Input((num_descriptors,), name="descriptors")
+    x = Standardized(dtype="float32", name="standardized")(descriptors)
     for i in (1, 2):
         kernel = keras.initializers.HeNormal(seed=i)
         options = {"activation": "relu", "kernel_initializer": kernel, "dtype": "float32", "name": f"hidden{i}"}
@@ -39,7 +59,7 @@ def save_with_score_head(weights: Path, head: keras.Model, folder: Path) -> None
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
     record, content = read_record(weights), weights.read_bytes()
-    arrays = {variable.path: np.array(variable) for variable in head.trainable_variables}
+    arrays = {variable.path: np.array(variable) for variable in head.weights}
     with whole_folder(folder) as unfinished:
         write_bytes(unfinished / "model.weights.h5", content)
         write_arrays(unfinished / SCORE_HEAD, arrays, record, _SECTION)
@@ -58,8 +78,8 @@ def load_score_head(weights: Path) -> keras.Model | None:
         raise UserError(f"there is no {path}, the score head that config.json beside it names: copy it along.")
     arrays = read_arrays(path, _SECTION)
     try:
-        head = build_score_head(len(arrays["hidden1/kernel"]))
-        for variable in head.trainable_variables:
+        head = build_score_head(len(arrays["standardized/mean"]))
+        for variable in head.weights:
             variable.assign(arrays[variable.path])
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} holds no score head of this program: train it anew.") from error

@@ -21,7 +21,7 @@ from ifcn_tf.evaluation.calibration import Calibration, best_ious
 from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.models.method import WindowMethod
-from ifcn_tf.models.score_head import build_score_head, save_with_score_head
+from ifcn_tf.models.score_head import FARTHEST, build_score_head, save_with_score_head
 from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
 
@@ -135,11 +135,10 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
     Returns:
         The head, and after how many epochs it was at its best.
     """
-    sample = judged.descriptors[::_SAMPLED].astype(np.float32)
-    mean, deviation = sample.mean(0), sample.std(0) + _LEAST_DEVIATION
-    head = build_score_head(len(mean))
-    normalized = keras.layers.Normalization(mean=mean, variance=deviation**2)
-    model = keras.Sequential([keras.Input(mean.shape), normalized, keras.layers.Dropout(0.3, seed=0), head])
+    head = build_score_head(judged.descriptors.shape[1])
+    standardized, *others = head.layers[1:]
+    standardized.set_weights(spread(judged.descriptors[::_SAMPLED].astype(np.float32)))
+    model = keras.Sequential([head.inputs[0], standardized, keras.layers.Dropout(0.5, seed=0), *others])
     optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     watched = None if left_out is None else (left_out.descriptors, left_out.ious)
@@ -153,12 +152,11 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
         validation_data=watched,
         callbacks=[stop] if watched else [],
     ).history
-    _fold(head.get_layer("hidden1"), mean, deviation)
     return head, 1 + int(np.argmin(history["val_loss" if watched else "loss"]))
 
 
-def _fold(layer: keras.layers.Dense, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Makes a layer take descriptors as they are, where it took them less their mean and by their deviation."""
-    kernel, bias = layer.get_weights()
-    kernel /= deviation[:, None]
-    layer.set_weights([kernel, bias - mean @ kernel])
+def spread(descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of descriptors [P, D], float32 [D] each, measured where those far out are held nearer."""
+    mean, deviation = descriptors.mean(0), descriptors.std(0) + _LEAST_DEVIATION
+    held = np.clip(descriptors, mean - FARTHEST * deviation, mean + FARTHEST * deviation)
+    return held.mean(0), held.std(0) + _LEAST_DEVIATION

@@ -59,3 +59,10 @@ def test_what_is_not_the_head_that_was_saved_is_refused(scored):
 def test_a_folder_that_is_there_is_not_written_into(scored):
     with pytest.raises(UserError, match="exists already"):
         save_with_score_head(scored, build_score_head(7), scored.parent)
+
+
+def test_a_descriptor_far_out_counts_as_one_of_four_deviations():
+    head = build_score_head(2)
+    head.get_layer("standardized").set_weights([np.array([1, 5], np.float32), np.array([2, 3], np.float32)])
+    far, near, other = head(np.array([[20_000, 5], [1 + 4 * 2, 5], [3, 5]], np.float32)).numpy()
+    assert far == near and far != other

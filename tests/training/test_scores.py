@@ -9,7 +9,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.models.weights import save_weights
 from ifcn_tf.proposing.network import load_network
 from ifcn_tf.training import scores
-from ifcn_tf.training.scores import Judged, correction, cross_fitted, judge, train_scores
+from ifcn_tf.training.scores import Judged, correction, cross_fitted, judge, spread, train_scores
 from tests.support.exported import CONFIG, narrow_network
 from tests.support.prepared import prepare_shapes
 
@@ -74,3 +74,9 @@ def test_a_few_photographs_are_needed(weights, tmp_path):
     few = prepare_shapes(tmp_path / "few", 4, 1)
     with pytest.raises(UserError, match="few: give 5 photographs or more, not 4"):
         train_scores(weights, [few], tmp_path / "scored", "float32")
+
+
+def test_one_value_far_out_hardly_moves_what_is_usual():
+    usual = np.random.default_rng(0).normal(3, 2, (10_000, 1)).astype(np.float32)
+    mean, deviation = spread(np.append(usual, [[1e4]], 0).astype(np.float32))
+    assert mean == pytest.approx(usual.mean(), abs=0.1) and deviation < 6 < np.append(usual, [[1e4]], 0).std()
