@@ -2,21 +2,19 @@
 
 ifcn-tf web
 ifcn-tf web --port=8080 --model=vgg16
+ifcn-tf web --onnx=ifcn.onnx
 """
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from absl import flags
 
-from . import _cli, _network
+from . import _cli, _engine, _network
 
-if TYPE_CHECKING:
-    from ifcn_tf.predictor import Predictor
-
-flags.adopt_module_key_flags(_network)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_network)
 
 HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen at: 0.0.0.0 lets other machines see the page.")
 PORT = flags.DEFINE_integer("port", None, "Port to listen at; the first free one from 7860 on.", 1, 65535)
@@ -32,20 +30,13 @@ def main() -> None:
     from ifcn_tf.web.page import Page
     from ifcn_tf.web.serving import served, warm_up
 
-    predictor = _predictor()
+    predictor = _engine.predictor(num_proposals=_COUNT)
+    print(f"engine: {predictor.engine}", flush=True)
     page = Page(predictor.propose, _network.MAX_PIXELS.value)
     print(f"ready: {warm_up(page):.2f} s for a photograph of 480 x 640 px", flush=True)
     with served(page, predictor.config.num_proposals, HOST.value, PORT.value, SHARE.value) as address:
         print(f"the page is at {address} until you press Ctrl-C", flush=True)
         threading.Event().wait()
-
-
-def _predictor() -> Predictor:
-    arguments = {"num_proposals": _COUNT, **_network.arguments()}
-    _cli.import_tensorflow()
-    from ifcn_tf.predictor import load
-
-    return load(**arguments, max_pixels=_network.MAX_PIXELS.value)
 
 
 if __name__ == "__main__":
