@@ -1,4 +1,4 @@
-"""The flags that say what computes, for commands that propose: TensorFlow from weights, or a runtime from a file."""
+"""The flags that say what computes, for commands that propose: TensorFlow from weights, or ONNX Runtime from a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
 ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that pipelines.export --format=onnx wrote.")
-ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; OpenVINO and ONNX Runtime take --onnx.")
+ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; onnxruntime takes --onnx.")
 
 #: Flags of `_network` that go with a file.
 _WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name)
