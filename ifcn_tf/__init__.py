@@ -15,7 +15,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ifcn_tf.predictor import Predictor, load, load_saved_model
+    from ifcn_tf.engines.loading import load
+    from ifcn_tf.predictor import Predictor, load_saved_model
     from ifcn_tf.proposals import Proposals
 
 __version__ = "0.2.0"
@@ -25,7 +26,7 @@ __all__ = ["Predictor", "Proposals", "load", "load_saved_model"]
 _HOMES = {
     "Predictor": "ifcn_tf.predictor",
     "Proposals": "ifcn_tf.proposals",
-    "load": "ifcn_tf.predictor",
+    "load": "ifcn_tf.engines.loading",
     "load_saved_model": "ifcn_tf.predictor",
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.common.files import BadImageError
+from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.images.files import MAX_PIXELS, checked_pixels
@@ -34,6 +35,12 @@ class Predictor:
     ) -> None:
         self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
         self._graph = proposer.compile()
+
+    @property
+    def engine(self) -> str:
+        """What computes, such as "tensorflow 2.21.0, bfloat16, 2 threads"."""
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+        return f"tensorflow {tf.__version__}, {self.settings.get('precision', 'float32')}, {threads} threads"
 
     @classmethod
     def of_network(cls, network: WindowMethod, config: ProposerConfig, max_pixels: int = MAX_PIXELS) -> Predictor:

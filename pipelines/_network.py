@@ -28,6 +28,7 @@ SCALE_FACTORS = flags.DEFINE_list(
     [],
     "Scales instead, relative to the image's own shorter side; DeepMask's: 0.25,0.3536,0.5,0.7071,1,1.4142,2.",
 )
+NUM_PROPOSALS = flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000.")
 #: Fields of ProposerConfig; what is not given comes from the config.json of the weights, else from ProposerConfig.
 SETTINGS = (
     flags.DEFINE_integer(
@@ -41,7 +42,7 @@ SETTINGS = (
     flags.DEFINE_float(
         "overlap_penalty", None, "What overlap with a better box takes from it; the weights' own, or 0."
     ),
-    flags.DEFINE_integer("num_proposals", None, "Proposals kept an image; 1000."),
+    NUM_PROPOSALS,
     flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),

@@ -20,12 +20,17 @@ from . import _cli, _network
 
 flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(
-    "what", None, ["inference", "models", "train", "data", "evaluate", "serving"], "What to measure.", required=True
+    "what",
+    None,
+    ["inference", "models", "engines", "train", "data", "evaluate", "serving"],
+    "What to measure.",
+    required=True,
 )
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, serving: photograph to measure on.")
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, engines, serving: photograph to measure on.")
+ONNX = flags.DEFINE_string("onnx", None, "engines: a file that pipelines.export --format=onnx wrote.")
 DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
 ROUNDS = flags.DEFINE_integer(
-    "rounds", 10, "inference, models, train, serving: times everything is timed; medians are printed.", 1
+    "rounds", 10, "inference, models, engines, train, serving: times everything is timed; medians are printed.", 1
 )
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
@@ -45,6 +50,16 @@ def models() -> Iterator[dict[str, Any]]:
 
     _cli.bound_memory()
     return run(Path(IMAGE.value), _network.arguments()["precision"], ROUNDS.value)
+
+
+def engines() -> Iterator[dict[str, Any]]:
+    """TensorFlow beside ONNX Runtime, with the settings of --onnx."""
+    from ifcn_tf.benchmarks.engines import run
+
+    if not ONNX.value:
+        raise UserError("--what=engines needs --onnx, a file of pipelines.export --format=onnx of the same weights.")
+    _cli.bound_memory()
+    return run(Path(IMAGE.value), Path(ONNX.value), _network.arguments()["weights"], ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:
@@ -80,7 +95,9 @@ def serving() -> Iterator[dict[str, Any]]:
     return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value, REQUESTS.value)
 
 
-MEASUREMENTS = {function.__name__: function for function in (inference, models, train, data, evaluate, serving)}
+MEASUREMENTS = {
+    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving)
+}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Writes a network for others to run: a SavedModel for TensorFlow Serving, or its maps alone as ONNX.
+"""Writes a network for others to run: a SavedModel for TensorFlow Serving, or an ONNX file for all other runtimes.
 
 python -m pipelines.export --weights=runs/first/best/model.weights.h5 --output=savedmodels/first
 python -m pipelines.export --weights=runs/first/best/model.weights.h5 --output=first.onnx --format=onnx
@@ -42,8 +42,6 @@ def main() -> None:
 
         network, config = load_network(**{**arguments, "precision": "float32"})
         export_onnx(network, config, path)
-        if network.score_head is not None:
-            print("without the score head: proposals of the file are ordered by objectness, which is their score")
         print(path)
         return
     from ifcn_tf.saved_model.export import export

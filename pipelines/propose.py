@@ -2,6 +2,7 @@
 
 python -m pipelines.propose photo.jpg
 python -m pipelines.propose --images=photos/ --output=masks
+python -m pipelines.propose --onnx=ifcn.onnx photo.jpg                     (without TensorFlow)
 python -m pipelines.propose --config=masks/run.json --output=again        (the same once more)
 """
 
@@ -14,17 +15,17 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.results.folder import find_images, run_settings
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
-from . import _cli, _images, _network
+from . import _cli, _engine, _images, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
-flags.adopt_module_key_flags(_images)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
 
 SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
@@ -33,8 +34,8 @@ CONFIG = flags.DEFINE_string(
 )
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
-_NETWORK = (*_network.NAMING, SAVED_MODEL)
-_PLACES = (_images.IMAGES, _network.MAX_PIXELS, *_NETWORK)
+_NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
+_PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, *_NETWORK)
 
 
 def main() -> int:
@@ -44,9 +45,12 @@ def main() -> int:
     if CONFIG.value:
         _start_from(start)
     paths = [] if PRINT.value else _images.found()
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _from_weights(start.proposer)
+    if _network.BACKBONE.value:
+        print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
+    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
     places = {flag.name: flag.value for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
+        print(f"engine: {predictor.engine}", flush=True)
         return _images.propose(predictor, paths, places=places, start=start.shown)
     paths = find_images(*_images.IMAGES.value) if _images.IMAGES.value else []
     settings = run_settings(
@@ -78,18 +82,8 @@ def _start_from(run: RunFile) -> None:
             raise UserError(f"{CONFIG.value}: {' '.join(str(error).split())}.") from error
 
 
-def _from_weights(start: ProposerConfig | None) -> Predictor:
-    if _network.BACKBONE.value:
-        print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    arguments = _network.arguments(start)
-    _cli.import_tensorflow()
-    from ifcn_tf.predictor import load
-
-    return load(**arguments, max_pixels=_network.MAX_PIXELS.value)
-
-
 def _exported(folder: str) -> Predictor:
-    fixed = _network.given()
+    fixed = [*_network.given(), *(flag.name for flag in (_engine.ENGINE, _engine.ONNX) if flag.present)]
     if fixed:
         raise UserError(f"--saved_model has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     _cli.import_tensorflow()

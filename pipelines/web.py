@@ -3,6 +3,7 @@
 ifcn-tf web
 ifcn-tf web --port=8080 --model=vgg16
 ifcn-tf web --server=localhost:8501
+ifcn-tf web --onnx=ifcn.onnx
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from absl import flags
 
 from ifcn_tf.common.files import UserError
 
-from . import _cli, _network
+from . import _cli, _engine, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.web.visits import Propose
 
-flags.adopt_module_key_flags(_network)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_network)
 
 SERVER = flags.DEFINE_string("server", None, "Instead of --model: HOST:PORT of a model server's REST interface.")
 HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to listen at: 0.0.0.0 lets other machines see the page.")
@@ -46,17 +48,15 @@ def main() -> None:
 
 def _of_network() -> tuple[Propose, int]:
     """What proposes here, and how many masks at most."""
-    arguments = {"num_proposals": _COUNT, **_network.arguments()}
-    _cli.import_tensorflow()
-    from ifcn_tf.predictor import load
-
-    predictor = load(**arguments, max_pixels=_network.MAX_PIXELS.value)
+    predictor = _engine.predictor(num_proposals=_COUNT)
+    print(f"engine: {predictor.engine}", flush=True)
     return predictor.propose, predictor.config.num_proposals
 
 
 def _of_server(server: str) -> tuple[Propose, int]:
     """What asks a server that has an exported model, and how many masks at most; loads no TensorFlow."""
-    if fixed := [name for name in _network.given() if name != _network.MAX_PIXELS.name]:
+    given = [*_network.given(), *(flag.name for flag in (_engine.ONNX, _engine.ENGINE) if flag.present)]
+    if fixed := [name for name in given if name != _network.MAX_PIXELS.name]:
         raise UserError(f"--server has a model with its own {fixed[0]}: leave --{fixed[0]} out.")
     from ifcn_tf.serving import connect
 

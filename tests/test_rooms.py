@@ -124,6 +124,7 @@ def test_commands_import_each_other_never():
     commands = [path for path in SOURCES if path.parent.name == "pipelines" and not path.name.startswith("_")]
     shared = {
         "pipelines._cli",
+        "pipelines._engine",
         "pipelines._images",
         "pipelines._network",
         "pipelines._run_settings",

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from ifcn_tf import __version__
 from ifcn_tf.annotations.shapes import draw_scene
+from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.bundled import MODELS, SAMPLE, installed_models
 from ifcn_tf.models.parts.precision import dtype_policy, fast_bfloat16, processor_flags
 from ifcn_tf.models.weights import read_record, read_weights
@@ -85,10 +86,11 @@ def _processor() -> str:
 
 
 def _threads() -> str:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     inside = tf.config.threading.get_intra_op_parallelism_threads() or "all cores"
     between = os.environ.get("TF_NUM_INTEROP_THREADS", "all cores")
-    return f"{cores} cores to use; TensorFlow takes {inside} for an operation, and {between} to start operations"
+    return (
+        f"{usable_cores()} cores to use; TensorFlow takes {inside} for an operation, and {between} to start operations"
+    )
 
 
 def _extras(requirements: Sequence[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,11 @@ from ifcn_tf.common.files import UserError
 
 Result = TypeVar("Result")
 Job = Callable[[], Result]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on; a container may have fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_processes(jobs: Iterable[Job[Result]], workers: int) -> Iterator[Result]:

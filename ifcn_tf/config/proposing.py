@@ -88,7 +88,7 @@ class ProposerConfig(Settings):
     @property
     def post_nms(self) -> int:
         """Proposals that suppression leaves at most: `num_ranked`, but never fewer than `num_proposals`."""
-        return max(self.num_proposals, self.num_ranked)
+        return min(max(self.num_proposals, self.num_ranked), self.pre_nms)
 
     def pyramid_hw(self, height: Any, width: Any) -> list[tuple[Any, Any]]:
         """Size of an image at each scale: integers or int64 tensors [px] -> as many pairs (height, width), alike."""

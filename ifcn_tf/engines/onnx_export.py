@@ -1,86 +1,68 @@
-"""The network as an ONNX file, for those who deploy without TensorFlow; `onnx_predictor` runs it.
+"""The whole method as one ONNX file, from the pixels of an image to its proposals; other runtimes take it from there.
 
-tf2onnx converts it, except for one thing: it leaves the padding of convolutions to the runtime (`auto_pad`), and
-onnxruntime refuses that for dilated ones. Those have stride 1 here, so their padding is known.
+The proposer is converted in three parts, what is before the network, the network and what is after it: the network,
+which every scale asks, is converted once, and the file has its weights once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import logging
 from pathlib import Path
-from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.engines.onnx_predictor import METADATA
+from ifcn_tf.engines.onnx_graph import converted, joined, onnx
+from ifcn_tf.engines.predictor import METADATA, VERSION
+from ifcn_tf.images.tensors import resize_by_products
 from ifcn_tf.models.method import WindowMethod
-from ifcn_tf.models.parts.normalized import for_inference
-
-try:
-    import onnx
-    import tf2onnx
-except ImportError as error:
-    raise UserError(f"writing ONNX files needs {error.name}: pip install 'ifcn-tf[onnx]'.") from error
-
-_OPSET = 17
+from ifcn_tf.proposing.network import network_proposer
+from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
 
 
 def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> None:
-    """Writes a float32 network that has score maps, without its assembling.
+    """Writes a float32 network with all that is done before and after it.
 
-    The file maps image float32 [1, H, W, 3], RGB in 0..255, of any size, to score_maps float32 [1, h, w, k * k] and
-    objectness_logits float32 [1, h, w], maps of the network's stride.
+    The file maps image uint8 [H, W, 3], RGB, of any size, to what `Proposer.__call__` returns.
 
     Raises:
-        UserError: the network computes in another precision, has no score maps or is scored by another one, or the file
-            cannot be written.
+        UserError: the network computes in another precision or does what ONNX cannot, or the file cannot be written.
     """
     if network.precision != "float32":
         raise UserError(
             f"an ONNX file holds a float32 network, not one of {network.precision}: ask for precision float32."
         )
-    if "score_maps" not in network.map_model.output:
-        raise UserError(f"an ONNX file holds score maps, which {network.config.method} has none of.")
-    if network.scorer is not None:
-        raise UserError("an ONNX file holds one network: leave score_weights out.")
-    network.config.require_fitting(config)
-    converted = _converted(network.map_model)
-    for node in converted.graph.node:
-        if node.op_type == "Conv" and max(_attributes(node)["dilations"]) > 1:
-            _state_padding(node)
-    settings = {"proposer": config.to_dict(), "model": network.config.to_dict()}
-    onnx.helper.set_model_props(converted, {METADATA: json.dumps(settings)})
-    onnx.checker.check_model(converted, full_check=True)
+    model = _model(dataclasses.replace(network_proposer(network, config), resize=resize_by_products))
+    settings = {"version": VERSION, "proposer": config.to_dict()}
+    onnx.helper.set_model_props(model, {METADATA: json.dumps(settings)})
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise UserError(f"{network.config.method} does what ONNX has no operator for: {error}.") from error
     with atomic_write(path, "wb") as file:
-        file.write(converted.SerializeToString())
+        file.write(model.SerializeToString())
 
 
-def _converted(map_model: keras.Model) -> onnx.ModelProto:
-    """The model, normalisation folded, as it was converted."""
-    plain = for_inference(map_model)
+def _model(proposer: Proposer) -> onnx.ModelProto:
+    image, model = tf.TensorSpec([1, None, None, 3], tf.float32, "image"), proposer.model
+    found = tf.function(model.features).get_concrete_function(image).structured_outputs
+    scales = [f"scale{i}" for i in range(len(proposer.config.pyramid_hw(1, 1)))]
+    names = [(scale, name) for scale in scales for name in found]
 
-    def network(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        maps = plain(image, training=False)
-        return {"score_maps": maps["score_maps"], "objectness_logits": maps["objectness_map"][..., 0]}
+    def pyramid(image: tf.Tensor) -> Tensors:
+        return dict(zip(scales, proposer.pyramid(image), strict=True))
 
-    signature = [tf.TensorSpec([1, None, None, 3], tf.float32, "image")]
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    converted, _ = tf2onnx.convert.from_function(tf.function(network, signature), signature, opset=_OPSET)
-    return converted
+    def rest(image: tf.Tensor, *features: tf.Tensor) -> Tensors:
+        known = dict(zip(names, features, strict=True))
+        return proposer.of_features(image, [{name: known[scale, name] for name in found} for scale in scales])
 
+    signature = [tf.TensorSpec(found[name].shape, found[name].dtype, f"{scale}/{name}") for scale, name in names]
+    after = converted(rest, [IMAGE, *signature])
+    used = {value.name.split("/")[-1] for value in after.input}
 
-def _state_padding(node: onnx.NodeProto) -> None:
-    """Replaces `auto_pad` of a convolution of stride 1 and odd side by the padding that it stands for."""
-    given = _attributes(node)
-    each_side = [d * (side - 1) // 2 for d, side in zip(given["dilations"], given["kernel_shape"], strict=True)]
-    kept = [attribute for attribute in node.attribute if attribute.name not in ("auto_pad", "pads")]
-    del node.attribute[:]
-    node.attribute.extend([*kept, onnx.helper.make_attribute("pads", each_side * 2)])
+    def network(image: tf.Tensor) -> Tensors:
+        return {name: value for name, value in model.features(image).items() if name in used}
 
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    return joined(converted(pyramid, [IMAGE]), converted(network, [image]), after)

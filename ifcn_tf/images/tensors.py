@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import tensorflow as tf
 
 from ifcn_tf.images import files
 from ifcn_tf.images.files import GRAPH_FORMATS, MAX_PIXELS, damaged, open_image, upright
+
+#: A function like `resize`.
+Resize = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -22,6 +26,27 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         float32 [height, width, 3], in 0..255.
     """
     return tf.image.resize(image, tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
+
+
+def resize_by_products(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """What `resize` gives, up to rounding, of operators that every runtime has: a matrix product along each axis."""
+    old_height, old_width = tf.unstack(tf.shape(image)[:2])
+    planes = tf.transpose(tf.cast(image, tf.float32), [2, 0, 1])
+    rows = tf.matmul(_triangle_weights(old_height, height), planes)
+    return tf.transpose(tf.matmul(rows, _triangle_weights(old_width, width), transpose_b=True), [1, 2, 0])
+
+
+def _triangle_weights(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    """Weight of each old pixel in each new one, float32 [new, old], rows of sum 1.
+
+    A new pixel is a weighted mean around its centre, with weights that fall linearly to 0 over one pixel of the coarser
+    of the two grids.
+    """
+    old_px = tf.cast(old, tf.float32) / tf.cast(new, tf.float32)  # old pixels in a new one
+    centres = (tf.cast(tf.range(new), tf.float32) + 0.5) * old_px
+    distances = abs(tf.cast(tf.range(old), tf.float32) + 0.5 - centres[:, None])
+    weights = tf.maximum(1 - distances / tf.maximum(old_px, 1.0), 0.0)
+    return weights / tf.reduce_sum(weights, 1, keepdims=True)
 
 
 def resized_part(image: tf.Tensor, size_hw: tf.Tensor, first_yx: tf.Tensor, part_hw: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ifcn_tf.images.tensors import resize
+from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.edges import enlarge, fit_to_colours
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN
 
@@ -18,6 +18,7 @@ def follow_edges(
     pyramid_hw: Sequence[tuple[tf.Tensor, tf.Tensor]],
     window_px: int,
     samples: int,
+    resize: Resize = resize,
 ) -> tf.Tensor:
     """Masks of finer cells, with borders where the colours change.
 
@@ -28,6 +29,7 @@ def follow_edges(
         pyramid_hw: sizes of the image at its scales, int64 [px].
         window_px: side of a window [px of the resized image].
         samples: cells of the answer along each side of a cell.
+        resize: see `Proposer`.
 
     Returns:
         float32 [n, samples m, samples m], logits.
@@ -38,7 +40,8 @@ def follow_edges(
         mask_logits, places[:, 1:] * cells // window_px, tf.gather(-(-sizes * cells // window_px), places[:, 0])
     )
     grids = tf.maximum((2 * sizes * cells * samples + window_px) // (2 * window_px), 1)
-    colours = _colours(image, grids, places[:, 0], places[:, 1:] * cells * samples // window_px, cells * samples)
+    first = places[:, 1:] * cells * samples // window_px
+    colours = _colours(_at_scales(image, grids, resize), grids, places[:, 0], first, cells * samples)
     fitted, trust = fit_to_colours(tf.sigmoid(held), colours)
     fitted = tf.clip_by_value(fitted, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return trust * tf.math.log(fitted / (1 - fitted)) + (1 - trust) * enlarge(held, samples)
@@ -56,11 +59,16 @@ def _hold(mask_logits: tf.Tensor, first: tf.Tensor, size_hw: tf.Tensor) -> tf.Te
     return tf.gather(tf.gather(mask_logits, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
 
-def _colours(image: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf.Tensor, count: int) -> list[tf.Tensor]:
+def _at_scales(image: tf.Tensor, grids_hw: tf.Tensor, resize: Resize) -> tf.Tensor:
+    """The picture at each scale, one after the other, pixels row by row: float32 [-, 3] in 0..255."""
+    return tf.concat([tf.reshape(resize(image, *tf.unstack(size)), [-1, 3]) for size in tf.unstack(grids_hw)], 0)
+
+
+def _colours(pixels: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf.Tensor, count: int) -> list[tf.Tensor]:
     """The picture in windows; beyond its border, the border.
 
     Args:
-        image: uint8 [H, W, 3], RGB.
+        pixels: of `_at_scales`.
         grids_hw: int32 [s, 2], size of the image at each scale [samples].
         scale: int32 [n], of each window.
         first: int32 [n, 2], its top left sample there.
@@ -69,7 +77,6 @@ def _colours(image: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf.
     Returns:
         Red, green and blue, each float32 [n, count, count] in 0..1.
     """
-    pixels = tf.concat([tf.reshape(resize(image, *tf.unstack(size)), [-1, 3]) for size in tf.unstack(grids_hw)], 0)
     starts = tf.cumsum(tf.reduce_prod(grids_hw, 1), exclusive=True)
     size_hw = tf.gather(grids_hw, scale)
     rows, columns = (_inside(first, size_hw, axis, count) for axis in (0, 1))

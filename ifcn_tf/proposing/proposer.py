@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, cast
 
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.images.tensors import resize
+from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.edges import follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
@@ -70,12 +70,14 @@ class Proposer:
         grid: the windows; the paper's by default. The resolution m of their masks is the model's own.
         score_head: from the descriptors [n, D] of proposals to the logits [n] of the IoU that is to be expected of
             them, or None; the model then is a `DescribingModel`.
+        resize: `images.tensors.resize`, or in an operator set that lacks it, `resize_by_products`.
     """
 
     model: WindowModel
     config: ProposerConfig
     grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
     score_head: Callable[[tf.Tensor], tf.Tensor] | None = None
+    resize: Resize = resize
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
@@ -95,13 +97,17 @@ class Proposer:
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
-        scales, size = self._scales(image), tf.shape(image)
+        return self.of_features(image, self._features(image))
+
+    def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
+        """As `__call__`, given what the model finds in each image of `pyramid`."""
+        scales, size = self._scales(image, features), tf.shape(image)
         kept = self._select(self._best(scales), size)
         merits, expected = merit(kept["logits"], kept["mask_logits"], self.config), None
         if self.score_head is not None:
             expected = self.score_head(self._describe(scales, kept, size))[:, 0]
             merits = with_expected_iou(expected, merits)
-        order, left = ranked(merits, kept["boxes_yxyx"], self.config.overlap_penalty)
+        order, left = ranked(merits, kept["boxes_yxyx"], self.config.overlap_penalty, self.config.post_nms)
         proposals = {name: tf.gather(kept[name], order) for name in (*_ANSWERED, "scale", "window")}
         proposals["scores"] = tf.sigmoid(left if expected is None else tf.gather(expected, order))
         first = {name: values[: self.config.num_proposals] for name, values in proposals.items()}
@@ -118,7 +124,7 @@ class Proposer:
             boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
-        scales, size = self._scales(image), tf.shape(image)
+        scales, size = self._scales(image, self._features(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
         answer = self._with_edges(kept, image) | {"descriptors": self._describe(scales, kept, size)}
         return {name: answer[name] for name in (*_ANSWERED, "descriptors")}
@@ -133,18 +139,25 @@ class Proposer:
             logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms; of each its scale, int32 [n], and
             its window in it, int32 [n, 2].
         """
-        return self._best(self._scales(image))
+        return self._best(self._scales(image, self._features(image)))
 
-    def _scales(self, image: tf.Tensor) -> list[_Scale]:
-        return [self._score_windows(image, *size) for size in self.config.pyramid_hw(*_size(image))]
+    def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
+        """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
+        return [self.resize(image, *size)[None] for size in self.config.pyramid_hw(*_size(image))]
+
+    def _features(self, image: tf.Tensor) -> list[Tensors]:
+        return [self.model.features(resized) for resized in self.pyramid(image)]
+
+    def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[_Scale]:
+        sizes = self.config.pyramid_hw(*_size(image))
+        return [self._score_windows(image, *size, found) for size, found in zip(sizes, features, strict=True)]
 
     def _best(self, scales: list[_Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, best)
 
-    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> _Scale:
-        features = self.model.features(resize(image, height, width)[None])
+    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
         pixel_hw = tf.cast(tf.shape(image, out_type=tf.int64)[:2] / tf.stack([height, width]), tf.float32)
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
@@ -193,10 +206,10 @@ class Proposer:
             windows, masks = (tf.gather(kept[name], chosen) for name in ("window", "mask_logits"))
             described.append(model.descriptors(scale.features, windows, masks))
             numbers.append(chosen)
-        back = tf.argsort(tf.concat(numbers, 0))
+        shape = tf.stack([tf.size(kept["scale"], tf.int64), described[0].shape[1]])
+        features = tf.scatter_nd(tf.concat(numbers, 0)[:, None], tf.concat(described, 0), shape)
         size_hw = tf.cast(image_shape[:2], tf.float32)
-        statistics = mask_statistics(kept, size_hw, self.config.mask_threshold)
-        return tf.concat([tf.gather(tf.concat(described, 0), back), statistics], 1)
+        return tf.concat([features, mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
 
     def _with_edges(self, proposals: Tensors, image: tf.Tensor) -> Tensors:
         """The proposals with masks that follow the edges of the picture, where they are to."""
@@ -206,7 +219,7 @@ class Proposer:
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
         pyramid_hw, masks = self.config.pyramid_hw(*_size(image)), proposals["mask_logits"]
-        masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples)
+        masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
         return {**proposals, "mask_logits": masks}
 
 

@@ -34,7 +34,7 @@ def with_expected_iou(expected: tf.Tensor, merits: tf.Tensor) -> tf.Tensor:
     return expected + _MERIT_WEIGHT * merits
 
 
-def ranked(merits: tf.Tensor, boxes_yxyx: tf.Tensor, penalty: float) -> tuple[tf.Tensor, tf.Tensor]:
+def ranked(merits: tf.Tensor, boxes_yxyx: tf.Tensor, penalty: float, most: int) -> tuple[tf.Tensor, tf.Tensor]:
     """The order of proposals, best first: of several masks of one object the first alone recalls it.
 
     A proposal loses by its overlap with any one of higher merit, as of soft suppression (Bodla et al., ICCV 2017), its
@@ -44,6 +44,7 @@ def ranked(merits: tf.Tensor, boxes_yxyx: tf.Tensor, penalty: float) -> tuple[tf
         merits: float32 [n].
         boxes_yxyx: float32 [n, 4].
         penalty: what an IoU of 1 costs [merit].
+        most: n is at most this.
 
     Returns:
         The proposals' numbers, int32 [n], and what is left of their merits, float32 [n], both in the new order.
@@ -51,7 +52,7 @@ def ranked(merits: tf.Tensor, boxes_yxyx: tf.Tensor, penalty: float) -> tuple[tf
     order = tf.argsort(merits, direction="DESCENDING", stable=True)
     left = tf.gather(merits, order)
     if penalty:
-        left -= penalty * tf.square(overlap_with_better(tf.gather(boxes_yxyx, order)))
+        left -= penalty * tf.square(overlap_with_better(tf.gather(boxes_yxyx, order), most))
     again = tf.argsort(left, direction="DESCENDING", stable=True)
     return tf.gather(order, again), tf.gather(left, again)
 
@@ -65,26 +66,25 @@ def mask_confidence(mask_logits: tf.Tensor, threshold: float) -> tf.Tensor:
     return tf.math.log(mean / (1 - mean))
 
 
-def overlap_with_better(boxes_yxyx: tf.Tensor) -> tf.Tensor:
-    """Highest IoU of each box [n, 4] with one before it, float32 [n]; 0 for the first."""
-    count = tf.shape(boxes_yxyx)[0]
-    padded = tf.pad(boxes_yxyx, [[0, _BLOCK], [0, 0]])
-
-    def of_block(start: tf.Tensor) -> tf.Tensor:
-        iou = _pairwise_iou(padded[start : start + _BLOCK], boxes_yxyx)
-        is_before = tf.range(count) < (start + tf.range(_BLOCK))[:, None]
-        return tf.reduce_max(tf.where(is_before, iou, 0.0), 1)
-
+def overlap_with_better(boxes_yxyx: tf.Tensor, most: int) -> tf.Tensor:
+    """Highest IoU of each box [n, 4] with one before it, float32 [n], n <= most; 0 for the first."""
+    others = tf.pad(boxes_yxyx, [[1, 0], [0, 0]])  # before the first a box without area
     # In blocks, since n * n pairs would need gigabytes for ten thousand boxes.
-    block = tf.TensorSpec([_BLOCK], tf.float32)
-    overlaps = tf.map_fn(of_block, tf.range(0, count, _BLOCK), fn_output_signature=block, parallel_iterations=1)
-    return tf.reshape(overlaps, [-1])[:count]
+    return tf.concat([_highest_iou(boxes_yxyx, others, start) for start in range(0, most, _BLOCK)], 0)
+
+
+def _highest_iou(boxes: tf.Tensor, others: tf.Tensor, start: int) -> tf.Tensor:
+    """Of the block of boxes [n, 4] from `start` on, each with those of others [1 + n, 4] that are before it."""
+    block, others = boxes[start : start + _BLOCK], others[: start + _BLOCK]
+    is_before = tf.range(tf.shape(others)[0]) <= (start + tf.range(tf.shape(block)[0]))[:, None]
+    return tf.reduce_max(tf.where(is_before, _pairwise_iou(block, others), 0.0), 1)
 
 
 def _pairwise_iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Intersection over union of boxes [n, 4] with others [m, 4], float32 [n, m]; 0 where both have no area."""
-    top_left = tf.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = tf.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = tf.reduce_prod(tf.maximum(bottom_right - top_left, 0.0), -1)
-    area, other_area = (tf.reduce_prod(b[:, 2:] - b[:, :2], -1) for b in (boxes, others))
-    return tf.math.divide_no_nan(shared, area[:, None] + other_area[None] - shared)
+    top, left, bottom, right = tf.unstack(boxes[:, None], axis=-1)
+    other_top, other_left, other_bottom, other_right = tf.unstack(others, axis=-1)
+    height = tf.maximum(tf.minimum(bottom, other_bottom) - tf.maximum(top, other_top), 0.0)
+    width = tf.maximum(tf.minimum(right, other_right) - tf.maximum(left, other_left), 0.0)
+    area, other_area = (bottom - top) * (right - left), (other_bottom - other_top) * (other_right - other_left)
+    return tf.math.divide_no_nan(height * width, area + other_area - height * width)

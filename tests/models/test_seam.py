@@ -15,6 +15,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import InstanceFCNConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.onnx_export import export_onnx
+from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.models.method import build_network
 from ifcn_tf.models.weights import read_weights, save_weights
 from ifcn_tf.predictor import load, load_saved_model
@@ -83,8 +84,9 @@ def test_saved_loaded_and_exported_it_proposes_the_same(trained, tmp_path):
     found = load_saved_model(export(network, config, tmp_path)).propose(image)
     assert found.rles == expected.rles
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-6)
-    with pytest.raises(UserError, match="holds score maps, which dots has none of"):
-        export_onnx(network, config, tmp_path / "dots.onnx")
+    export_onnx(network, config, tmp_path / "dots.onnx")
+    found = OnnxPredictor(tmp_path / "dots.onnx").propose(image)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
 def test_the_model_for_inference_is_the_one_that_is_trained():

@@ -175,11 +175,11 @@ def test_only_what_is_ranked_can_reach_the_top(num_ranked, best):
 def test_a_duplicate_ranks_behind_a_fainter_new_object():
     """Boxes of 10 x 10: the second shares 10 x 8 of 10 x 12 px with the first, the third lies apart."""
     boxes = tf.constant([[0.0, 0, 10, 10], [0, 2, 10, 12], [50, 0, 60, 10]])
-    np.testing.assert_allclose(overlap_with_better(boxes), [0, 80 / 120, 0], atol=1e-6)
-    order, left = ranked(tf.constant([2.0, 1.5, 1.0]), boxes, penalty=2.25)
+    np.testing.assert_allclose(overlap_with_better(boxes, 3), [0, 80 / 120, 0], atol=1e-6)
+    order, left = ranked(tf.constant([2.0, 1.5, 1.0]), boxes, penalty=2.25, most=3)
     assert order.numpy().tolist() == [0, 2, 1]
     np.testing.assert_allclose(left, [2, 1, 0.5], atol=1e-6)
-    order, left = ranked(tf.constant([1.5, 2.0, 1.0]), boxes, penalty=2.25)  # now the first is the duplicate
+    order, left = ranked(tf.constant([1.5, 2.0, 1.0]), boxes, penalty=2.25, most=3)  # now the first is the duplicate
     assert order.numpy().tolist() == [1, 2, 0]
     np.testing.assert_allclose(left, [2, 1, 0.5], atol=1e-6)
 
@@ -188,7 +188,7 @@ def test_a_duplicate_ranks_behind_a_fainter_new_object():
 def test_overlap_with_better_of_any_number_of_boxes(count):
     rng = np.random.default_rng(count)
     corners, sides = rng.uniform(0, 80, (count, 2)), rng.uniform(1, 20, (count, 2))
-    found = overlap_with_better(tf.constant(np.concatenate([corners, corners + sides], 1), tf.float32))
+    found = overlap_with_better(tf.constant(np.concatenate([corners, corners + sides], 1), tf.float32), 2345)
     boxes_xywh = np.concatenate([corners, sides], 1).reshape(-1, 4)
     ious = np.tril(coco_mask.iou(boxes_xywh, boxes_xywh, [0] * count), -1) if count else np.zeros((0, 0))
     np.testing.assert_allclose(found, ious.max(1, initial=0), atol=1e-5)

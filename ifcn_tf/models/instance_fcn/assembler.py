@@ -53,14 +53,15 @@ def assemble_blended(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: i
     A mask then is the mean over the bins of windows shifted by up to `radius` cells along each axis, which removes the
     seams between neighbouring parts; not in the paper. The masks of `radius` 0 are those of `assemble`.
     """
-    sides = blended_bins(k, cells, radius)
-    return tf.add_n(
-        [
-            _copy(score_maps, windows, k, rows, columns) * (row_shares[:, None] * column_shares)
-            for rows, row_shares in sides
-            for columns, column_shares in sides
-        ]
-    )
+    if not radius:
+        return assemble(score_maps, windows, k, cells)
+    # The maps are averaged once, each way in which a cell does, and not each window's cells.
+    shares = np.zeros((cells, k), np.float32)
+    for bins, share in blended_bins(k, cells, radius):
+        np.add.at(shares, (np.arange(cells), bins), share)
+    ways, way = np.unique(shares, axis=0, return_inverse=True)
+    products = np.einsum("ap,bq->pqab", ways, ways).reshape(k * k, -1)
+    return _copy(tf.tensordot(score_maps, products, 1), windows, len(ways), way, way)
 
 
 def _copy(

@@ -11,8 +11,6 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.training import LossConfig
-from ifcn_tf.engines.onnx_export import export_onnx
-from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.models.method import build_network, output_shapes
 from ifcn_tf.models.parts.normalized import Normalized, for_inference
 from ifcn_tf.models.trunks.efficientnet_lite import LitePreprocessing
@@ -24,6 +22,7 @@ from ifcn_tf.training.optimizer import MomentumSGD
 from ifcn_tf.training.step import TrainStep
 from tests.support.exported import scene
 from tests.support.narrow_lite import NARROW_LITE, TRUNK
+from tests.support.onnx_run import assert_same_features
 
 #: Pixels that a cell of the narrow trunk sees to either side: a block a stage, the interpolation, the last convolution.
 SEEN = 160
@@ -221,11 +220,5 @@ def test_exported_it_proposes_the_same(network, tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize("size_hw", [(1, 1), (33, 70), (64, 96)])
-def test_the_onnx_file_has_the_same_maps(network, size_hw, tmp_path):
-    export_onnx(network, PROPOSER, tmp_path / "lite.onnx")
-    image = images(1, *size_hw, 3)
-    expected = network.map_model(image)
-    score_maps, objectness = OnnxPredictor(tmp_path / "lite.onnx")._network(image)
-    np.testing.assert_allclose(score_maps, expected["score_maps"], rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(objectness, expected["objectness_map"][..., 0], rtol=1e-3, atol=1e-4)
+def test_as_onnx_it_has_the_same_features(network):
+    assert_same_features(network, PROPOSER, [images(1, *size_hw, 3) for size_hw in ((1, 1), (33, 70), (64, 96))])

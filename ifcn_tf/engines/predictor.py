@@ -1,0 +1,109 @@
+"""Photographs to masks with a file that holds the whole method (`onnx_export`), whichever runtime computes it."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, read_pixels
+from ifcn_tf.proposals import Proposals
+
+Arrays = dict[str, np.ndarray]
+#: Name of the entry of a file's metadata that holds, as JSON, the settings of the proposer and VERSION.
+METADATA = "ifcn_tf"
+#: Of what the files hold; version 1 was the network alone.
+VERSION = 2
+
+
+class EnginePredictor(abc.ABC):
+    """Proposes the objects of photographs as `Predictor` does, without TensorFlow.
+
+    Args:
+        path: what `onnx_export.export_onnx` wrote.
+        max_pixels: larger image files are refused.
+        num_proposals: fewer proposals than the file's; None, as many.
+        **fixed: settings that a file fixes, to refuse them by name.
+
+    Attributes:
+        config: scales, thresholds and counts.
+        settings: what determines the proposals, as JSON types.
+        engine: the runtime, its precision and threads, for people to read.
+
+    Raises:
+        UserError: no such file, or one of another kind or version.
+    """
+
+    def __init__(
+        self, path: str | Path, max_pixels: int = MAX_PIXELS, num_proposals: int | None = None, **fixed: Any
+    ) -> None:
+        path, self.max_pixels = Path(path), max_pixels
+        if fixed:
+            raise UserError(f"{path} has its own {next(iter(fixed))}, fixed when it was exported: leave it out.")
+        content = _read(path)
+        try:
+            stored = json.loads(self._load(path, content))
+            config = ProposerConfig.from_dict(stored["proposer"])
+        except Exception as error:  # the errors of runtimes share no class
+            raise UserError(f"{path} is no file of pipelines.export, or damaged: export it anew.") from error
+        if stored.get("version") != VERSION:
+            raise UserError(f"{path} is of another version, the first of which held the network alone: export it anew.")
+        self.config = config.changed(
+            {"num_proposals": min(num_proposals or config.num_proposals, config.num_proposals)}
+        )
+        self.settings = {
+            "weights": hashlib.sha256(content).hexdigest(),
+            "precision": "float32",
+            "proposer": self.config.to_dict(),
+        }
+
+    @property
+    @abc.abstractmethod
+    def engine(self) -> str:
+        """See the class."""
+
+    @abc.abstractmethod
+    def _load(self, path: Path, content: bytes) -> str:
+        """Makes a file ready to run; returns its METADATA."""
+
+    @abc.abstractmethod
+    def _run(self, image: np.ndarray) -> Arrays:
+        """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns."""
+
+    def read(self, path: str | Path) -> np.ndarray:
+        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        return read_pixels(Path(path), self.max_pixels)
+
+    def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
+        """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
+        image = self.read(path)
+        return image, self.propose(image)
+
+    def propose(self, image: str | Path | np.ndarray) -> Proposals:
+        """Proposes the objects of one image.
+
+        Args:
+            image: a file (see `images.files.read_pixels`), or uint8 [H, W, 3], RGB.
+
+        Raises:
+            UserError: the file cannot be read, or the array is no such image.
+        """
+        pixels = self.read(image) if isinstance(image, str | Path) else checked_pixels(image)
+        found, count = self._run(pixels), self.config.num_proposals
+        arrays = {name: found[name][:count] for name in ("scores", "windows_yxyx", "mask_logits")}
+        height, width = pixels.shape[:2]
+        threshold, min_area = self.config.mask_threshold, self.config.min_area
+        return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=threshold, min_area=min_area)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}.") from error

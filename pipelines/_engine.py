@@ -1,0 +1,41 @@
+"""The flags that say what computes, for commands that propose: TensorFlow from weights, or ONNX Runtime from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.engines.loading import ENGINES, load
+
+from . import _cli, _network
+
+if TYPE_CHECKING:
+    from ifcn_tf.engines.predictor import EnginePredictor
+    from ifcn_tf.predictor import Predictor
+
+ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that pipelines.export --format=onnx wrote.")
+ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; onnxruntime takes --onnx.")
+
+#: Flags of `_network` that go with a file.
+_WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name)
+
+
+def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor | EnginePredictor:
+    """What the flags ask for. They change single fields of `start`; what is not given is as in `defaults`.
+
+    Raises UserError on a wrong flag.
+    """
+    arguments = _of_file(start) if ONNX.value else _network.arguments(start)
+    if not ONNX.value:
+        _cli.import_tensorflow()
+    return load(engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **{**defaults, **arguments})
+
+
+def _of_file(start: ProposerConfig | None) -> dict[str, Any]:
+    if fixed := [name for name in _network.given() if name not in _WITH_FILE]:
+        raise UserError(f"--onnx has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
+    count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
+    return {"weights": ONNX.value} | ({"num_proposals": count} if count else {})
