@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.common.progress import track
+from ifcn_tf.common.progress import ProgressBar, track
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.data.photographs import photographs, pixels_of
@@ -25,7 +25,7 @@ from ifcn_tf.models.score_head import FARTHEST, build_score_head, save_with_scor
 from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
 
-#: Photographs are divided into so many parts, each judged by a head that was trained on the others.
+#: Every so many photographs one is held out: it says how long to train, and how sure to be.
 _PARTS = 5
 _BATCH, _EPOCHS, _PATIENCE = 4096, 30, 3
 #: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
@@ -60,7 +60,7 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
         precision: of the network.
 
     Returns:
-        The calibration of heads on photographs that they were not trained on.
+        The calibration of the head on photographs that it was not trained on.
 
     Raises:
         UserError: a file cannot be used, the folder is there already, or there are too few photographs.
@@ -68,7 +68,7 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
     if folder.exists():
         raise UserError(f"{folder} exists already; remove it or choose another folder.")
     network, config = load_network(weights, precision=precision)
-    head, calibration = cross_fitted(judge(network, config, data))
+    head, calibration = fitted(judge(network, config, data))
     save_with_score_head(weights, head, folder)
     return calibration
 
@@ -96,24 +96,20 @@ def judge(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) -
     return Judged(*(np.concatenate(column) for column in columns))
 
 
-def cross_fitted(judged: Judged) -> tuple[keras.Model, Calibration]:
-    """A head trained on all proposals, as long and as sure as heads may be that are trained on four fifths of them.
+def fitted(judged: Judged) -> tuple[keras.Model, Calibration]:
+    """A head trained on the proposals of most photographs, as long and as sure as those of the others say it may be.
 
     Returns:
-        The head, and the calibration that the others reach on the fifth that each was not trained on.
+        The head, and its calibration on photographs that it was not trained on.
     """
     keras.utils.set_random_seed(0)  # the same proposals give the same head
-    part, logits, epochs = judged.photograph % _PARTS, np.zeros(len(judged.ious), np.float32), list[int]()
-    for number in track(range(_PARTS), _PARTS, "training"):
-        left_out = part == number
-        head, best = fit(judged[~left_out], judged[left_out], _EPOCHS)
-        logits[left_out] = head.predict(judged.descriptors[left_out], _BATCH, verbose=0)[:, 0]
-        epochs.append(best)
-    slope, shift = correction(logits, judged.ious)
-    head, _ = fit(judged, None, round(np.mean(epochs)))
+    others = judged.photograph % _PARTS == 0
+    head, held_out = fit(judged[~others], judged[others]), judged[others]
+    logits = head.predict(held_out.descriptors, _BATCH, verbose=0)[:, 0]
+    slope, shift = correction(logits, held_out.ious)
     kernel, bias = head.get_layer("expected").get_weights()
     head.get_layer("expected").set_weights([slope * kernel, slope * bias + shift])
-    return head, Calibration.of(special.expit(slope * logits + shift), judged.ious)
+    return head, Calibration.of(special.expit(slope * logits + shift), held_out.ious)
 
 
 def correction(logits: np.ndarray, ious: np.ndarray) -> tuple[float, float]:
@@ -127,13 +123,10 @@ def correction(logits: np.ndarray, ious: np.ndarray) -> tuple[float, float]:
     return float(slope), float(shift)
 
 
-def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Model, int]:
-    """Trains a head, with proposals that are left out until they are told no better.
+def fit(judged: Judged, held_out: Judged) -> keras.Model:
+    """Trains a head until proposals that are held out are told no better.
 
     The loss is cross-entropy against the IoU: it is least where the sigmoid of the logit is the mean IoU.
-
-    Returns:
-        The head, and after how many epochs it was at its best.
     """
     head = build_score_head(judged.descriptors.shape[1])
     standardized, *others = head.layers[1:]
@@ -141,18 +134,20 @@ def fit(judged: Judged, left_out: Judged | None, epochs: int) -> tuple[keras.Mod
     model = keras.Sequential([head.inputs[0], standardized, keras.layers.Dropout(0.5, seed=0), *others])
     optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
-    watched = None if left_out is None else (left_out.descriptors, left_out.ious)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
-    history = model.fit(
-        judged.descriptors,
-        judged.ious,
-        _BATCH,
-        epochs,
-        verbose=0,
-        validation_data=watched,
-        callbacks=[stop] if watched else [],
-    ).history
-    return head, 1 + int(np.argmin(history["val_loss" if watched else "loss"]))
+    watched = (held_out.descriptors, held_out.ious)
+    with ProgressBar("training", _EPOCHS) as bar:
+        advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.advance())
+        model.fit(
+            judged.descriptors,
+            judged.ious,
+            _BATCH,
+            _EPOCHS,
+            verbose=0,
+            validation_data=watched,
+            callbacks=[stop, advance],
+        )
+    return head
 
 
 def spread(descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
