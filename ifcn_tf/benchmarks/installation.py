@@ -48,7 +48,9 @@ def lines(load: Callable[[], Predictor]) -> Iterator[str]:
     yield f"threads: {_threads()}"
     yield from _extras(metadata.requires("ifcn-tf") or [])
     yield from models()
-    yield photograph(load())
+    predictor = load()
+    yield f"engine auto: {predictor.engine}, since weights are TensorFlow's; ONNX Runtime takes an exported file"
+    yield photograph(predictor)
 
 
 def models() -> Iterator[str]:
