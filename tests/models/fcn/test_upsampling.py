@@ -29,7 +29,7 @@ def test_a_ramp_stays_a_ramp(factor, first):
     """Between the first and the last of 6 and 7 cells, whose values are 3 + 2 y - 5 x of their places on the map."""
     y, x = (first + factor * np.arange(count) for count in (6, 7))
     scores = (3 + 2 * y[:, None] - 5 * x[None])[None, ..., None].astype(np.float32)
-    size_hw = (round(y[-1]) + 9, round(x[-1]) + 4)
+    size_hw = (round(y[-1]) + factor // 2, round(x[-1]) + factor // 2)
     found = Upsampled(factor, first)(scores, np.zeros((1, *size_hw, 2), np.float32)).numpy()
     assert found.shape == (1, *size_hw, 1)
     rows, columns = (np.arange(count, dtype=float) for count in size_hw)
