@@ -17,7 +17,7 @@ from tests.support.fake_server import constant_answer, rest_server
 def web():
     """The command, whose flags are gone when its tests end: TensorBoard has some of the same names."""
     yield importlib.import_module("pipelines.web")
-    for flag in flags.FLAGS.flags_by_module_dict()["pipelines.web"]:
+    for flag in list(flags.FLAGS.flags_by_module_dict()["pipelines.web"]):
         delattr(flags.FLAGS, flag.name)
 
 
