@@ -78,4 +78,4 @@ def test_an_interruption_waits_for_no_thread():
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.read(2) == b"aa"
         process.send_signal(signal.SIGINT)
-        assert b"KeyboardInterrupt" in process.communicate(timeout=10)[1]
+        assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]

@@ -161,7 +161,7 @@ sides = st.integers(1, 70)
 def test_resizing_by_products_is_resizing(height, width, new_height, new_width, seed):
     image = tf.constant(np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8))
     found, wanted = (way(image, new_height, new_width) for way in (resize_by_products, resize))
-    np.testing.assert_allclose(found, wanted, atol=2e-3)
+    np.testing.assert_allclose(found, wanted, atol=0.01)
 
 
 def test_quotients_of_negative_integers_are_rounded_down():
