@@ -90,6 +90,20 @@ _CUTS = DataConfig(
     side_tolerance=1.5**0.5,
     negatives_floor=64,
 )
+#: How networks on a light trunk are trained.
+_ADAMW = TrainConfig(
+    steps=4800,
+    images_per_step=4,
+    learning_rates=(0.001, 0.001 / 3, 0.001 / 9),
+    boundaries=(3000, 4200),
+    warm_up=100,
+    trunk_rate=0.2,
+    frozen_blocks=3,
+    optimizer="adamw",
+    weight_decay=0.05,
+    ema=0.999,
+    validate_every=600,
+)
 #: Proposes with blended seams, and ranks masks by their confidence and behind better ones that they overlap.
 _RANKED = ProposerConfig(blend_cells=1, nms_iou=0.85, confidence_weight=2.0, overlap_penalty=5.0)
 
@@ -110,20 +124,7 @@ _DEEPMASK = RunConfig(
 _FCN = RunConfig(
     model=FCNConfig(trunk="efficientnet_lite2", fc_cells=3, fc_channels=256),
     data=DataConfig(shorter_sides=(375,), scale_jitter=1.5, cut_side=384, colour_jitter=0.3),
-    train=TrainConfig(
-        steps=4800,
-        images_per_step=4,
-        learning_rates=(0.001, 0.00001),
-        boundaries=(),
-        schedule="cosine",
-        warm_up=100,
-        trunk_rate=0.2,
-        frozen_blocks=3,
-        optimizer="adamw",
-        weight_decay=0.05,
-        ema=0.999,
-        validate_every=600,
-    ),
+    train=dataclasses.replace(_ADAMW, learning_rates=(0.001, 0.00001), boundaries=(), schedule="cosine"),
     segmenter=SegmenterConfig(shorter_side=375),
 )
 
@@ -150,19 +151,7 @@ PRESETS = {
     "light": RunConfig(
         model=InstanceFCNConfig(trunk="efficientnet_lite2", branch_channels=256),
         data=dataclasses.replace(_CUTS, partial_negatives=0.0),
-        train=TrainConfig(
-            steps=4800,
-            images_per_step=4,
-            learning_rates=(0.001, 0.001 / 3, 0.001 / 9),
-            boundaries=(3000, 4200),
-            warm_up=100,
-            trunk_rate=0.2,
-            frozen_blocks=3,
-            optimizer="adamw",
-            weight_decay=0.05,
-            ema=0.999,
-            validate_every=600,
-        ),
+        train=_ADAMW,
         proposer=dataclasses.replace(
             _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, num_ranked=2000, edge_samples=2
         ),
