@@ -12,16 +12,16 @@ from ifcn_tf.common.files import BadImageError
 from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.images.files import MAX_PIXELS, checked_pixels
+from ifcn_tf.image_predictor import ImagePredictor
+from ifcn_tf.images.files import MAX_PIXELS
 from ifcn_tf.images.tensors import read_image
 from ifcn_tf.models.method import WindowMethod
-from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
 from ifcn_tf.proposing.proposer import Proposer
 from ifcn_tf.saved_model.load import ExportedProposer
 
 
-class Predictor:
+class Predictor(ImagePredictor):
     """Proposes the objects of photographs; `load` makes one.
 
     Args:
@@ -48,32 +48,15 @@ class Predictor:
         return cls(network_proposer(network, config), settings_of(network, config), max_pixels)
 
     def read(self, path: str | Path) -> np.ndarray:
-        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        """See `ImagePredictor`."""
         return read_image(Path(path), self.max_pixels)
 
-    def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
-        """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
-        image = self.read(path)
-        return image, self.propose(image)
-
-    def propose(self, image: str | Path | np.ndarray) -> Proposals:
-        """Proposes the objects of one image.
-
-        Args:
-            image: a file (see `images.tensors.read_image`), or uint8 [H, W, 3], RGB.
-
-        Raises:
-            UserError: the file cannot be read, or the array is no such image.
-        """
-        pixels = self.read(image) if isinstance(image, str | Path) else checked_pixels(image)
+    def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         try:
-            found = self._graph(tf.constant(pixels))
+            found = self._graph(tf.constant(image))
         except tf.errors.OpError as error:  # such as no memory for this size
-            raise BadImageError(f"proposing failed on an image of {pixels.shape[:2]} px: {error.message}.") from error
-        arrays = {name: found[name].numpy() for name in ("scores", "windows_yxyx", "mask_logits")}
-        height, width = pixels.shape[:2]
-        threshold, min_area = self.config.mask_threshold, self.config.min_area
-        return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=threshold, min_area=min_area)
+            raise BadImageError(f"proposing failed on an image of {image.shape[:2]} px: {error.message}.") from error
+        return {name: values.numpy() for name, values in found.items()}
 
 
 def load(

@@ -12,8 +12,8 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.images.files import MAX_PIXELS, checked_pixels, read_pixels
-from ifcn_tf.proposals import Proposals
+from ifcn_tf.image_predictor import ImagePredictor
+from ifcn_tf.images.files import MAX_PIXELS, read_pixels
 
 Arrays = dict[str, np.ndarray]
 #: Name of the entry of a file's metadata that holds, as JSON, the settings of the proposer and VERSION.
@@ -22,7 +22,7 @@ METADATA = "ifcn_tf"
 VERSION = 2
 
 
-class EnginePredictor(abc.ABC):
+class EnginePredictor(ImagePredictor):
     """Proposes the objects of photographs as `Predictor` does, without TensorFlow.
 
     Args:
@@ -72,34 +72,9 @@ class EnginePredictor(abc.ABC):
     def _load(self, path: Path, content: bytes) -> str:
         """Makes a file ready to run; returns its METADATA."""
 
-    @abc.abstractmethod
-    def _run(self, image: np.ndarray) -> Arrays:
-        """Image uint8 [H, W, 3], RGB -> what `Proposer.__call__` returns."""
-
     def read(self, path: str | Path) -> np.ndarray:
-        """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
+        """See `ImagePredictor`."""
         return read_pixels(Path(path), self.max_pixels)
-
-    def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
-        """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
-        image = self.read(path)
-        return image, self.propose(image)
-
-    def propose(self, image: str | Path | np.ndarray) -> Proposals:
-        """Proposes the objects of one image.
-
-        Args:
-            image: a file (see `images.files.read_pixels`), or uint8 [H, W, 3], RGB.
-
-        Raises:
-            UserError: the file cannot be read, or the array is no such image.
-        """
-        pixels = self.read(image) if isinstance(image, str | Path) else checked_pixels(image)
-        found, count = self._run(pixels), self.config.num_proposals
-        arrays = {name: found[name][:count] for name in ("scores", "windows_yxyx", "mask_logits")}
-        height, width = pixels.shape[:2]
-        threshold, min_area = self.config.mask_threshold, self.config.min_area
-        return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=threshold, min_area=min_area)
 
 
 def _read(path: Path) -> bytes:
