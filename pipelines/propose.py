@@ -3,6 +3,7 @@
 python -m pipelines.propose photo.jpg
 python -m pipelines.propose --images=photos/ --output=masks
 python -m pipelines.propose --onnx=ifcn.onnx photo.jpg                     (without TensorFlow)
+python -m pipelines.propose --classify=classifier/model.weights.h5 photo.jpg           (with the names of classes)
 python -m pipelines.propose --config=masks/run.json --output=again        (the same once more)
 """
 
@@ -19,12 +20,13 @@ from ifcn_tf.results.folder import find_images, run_settings
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
-from . import _cli, _engine, _images, _network
+from . import _classes, _cli, _engine, _images, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
-flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)
 flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
 
@@ -35,7 +37,7 @@ CONFIG = flags.DEFINE_string(
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
 _NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
-_PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, *_NETWORK)
+_PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, _classes.CLASSIFY, *_NETWORK)
 
 
 def main() -> int:
@@ -47,7 +49,8 @@ def main() -> int:
     paths = [] if PRINT.value else _images.found()
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
+    named = {"classes": _classes.CLASSIFY.value} if _classes.CLASSIFY.value else {}
+    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer, **named)
     places = {flag.name: flag.value for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)
@@ -83,7 +86,10 @@ def _start_from(run: RunFile) -> None:
 
 
 def _exported(folder: str) -> Predictor:
-    fixed = [*_network.given(), *(flag.name for flag in (_engine.ENGINE, _engine.ONNX) if flag.present)]
+    fixed = [
+        *_network.given(),
+        *(flag.name for flag in (_engine.ENGINE, _engine.ONNX, _classes.CLASSIFY) if flag.present),
+    ]
     if fixed:
         raise UserError(f"--saved_model has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     _cli.import_tensorflow()

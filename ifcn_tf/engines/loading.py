@@ -25,8 +25,8 @@ def load(
         weights: what `ifcn_tf.predictor.load` takes, for TensorFlow; or a `.onnx` file that `pipelines.export` wrote.
         engine: what computes: "tensorflow", "onnxruntime", or "auto", which takes the one that runs what is given.
         max_pixels: larger image files are refused.
-        **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32"; with a file
-            num_proposals alone.
+        **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32" or classes="voc"; with a
+            file num_proposals alone.
 
     Raises:
         UserError: a file, engine or setting that cannot be used; says which and why.

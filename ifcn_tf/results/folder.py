@@ -148,13 +148,16 @@ def propose_images(
     merge_parts(folder, done)
     for name in formats:
         if FORMATS[name].suffix:
-            images = track(_shown(folder, done, shown), len(done), name)
+            images = track(_shown(folder, done, shown, settings), len(done), name)
             FORMATS[name].write(images, output_of(folder, name), simplify)
     return failures
 
 
-def _shown(folder: Path, paths: Sequence[Path], shown: ShownConfig) -> Iterator[ImageProposals]:
-    return (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in paths)
+def _shown(
+    folder: Path, paths: Sequence[Path], shown: ShownConfig, settings: dict[str, Any]
+) -> Iterator[ImageProposals]:
+    categories = {int(number): name for number, name in settings.get("categories", {}).items()}
+    return (ImageProposals(path, read_part(folder, path, categories).distinct(shown)) for path in paths)
 
 
 def output_of(folder: Path, name: str) -> Path:
