@@ -13,8 +13,11 @@ from ifcn_tf.config.network import Precision, require_classifier
 from ifcn_tf.models.method import build_network
 from ifcn_tf.models.weights import load_weights, read_classifying_config, read_network_config
 
+#: A classifier, and what determines its answers, as JSON types.
+LoadedClassifier = tuple[Classifier, dict[str, Any]]
 
-def load_classifier(weights: str | Path | bool, precision: Precision = "auto") -> tuple[Classifier, dict[str, Any]]:
+
+def load_classifier(weights: str | Path | bool, precision: Precision = "auto") -> LoadedClassifier:
     """Loads what names proposals.
 
     Args:
@@ -23,7 +26,7 @@ def load_classifier(weights: str | Path | bool, precision: Precision = "auto") -
         precision: "auto", "float32" or "bfloat16".
 
     Returns:
-        The classifier, and what determines its answers, as JSON types: "classifier" and "categories", names by number.
+        The classifier; its settings are "classifier" and "categories", names by number.
 
     Raises:
         UserError: a file that cannot be used, or of another method.

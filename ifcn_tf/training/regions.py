@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example
@@ -18,6 +19,8 @@ from ifcn_tf.config.settings import require
 from ifcn_tf.data.photographs import photographs, pixels_of
 from ifcn_tf.data.records import Records, Writer
 from ifcn_tf.data.regions import Regions, regions_of
+from ifcn_tf.evaluation.calibration import best_ious
+from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import logit, paste
 from ifcn_tf.masks.rle import areas
 from ifcn_tf.models.method import WindowMethod
@@ -29,7 +32,7 @@ _KEPT = ("categories", "partial", "report")
 
 
 def prepare_regions(network: WindowMethod, config: ProposerConfig, data: Path, output: Path) -> int:
-    """Copies prepared data with the proposals of a network beside the objects of each photograph.
+    """Copies prepared data with the proposals of a network beside the objects of each photograph, but those in crowds.
 
     Args:
         network: with its weights.
@@ -70,6 +73,7 @@ def _with_regions(
     for example in photographs([data], count):
         found = {name: values.numpy() for name, values in graph(tf.constant(pixels_of(example))).items()}
         rles = paste(found["mask_logits"], found["windows_yxyx"], example.size_hw, config.mask_threshold)
-        seen = areas(rles) > 0
-        kept = [rle for rle, is_seen in zip(rles, seen, strict=True) if is_seen]
-        yield example, regions_of(example, found["boxes_yxyx"][seen], found["roi_masks"][seen], kept)
+        _, apart = best_ious(pairwise_ious(Case(example, rles)), example.crowd)
+        kept = np.flatnonzero(apart & (areas(rles) > 0))
+        chosen = [rles[number] for number in kept]
+        yield example, regions_of(example, found["boxes_yxyx"][kept], found["roi_masks"][kept], chosen)
