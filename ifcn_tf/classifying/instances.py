@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ifcn_tf.classifying.sampling import sampled, within
+from ifcn_tf.classifying.sampling import sampled
 from ifcn_tf.config.classifying import ClassifyingConfig
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 Tensors = dict[str, tf.Tensor]
+#: Cells a side of the grid on which masks vote: about 2 px of a photograph of 640 x 480.
+_GRID = 256
 #: What keeps boxes of several classes apart in one suppression [largest extent].
 _APART = 1.001
 
@@ -46,7 +48,10 @@ def voted(
     size_hw: tf.Tensor,
     config: ClassifyingConfig,
 ) -> tf.Tensor:
-    """The masks of instances, as those of proposals around them vote: their mean by score, where it is in a mask.
+    """The masks of instances, as those of proposals around them vote: their mean by score.
+
+    All masks are brought to one grid over the image first, so that votes are one matrix product. Beyond its own window
+    a mask counts 0.
 
     Args:
         proposals: windows_yxyx [N, 4] and mask_logits [N, m, m].
@@ -59,18 +64,19 @@ def voted(
         float32 [M, m, m], in the windows of the instances' own proposals: logits, 0 at the threshold.
     """
     number, label = chosen
-    by_class = tf.gather(tf.transpose(boxes, [1, 0, 2]), label)  # [M, N, 4]
-    overlap = iou(by_class, tf.gather_nd(boxes, tf.stack(chosen, 1))[:, None])
-    votes = (overlap >= config.voting_iou) | tf.equal(tf.range(tf.shape(scores)[0]), number[:, None])
-    pairs = tf.where(votes)
-    instance, voter = pairs[:, 0], pairs[:, 1]
-    side, windows = proposals["mask_logits"].shape[1], proposals["windows_yxyx"]
-    places = tf.gather(windows, voter), tf.gather(tf.gather(windows, number), instance)
-    probabilities = tf.gather(tf.sigmoid(proposals["mask_logits"]), voter)
-    seen = sampled(probabilities, *places, side, size_hw) * tf.cast(within(*places, side), tf.float32)
-    weights = tf.gather_nd(scores, tf.stack([voter, tf.gather(tf.cast(label, tf.int64), instance)], 1))
-    total = tf.math.unsorted_segment_sum(weights[:, None, None] * seen, instance, tf.size(number))
-    mean = total / tf.math.unsorted_segment_sum(weights, instance, tf.size(number))[:, None, None]
+    size = tf.cast(size_hw, tf.float32)
+    image = tf.stack([0.0, 0.0, size[0], size[1]])[None]
+    count, windows = tf.shape(scores)[0], proposals["windows_yxyx"]
+    probabilities, everywhere = tf.sigmoid(proposals["mask_logits"]), tf.tile(image, [count, 1])
+    seen = sampled(probabilities, windows, everywhere, _GRID, size_hw, alone=True)
+    own_boxes = tf.gather_nd(boxes, tf.stack(chosen, 1))
+    overlap = iou(tf.gather(tf.transpose(boxes, [1, 0, 2]), label), own_boxes[:, None])  # [M, N]
+    votes = (overlap >= config.voting_iou) | tf.equal(tf.range(count), number[:, None])
+    weights = tf.where(votes, tf.gather(tf.transpose(scores), label), 0.0)
+    shares = weights / tf.reduce_sum(weights, 1, keepdims=True)
+    means = tf.reshape(tf.matmul(shares, tf.reshape(seen, [count, _GRID**2])), [-1, _GRID, _GRID])
+    own_windows, places = tf.gather(windows, number), tf.tile(image, [tf.size(number), 1])
+    mean = sampled(means, places, own_windows, proposals["mask_logits"].shape[1], size_hw)
     mean = tf.clip_by_value(mean, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     return tf.math.log(mean / (1 - mean)) - logit(config.voting_threshold)
 

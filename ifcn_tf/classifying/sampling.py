@@ -12,7 +12,9 @@ _FINER = 2
 _TOLERANCE = 1e-3
 
 
-def sampled(maps: tf.Tensor, windows: tf.Tensor, boxes: tf.Tensor, side: int, size_hw: tf.Tensor) -> tf.Tensor:
+def sampled(
+    maps: tf.Tensor, windows: tf.Tensor, boxes: tf.Tensor, side: int, size_hw: tf.Tensor, alone: bool = False
+) -> tf.Tensor:
     """Interpolates maps bilinearly at the centres of side x side cells of boxes.
 
     Beyond the outermost cell centres of a window or of the image the nearest cell holds, as in `masks.paste`.
@@ -23,6 +25,7 @@ def sampled(maps: tf.Tensor, windows: tf.Tensor, boxes: tf.Tensor, side: int, si
         boxes: float32 [N, 4], where to look [px].
         side: cells of a box.
         size_hw: of the image [px], integers [2].
+        alone: whether cells whose centres lie in no window are 0 instead.
 
     Returns:
         float32 [N, side, side].
@@ -33,19 +36,12 @@ def sampled(maps: tf.Tensor, windows: tf.Tensor, boxes: tf.Tensor, side: int, si
         cell, size = (end - begin) / cells, tf.cast(size_hw[axis], tf.float32)
         lowest = tf.clip_by_value(tf.floor(-begin / cell + _TOLERANCE), 0.0, cells - 1)
         highest = tf.clip_by_value(tf.math.ceil((size - begin) / cell - _TOLERANCE) - 1, 0.0, cells - 1)
-        position = tf.clip_by_value((_centres(boxes, axis, side) - begin) / cell - 0.5, lowest, highest)
-        weights.append(tf.maximum(1 - abs(position[..., None] - tf.range(cells)), 0.0))  # [N, side, m]
+        centres = _centres(boxes, axis, side)
+        position = tf.clip_by_value((centres - begin) / cell - 0.5, lowest, highest)
+        share = tf.maximum(1 - abs(position[..., None] - tf.range(cells)), 0.0)  # [N, side, m]
+        counts = (centres >= begin) & (centres < end) | (not alone)
+        weights.append(share * tf.cast(counts, tf.float32)[..., None])
     return tf.matmul(tf.matmul(weights[0], maps), weights[1], transpose_b=True)
-
-
-def within(windows: tf.Tensor, boxes: tf.Tensor, side: int) -> tf.Tensor:
-    """Which centres of the cells of boxes lie in windows, bool [N, side, side]; arguments as of `sampled`."""
-    inside = [
-        (_centres(boxes, axis, side) >= windows[:, axis, None])
-        & (_centres(boxes, axis, side) < windows[:, axis + 2, None])
-        for axis in (0, 1)
-    ]
-    return inside[0][:, :, None] & inside[1][:, None]
 
 
 def _centres(boxes: tf.Tensor, axis: int, side: int) -> tf.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ifcn_tf.classifying.sampling import roi_masks, sampled, within
+from ifcn_tf.classifying.sampling import roi_masks, sampled
 from ifcn_tf.geometry import OUTSIDE_LOGIT
 from ifcn_tf.masks.paste import crop, paste
 from ifcn_tf.masks.rle import decode
@@ -34,10 +34,10 @@ def test_beyond_the_image_the_nearest_cell_holds():
     np.testing.assert_allclose(found, 3.0, rtol=1e-6)
 
 
-def test_what_lies_in_a_window():
+def test_beyond_a_window_that_counts_alone_is_nothing():
     box = np.array([[0, 20, 20, 40]], np.float32)
-    inside = within(WINDOW, box, 4)[0]  # centres of rows at 2.5, 7.5, 12.5, 17.5
-    np.testing.assert_array_equal(inside, np.tile([[False], [False], [True], [True]], 4))
+    found = sampled(np.ones_like(MAPS), WINDOW, box, 4, SIZE, alone=True)[0]  # rows around 2.5, 7.5, 12.5, 17.5
+    np.testing.assert_allclose(found, np.tile([[0], [0], [1], [1]], 4), atol=1e-6)
 
 
 def test_shares_of_a_mask_are_those_of_its_pixels():

@@ -42,7 +42,9 @@ class ImageProposals:
 
 def categories_of(proposals: Proposals) -> dict[int, str]:
     """Names of the categories of proposals by number, wherever a format wants some: 1 of those that have no names."""
-    return dict(proposals.categories) or {1: OBJECT}
+    if proposals.category_ids is None:
+        return {1: OBJECT}
+    return {**proposals.categories, **dict(zip(proposals.category_ids.tolist(), proposals.labels, strict=True))}
 
 
 def category_ids_of(proposals: Proposals) -> list[int]:
