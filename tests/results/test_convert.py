@@ -120,8 +120,10 @@ def test_names_are_kept_also_where_only_some_results_have_them(tmp_path, photos)
         result("cat", square(5, 25, 8), 0.7, category_id=9),
         result(139, square(20, 30, 8), 0.3, category_id=3, label="spoon"),
     ]
-    images = {image.path.stem: image.proposals for image in read(tmp_path, photos, results)}
-    assert images["cat"].labels == ["cup", "9"] and images["000000000139"].labels == ["spoon"]
+    (tmp_path / "proposals.json").write_text(json.dumps(results))
+    found = READERS["coco"](str(tmp_path / "proposals.json"), photos)
+    images = {image.image_id: image.proposals for image in found}
+    assert images["cat"].labels == ["cup", "9"] and images[139].labels == ["spoon"]
     assert images["cat"].category_ids.tolist() == [7, 9]
     assert all(proposals.categories == {7: "cup", 3: "spoon"} for proposals in images.values())
     assert categories_of(images["cat"]) == {7: "cup", 3: "spoon", 9: "9"}
