@@ -90,6 +90,8 @@ def _parsed(flag: flags.FlagHolder[list[str]], parse: Callable[[str], _Number], 
 def _parse(positional: flags.FlagHolder[list[str]] | None, argv: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
+    except SystemExit:  # a help was shown, with which absl exits with status 1
+        sys.exit(0)
     except flags.Error as error:
         message = " ".join(str(error).split())
         _fail(f"{re.sub(r'^flags .*?: ', '', message)} (see --help)")  # names and values of flags that were checked

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ifcn_tf.engines.predictor import EnginePredictor
     from ifcn_tf.predictor import Predictor
 
-ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that pipelines.export --format=onnx wrote.")
+ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that `ifcn-tf export --format=onnx` wrote.")
 ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; onnxruntime takes --onnx.")
 
 #: Flags of `_network` that go with a file.

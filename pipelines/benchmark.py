@@ -27,8 +27,8 @@ WHAT = flags.DEFINE_enum(
     required=True,
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, engines, serving: photograph to measure on.")
-ONNX = flags.DEFINE_string("onnx", None, "engines: a file that pipelines.export --format=onnx wrote.")
-DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
+ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export --format=onnx` wrote.")
+DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
     "rounds", 10, "inference, models, engines, train, serving: times everything is timed; medians are printed.", 1
 )
@@ -57,7 +57,7 @@ def engines() -> Iterator[dict[str, Any]]:
     from ifcn_tf.benchmarks.engines import run
 
     if not ONNX.value:
-        raise UserError("--what=engines needs --onnx, a file of pipelines.export --format=onnx of the same weights.")
+        raise UserError("--what=engines needs --onnx, a file of `ifcn-tf export --format=onnx` of the same weights.")
     _cli.bound_memory()
     return run(Path(IMAGE.value), Path(ONNX.value), _network.arguments()["weights"], ROUNDS.value)
 
@@ -75,7 +75,7 @@ def data() -> Iterator[dict[str, Any]]:
     from ifcn_tf.benchmarks.data import run
 
     if not DATA.value:
-        raise UserError("--what=data needs --data, a folder that pipelines.prepare_data wrote.")
+        raise UserError("--what=data needs --data, a folder that `ifcn-tf prepare-data` wrote.")
     return run([Path(folder) for folder in DATA.value])
 
 

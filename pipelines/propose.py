@@ -28,7 +28,7 @@ flags.adopt_module_key_flags(_engine)  # so that --help lists them
 flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
 
-SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
+SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that `ifcn-tf export` wrote.")
 CONFIG = flags.DEFINE_string(
     "config", None, "Settings to start from: a run.json, or a file like what --print_config prints, JSON or YAML."
 )

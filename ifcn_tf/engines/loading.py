@@ -40,7 +40,7 @@ def load(
     if engine == "onnxruntime":
         raise UserError(
             "onnxruntime runs exported files: write one by "
-            "`python -m pipelines.export --format=onnx --output=ifcn.onnx`, and give that (--onnx)."
+            "`ifcn-tf export --format=onnx --output=ifcn.onnx`, and give that (--onnx)."
         )
     from ifcn_tf.predictor import load as load_weights
 

@@ -51,7 +51,7 @@ class EnginePredictor(ImagePredictor):
             stored = json.loads(self._load(path, content))
             config = ProposerConfig.from_dict(stored["proposer"])
         except Exception as error:  # the errors of runtimes share no class
-            raise UserError(f"{path} is no file of pipelines.export, or damaged: export it anew.") from error
+            raise UserError(f"{path} is no file of `ifcn-tf export`, or damaged: export it anew.") from error
         if stored.get("version") != VERSION:
             raise UserError(f"{path} is of another version, the first of which held the network alone: export it anew.")
         self.config = config.changed(
