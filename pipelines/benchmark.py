@@ -22,15 +22,15 @@ flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["inference", "models", "engines", "train", "data", "evaluate", "serving"],
+    ["inference", "models", "engines", "train", "data", "evaluate", "serving", "page"],
     "What to measure.",
     required=True,
 )
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, engines, serving: photograph to measure on.")
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "All but train, data, evaluate: photograph to measure on.")
 ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export --format=onnx` wrote.")
 DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
-    "rounds", 10, "inference, models, engines, train, serving: times everything is timed; medians are printed.", 1
+    "rounds", 10, "inference, models, engines, train, serving, page: times everything is timed; medians are printed.", 1
 )
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
@@ -95,8 +95,17 @@ def serving() -> Iterator[dict[str, Any]]:
     return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value, REQUESTS.value)
 
 
+def page() -> Iterator[dict[str, Any]]:
+    """A visitor's wait for masks, in a browser."""
+    from ifcn_tf.benchmarks.page import run
+    from ifcn_tf.predictor import load
+
+    _cli.bound_memory()
+    return run(load(**{"num_proposals": 200} | _network.arguments()), Path(IMAGE.value), ROUNDS.value)
+
+
 MEASUREMENTS = {
-    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving)
+    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving, page)
 }
 
 
