@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import statistics
 import tempfile
 import time
@@ -13,43 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from ifcn_tf.benchmarks.browser import chromium
 from ifcn_tf.benchmarks.inference import SIZE_HW, resized
-from ifcn_tf.common.files import UserError
 from ifcn_tf.images.tensors import read_image
 from ifcn_tf.predictor import Predictor
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-#: Without a sandbox, which root cannot have, and without asking anybody for anything.
-_FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 #: Between two looks at whether the masks are there [ms].
 _POLL_MS = 10
 #: A page that was just opened still sets itself up [s].
 _SETTLED = 2
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium.
-
-    Raises:
-        UserError: it is not installed, or Playwright is not, which steers it.
-    """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise UserError("a browser is steered by playwright: pip install 'ifcn-tf[browser]'.") from error
-    program = shutil.which("chromium")
-    if program is None:
-        raise UserError("this needs the browser chromium: apt-get install chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        yield browser
-        browser.close()
 
 
 def run(predictor: Predictor, photograph: Path, rounds: int) -> Iterator[dict[str, Any]]:

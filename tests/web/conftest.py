@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from ifcn_tf.benchmarks.page import chromium
+from ifcn_tf.benchmarks.browser import chromium
 from ifcn_tf.common.files import UserError
 
 MISSING = "is not installed: pip install '.[web,browser]'"
