@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -35,6 +35,7 @@ CONFIG = flags.DEFINE_string(
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
 _NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
+_PATHS = {flag.name for flag in (_images.IMAGES, _network.WEIGHTS, _network.SCORES, SAVED_MODEL, _engine.ONNX)}
 _PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, *_NETWORK)
 
 
@@ -48,7 +49,7 @@ def main() -> int:
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
     predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
-    places = {flag.name: flag.value for flag in _PLACES if flag.value is not None}
+    places = {flag.name: _place(flag) for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)
         return _images.propose(predictor, paths, places=places, start=start.shown)
@@ -80,6 +81,15 @@ def _start_from(run: RunFile) -> None:
             flags.FLAGS.set_default(name, value)
         except flags.Error as error:
             raise UserError(f"{CONFIG.value}: {' '.join(str(error).split())}.") from error
+
+
+def _place(flag: flags.FlagHolder[Any]) -> Any:
+    """The value of a flag as any folder understands it."""
+    if flag.name not in _PATHS:
+        return flag.value
+    if isinstance(flag.value, list):
+        return [str(Path(value).absolute()) for value in flag.value]
+    return str(Path(flag.value).absolute())
 
 
 def _exported(folder: str) -> Predictor:

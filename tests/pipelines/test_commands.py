@@ -84,6 +84,7 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
     [
         (["--images=x.jpg", "--output=o", "--fromat=csv"], "fromat"),
         (["--images=x.jpg", "--output=o", "--format=xml"], "binary_masks"),
+        (["--images=x.jpg", "--output=o", "--nms_iou=nan"], "--nms_iou is nan"),
         (["--output=o"], "no images named"),
         (["--images=nowhere/*.jpg", "--output=o"], "no images at nowhere/*.jpg"),
         (["--images=savedmodels/sample", "photo.jpg", "--output=o"], "no images at photo.jpg"),
