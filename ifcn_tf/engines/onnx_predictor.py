@@ -41,15 +41,20 @@ class OnnxPredictor(EnginePredictor):
     @property
     def engine(self) -> str:
         """Such as "onnxruntime 1.20, float32, 2 threads"."""
-        return f"onnxruntime {onnxruntime.__version__}, float32, {usable_cores()} threads"
+        return f"onnxruntime {onnxruntime.__version__}, {self.precision}, {usable_cores()} threads"
 
     def _load(self, path: Path, content: bytes) -> str:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cores()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(content, options, providers=self._providers)
+        self._session = session(content, self._providers)
         self._names = [output.name for output in self._session.get_outputs()]
         return self._session.get_modelmeta().custom_metadata_map[METADATA]
 
     def _run(self, image: np.ndarray) -> Arrays:
         return dict(zip(self._names, self._session.run(self._names, {"image": image}), strict=True))
+
+
+def session(content: bytes, providers: Sequence[str] = ("CPUExecutionProvider",)) -> onnxruntime.InferenceSession:
+    """What runs a model, on all cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cores()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=list(providers))

@@ -59,9 +59,14 @@ class EnginePredictor(ImagePredictor):
         )
         self.settings = {
             "weights": hashlib.sha256(content).hexdigest(),
-            "precision": "float32",
+            "precision": self.precision,
             "proposer": self.config.to_dict(),
         }
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the network's convolutions."""
+        return "float32"
 
     @property
     @abc.abstractmethod
