@@ -38,5 +38,4 @@ def _of_file(start: ProposerConfig | None) -> dict[str, Any]:
     if fixed := [name for name in _network.given() if name not in _WITH_FILE]:
         raise UserError(f"--onnx has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
-    precision = {"precision": _network.PRECISION.value} if _network.PRECISION.present else {}
-    return {"weights": ONNX.value, **precision} | ({"num_proposals": count} if count else {})
+    return {"weights": ONNX.value, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})

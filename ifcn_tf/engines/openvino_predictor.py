@@ -52,15 +52,13 @@ class OpenvinoPredictor(EnginePredictor):
 
     @property
     def precision(self) -> str:
-        """That of the network; all else is of float32."""
+        """See `EnginePredictor`."""
         taken = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
         return next((name for name, hint in _HINTS.items() if hint == taken), taken)
 
     @property
-    def engine(self) -> str:
-        """Such as "openvino 2026.4.1, bfloat16, 2 threads"."""
-        version = openvino.get_version().split("-")[0]
-        return f"openvino {version}, {self.precision}, {usable_cores()} threads"
+    def _runtime(self) -> str:
+        return f"openvino {openvino.get_version().split('-')[0]}"
 
     def _load(self, path: Path, content: bytes) -> str:
         model = onnx.load_model_from_string(content)

@@ -201,6 +201,8 @@ def test_an_engine_that_cannot_be_had_is_refused_by_a_sentence(file, monkeypatch
         ifcn_tf.load(engine="onnxruntime")
     with pytest.raises(UserError, match=r"engine must be one of auto, .* not 'torch'"):
         ifcn_tf.load(engine="torch")
+    with pytest.raises(UserError, match="onnxruntime computes in float32, not in bfloat16"):
+        ifcn_tf.load(file, engine="onnxruntime", precision="bfloat16")
     with pytest.raises(UserError, match="tensorflow runs weights"):
         ifcn_tf.load(file, engine="tensorflow")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
