@@ -15,7 +15,7 @@ from . import _cli
 
 ONNX = flags.DEFINE_string("onnx", None, "A file that pipelines.export --format=onnx wrote.", required=True)
 IMAGES = flags.DEFINE_multi_string(
-    "images", [], "Some 20 photographs like those to come: file, folder or quoted pattern.", required=True
+    "images", None, "Some 20 photographs like those to come: file, folder or quoted pattern.", required=True
 )
 OUTPUT = flags.DEFINE_string("output", None, "The .onnx file to write.", required=True)
 
