@@ -53,7 +53,7 @@ def models() -> Iterator[dict[str, Any]]:
 
 
 def engines() -> Iterator[dict[str, Any]]:
-    """TensorFlow beside ONNX Runtime, with the settings of --onnx."""
+    """TensorFlow beside those that are installed of OpenVINO and ONNX Runtime, with the settings of --onnx."""
     from ifcn_tf.benchmarks.engines import run
 
     if not ONNX.value:
