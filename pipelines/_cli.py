@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import re
 import signal
@@ -90,11 +91,16 @@ def _parsed(flag: flags.FlagHolder[list[str]], parse: Callable[[str], _Number], 
 def _parse(positional: flags.FlagHolder[list[str]] | None, argv: Sequence[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
+    except SystemExit:  # a help was shown, with which absl exits with status 1
+        sys.exit(0)
     except flags.Error as error:
         message = " ".join(str(error).split())
         _fail(f"{re.sub(r'^flags .*?: ', '', message)} (see --help)")  # names and values of flags that were checked
-    if empty := [name for name in flags.FLAGS if flags.FLAGS[name].present and flags.FLAGS[name].value in ("", [])]:
-        _fail(f"--{empty[0]} is empty: give it a value, or leave it out (see --help)")
+    for name, value in ((name, flags.FLAGS[name].value) for name in flags.FLAGS if flags.FLAGS[name].present):
+        if value in ("", []):
+            _fail(f"--{name} is empty: give it a value, or leave it out (see --help)")
+        if isinstance(value, float) and math.isnan(value):
+            _fail(f"--{name} is nan: give it a number (see --help)")
     if positional is not None and len(rest) > 1:
         flags.FLAGS[positional.name].value = [*positional.value, *rest[1:]]
     elif len(rest) > 1:

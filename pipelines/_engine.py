@@ -1,4 +1,4 @@
-"""The flags that say what computes, for commands that propose: TensorFlow from weights, or ONNX Runtime from a file."""
+"""The flags that say what computes, for commands that propose: TensorFlow from weights, others from a file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ifcn_tf.engines.predictor import EnginePredictor
     from ifcn_tf.predictor import Predictor
 
-ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that pipelines.export --format=onnx wrote.")
-ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; onnxruntime takes --onnx.")
+ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that `ifcn-tf export --format=onnx` wrote.")
+ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; openvino and onnxruntime take --onnx.")
 
 #: Flags of `_network` that go with a file.
-_WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name)
+_WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name, _network.PRECISION.name)
 
 
 def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor | EnginePredictor:
@@ -38,4 +38,4 @@ def _of_file(start: ProposerConfig | None) -> dict[str, Any]:
     if fixed := [name for name in _network.given() if name not in _WITH_FILE]:
         raise UserError(f"--onnx has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
-    return {"weights": ONNX.value} | ({"num_proposals": count} if count else {})
+    return {"weights": ONNX.value, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})

@@ -22,15 +22,15 @@ flags.adopt_module_key_flags(_network)  # so that --help lists them
 WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["inference", "models", "engines", "train", "data", "evaluate", "serving"],
+    ["inference", "models", "engines", "train", "data", "evaluate", "serving", "page"],
     "What to measure.",
     required=True,
 )
-IMAGE = flags.DEFINE_string("image", str(SAMPLE), "inference, models, engines, serving: photograph to measure on.")
-ONNX = flags.DEFINE_string("onnx", None, "engines: a file that pipelines.export --format=onnx wrote.")
-DATA = flags.DEFINE_list("data", [], "data: folders that pipelines.prepare_data wrote.")
+IMAGE = flags.DEFINE_string("image", str(SAMPLE), "All but train, data, evaluate: photograph to measure on.")
+ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export --format=onnx` wrote.")
+DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
-    "rounds", 10, "inference, models, engines, train, serving: times everything is timed; medians are printed.", 1
+    "rounds", 10, "inference, models, engines, train, serving, page: times everything is timed; medians are printed.", 1
 )
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
@@ -53,11 +53,11 @@ def models() -> Iterator[dict[str, Any]]:
 
 
 def engines() -> Iterator[dict[str, Any]]:
-    """TensorFlow beside ONNX Runtime, with the settings of --onnx."""
+    """TensorFlow beside those that are installed of OpenVINO and ONNX Runtime, with the settings of --onnx."""
     from ifcn_tf.benchmarks.engines import run
 
     if not ONNX.value:
-        raise UserError("--what=engines needs --onnx, a file of pipelines.export --format=onnx of the same weights.")
+        raise UserError("--what=engines needs --onnx, a file of `ifcn-tf export --format=onnx` of the same weights.")
     _cli.bound_memory()
     return run(Path(IMAGE.value), Path(ONNX.value), _network.arguments()["weights"], ROUNDS.value)
 
@@ -75,7 +75,7 @@ def data() -> Iterator[dict[str, Any]]:
     from ifcn_tf.benchmarks.data import run
 
     if not DATA.value:
-        raise UserError("--what=data needs --data, a folder that pipelines.prepare_data wrote.")
+        raise UserError("--what=data needs --data, a folder that `ifcn-tf prepare-data` wrote.")
     return run([Path(folder) for folder in DATA.value])
 
 
@@ -95,8 +95,17 @@ def serving() -> Iterator[dict[str, Any]]:
     return run(*load_network(**_network.arguments()), Path(IMAGE.value), ROUNDS.value, REQUESTS.value)
 
 
+def page() -> Iterator[dict[str, Any]]:
+    """A visitor's wait for masks, in a browser."""
+    from ifcn_tf.benchmarks.page import run
+    from ifcn_tf.predictor import load
+
+    _cli.bound_memory()
+    return run(load(**{"num_proposals": 200} | _network.arguments()), Path(IMAGE.value), ROUNDS.value)
+
+
 MEASUREMENTS = {
-    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving)
+    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving, page)
 }
 
 

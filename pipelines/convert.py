@@ -29,7 +29,7 @@ from . import _cli
 _LIST = " ".join(f"{name}: {form.summary}" for name, form in FORMATS.items())
 
 FROM = flags.DEFINE_enum(
-    "from", "coco", [*READERS, *IMPORTERS], "What the input is: COCO results, or files of another program."
+    "from", "coco_results", [*READERS, *IMPORTERS], "What the input is: COCO results, or files of another program."
 )
 TO = flags.DEFINE_enum(
     "to", None, list(FORMATS), f"What to write; of another program's files coco alone. {_LIST}", required=True
@@ -39,21 +39,21 @@ INPUT = flags.DEFINE_string(
 )
 OUTPUT = flags.DEFINE_string("output", None, "File to write, or new folder where a format has many.", required=True)
 IMAGES = flags.DEFINE_multi_string(
-    "images", [], "With --from=coco or mnc: the photographs; file, folder or quoted pattern; may be repeated."
+    "images", [], "With --from=coco_results or mnc: the photographs; file, folder or quoted pattern; may be repeated."
 )
 NAMES = flags.DEFINE_string("names", None, "With --from=mnc: text file of image names, in the order of MNC's run.")
 MIN_SCORE = flags.DEFINE_float(
-    "min_score", float("-inf"), "With --from=coco: lowest score of what is written; all by default."
+    "min_score", float("-inf"), "With --from=coco_results: lowest score of what is written; all by default."
 )
 DISTINCT = flags.DEFINE_integer(
-    "distinct", None, "With --from=coco: only the best so many of an image that hardly overlap.", 1
+    "distinct", None, "With --from=coco_results: only the best so many of an image that hardly overlap.", 1
 )
 SIMPLIFY = flags.DEFINE_float(
-    "simplify", 0.0, "With --from=coco: largest distance of polygons from the outlines of masks [px].", 0.0, 1e3
+    "simplify", 0.0, "With --from=coco_results: largest distance of polygons from the outlines of masks [px].", 0.0, 1e3
 )
 
 #: The flags that belong to some inputs alone.
-_FLAGS_OF = {"coco": ["images", "min_score", "distinct", "simplify"], "mnc": ["images", "names"]}
+_FLAGS_OF = {"coco_results": ["images", "min_score", "distinct", "simplify"], "mnc": ["images", "names"]}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -30,13 +30,14 @@ flags.adopt_module_key_flags(_engine)
 flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
 
-SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that pipelines.export wrote.")
+SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Instead of --model: a folder that `ifcn-tf export` wrote.")
 CONFIG = flags.DEFINE_string(
     "config", None, "Settings to start from: a run.json, or a file like what --print_config prints, JSON or YAML."
 )
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
 _NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
+_PATHS = {flag.name for flag in (_images.IMAGES, _network.WEIGHTS, _network.SCORES, SAVED_MODEL, _engine.ONNX)}
 _PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, _classes.CLASSIFY, *_NETWORK)
 
 
@@ -53,7 +54,7 @@ def main() -> int:
         raise UserError("--onnx gives no names: leave --classify out, or give weights instead of the file.")
     named = {"classes": _classes.CLASSIFY.value} if _classes.CLASSIFY.value else {}
     predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer, **named)
-    places = {flag.name: flag.value for flag in _PLACES if flag.value is not None}
+    places = {flag.name: _place(flag) for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)
         return _images.propose(predictor, paths, places=places, start=start.shown)
@@ -85,6 +86,15 @@ def _start_from(run: RunFile) -> None:
             flags.FLAGS.set_default(name, value)
         except flags.Error as error:
             raise UserError(f"{CONFIG.value}: {' '.join(str(error).split())}.") from error
+
+
+def _place(flag: flags.FlagHolder[Any]) -> Any:
+    """The value of a flag as any folder understands it."""
+    if flag.name not in _PATHS:
+        return flag.value
+    if isinstance(flag.value, list):
+        return [str(Path(value).absolute()) for value in flag.value]
+    return str(Path(flag.value).absolute())
 
 
 def _exported(folder: str) -> Predictor:

@@ -19,10 +19,11 @@ def write_coco(examples: Iterable[Example], categories: dict[int, str], output: 
 
     Args:
         examples: consumed one by one.
-        categories: names by id.
+        categories: names by id; others are named by their ids.
         output: the json file.
     """
     images: list[dict[str, Any]] = []
+    names = dict(categories)
     with atomic_write(output) as file:
         file.write('{"annotations": [')
         number = 0
@@ -30,12 +31,13 @@ def write_coco(examples: Iterable[Example], categories: dict[int, str], output: 
             images.append(_image(example))
             for instance in example.objects:
                 number += 1
+                names.setdefault(instance.category_id, f"category {instance.category_id}")
                 _write_item(file, {"id": number, **_annotation(example, instance)}, first=number == 1)
         file.write('],\n"images": [')
         for i, image in enumerate(images):
             _write_item(file, image, first=i == 0)
         file.write('],\n"categories": ')
-        json.dump([{"id": number, "name": name} for number, name in categories.items()], file)
+        json.dump([{"id": number, "name": name} for number, name in names.items()], file)
         file.write("}\n")
 
 

@@ -110,14 +110,14 @@ def _polygon(kind: str, points: list[list[float]]) -> list[float]:
     """x, y, x, y ... [px]."""
     if kind == "polygon":
         return [float(value) for point in points for value in point]
+    if kind not in ("rectangle", "circle"):
+        raise UnusableError("malformed mask", f"a shape of type {kind} has no area; draw a polygon")
     (x0, y0), (x1, y1) = points[:2]
     if kind == "rectangle":
         return [x0, y0, x1, y0, x1, y1, x0, y1]
-    if kind == "circle":  # its centre, then a point on it
-        angles = np.linspace(0, 2 * math.pi, _POINTS_OF_CIRCLE, endpoint=False)
-        around = np.stack([np.cos(angles), np.sin(angles)], 1) * math.hypot(x1 - x0, y1 - y0)
-        return (around + np.array([x0, y0])).ravel().tolist()
-    raise UnusableError("malformed mask", f"a shape of type {kind} has no area; draw a polygon")
+    angles = np.linspace(0, 2 * math.pi, _POINTS_OF_CIRCLE, endpoint=False)  # a circle: its centre, a point on it
+    around = np.stack([np.cos(angles), np.sin(angles)], 1) * math.hypot(x1 - x0, y1 - y0)
+    return (around + np.array([x0, y0])).ravel().tolist()
 
 
 def _of_pictures(parts: list[dict[str, Any]], size_hw: tuple[int, int]) -> Rle:

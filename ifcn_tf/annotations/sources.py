@@ -11,9 +11,19 @@ from ifcn_tf.annotations.labelme import labelme_source
 from ifcn_tf.annotations.sbd import sbd_source
 from ifcn_tf.annotations.voc import voc_source
 from ifcn_tf.annotations.yolo import yolo_source
+from ifcn_tf.common.files import UserError
 
-#: What can be opened.
-SOURCES = ("coco", "lvis", "voc", "sbd", "labelme", "yolo", "index_png")
+#: What can be opened, and what each takes beside its root and split.
+_TAKEN = {
+    "coco": ("names", "annotations", "images"),
+    "lvis": ("names", "annotations", "images"),
+    "voc": ("names",),
+    "sbd": ("names",),
+    "labelme": (),
+    "yolo": ("images",),
+    "index_png": ("annotations", "images"),
+}
+SOURCES = tuple(_TAKEN)
 
 
 def open_source(
@@ -35,8 +45,11 @@ def open_source(
         images: folder of the photographs, if elsewhere (coco, lvis, yolo, index_png).
 
     Raises:
-        UserError: the files cannot be read, or `name` is none of these.
+        UserError: the files cannot be read, or something is given that the source does not take.
     """
+    given = {"names": names, "annotations": annotations, "images": images}
+    for option in (option for option, value in given.items() if value is not None and option not in _TAKEN[name]):
+        raise UserError(f"--source={name} takes no --{option}: its files are where --root says.")
     match name:
         case "coco":
             return coco_source(

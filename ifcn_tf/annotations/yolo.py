@@ -2,6 +2,7 @@
 
 The labels of .../images/.../NAME.jpg are .../labels/.../NAME.txt, a line an object: its class, from 0, then the x and y
 of its polygon's points as shares of the photograph's width and height. A photograph without such a file has no objects.
+The `names` of classes are in .../data.yaml, if there is one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, photographs_by_stem, read_image, with_learnable
@@ -22,30 +24,42 @@ _FORM = "a class and three or more pairs of numbers are needed"
 
 
 def yolo_source(images: Path) -> Source:
-    """Opens the photographs of a folder; categories are numbered from 1 and have no names here.
+    """Opens the photographs of a folder; categories are numbered from 1.
 
     Args:
         images: a folder in or below one named "images".
 
     Raises:
-        UserError: it is in no such folder, or it or the folder of its labels cannot be read.
+        UserError: it is in no such folder, or it, the folder of its labels or data.yaml cannot be read.
     """
     photographs = photographs_by_stem(images)
-    labels = _labels_of(images)
+    root, below = _split(images)
+    labels = root / "labels" / below
     if not labels.is_dir():
         raise UserError(f"no folder {labels}, where YOLO keeps the labels of {images}.")
     jobs: list[Job] = [functools.partial(_load, path, labels / f"{stem}.txt") for stem, path in photographs.items()]
-    return Source({}, len(jobs), jobs)
+    return Source(_names(root / "data.yaml"), len(jobs), jobs)
 
 
-def _labels_of(images: Path) -> Path:
-    """The folder of labels: the last "images" of the path is "labels" there."""
-    parts = list(images.absolute().parts)
+def _split(images: Path) -> tuple[Path, Path]:
+    """What is above the last "images" of a path, and what is below."""
+    parts = images.absolute().parts
     places = [place for place, part in enumerate(parts) if part == "images"]
     if not places:
         raise UserError(f"{images} is in no folder named images, beside which YOLO keeps labels/: give it (--images).")
-    parts[places[-1]] = "labels"
-    return Path(*parts)
+    return Path(*parts[: places[-1]]), Path(*parts[places[-1] + 1 :])
+
+
+def _names(path: Path) -> dict[int, str]:
+    """Names of categories by their numbers, from 1; none where there is no such file, which lists them from 0."""
+    if not path.exists():
+        return {}
+    try:
+        names = yaml.safe_load(read_text(path))["names"]
+        by_class = names.items() if isinstance(names, dict) else enumerate(names)
+        return {int(number) + 1: str(name) for number, name in by_class}
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} names no classes: it needs 'names', a list or numbers from 0 with names.") from error
 
 
 def _load(path: Path, labels: Path) -> Loaded:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ifcn_tf.benchmarks.inference import SIZE_HW, resized
 from ifcn_tf.benchmarks.timing import in_turn, median_ms, median_ratio
-from ifcn_tf.engines.loading import load
+from ifcn_tf.engines.loading import installed_engines, load
 from ifcn_tf.images.tensors import read_image
 
 
@@ -28,9 +28,9 @@ def run(photograph: Path, file: Path, weights: Path, rounds: int) -> Iterator[di
     Yields:
         A row of JSON types for each engine: time [ms], as part of that of the first, TensorFlow's in bfloat16.
     """
-    other = load(file)
-    settings = other.config.to_dict()
-    predictors = [*(load(weights, precision=p, **settings) for p in ("bfloat16", "float32")), other]
+    others = [load(file, engine=engine) for engine in installed_engines()]
+    settings = others[0].config.to_dict()
+    predictors = [*(load(weights, precision=p, **settings) for p in ("bfloat16", "float32")), *others]
     with tempfile.TemporaryDirectory() as folder:
         encoded = Path(folder) / "photograph.jpg"
         Image.fromarray(resized(read_image(photograph), SIZE_HW)).save(encoded, quality=92)

@@ -38,9 +38,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         path: the file to write; an existing one stays as it is until then. Missing folders are made.
 
     Raises:
-        UserError: the file cannot be written (no permission, full disk); nothing is left behind.
+        UserError: the file cannot be written (no permission, full disk), or `path` is a folder or a device; nothing is
+            left behind.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot write {path}, which is no file but a folder or a device; choose another name.")
     with naming(path), _unfinished(path.parent) as folder:
         yield folder / path.name
         with (folder / path.name).open("rb") as file:

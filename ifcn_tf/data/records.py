@@ -233,7 +233,7 @@ def naming_damage() -> Iterator[None]:
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / "dataset.json"
     if not path.is_file():
-        raise UserError(f"{folder} holds no dataset.json; make the folder with pipelines.prepare_data.")
+        raise UserError(f"{folder} holds no dataset.json; make the folder with `ifcn-tf prepare-data`.")
     description = read_json(path)
     version = description.get("format_version") if isinstance(description, dict) else None
     if version != FORMAT_VERSION:

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.engines.onnx_graph import converted, joined, onnx
+from ifcn_tf.engines.onnx_graph import converted, onnx
+from ifcn_tf.engines.onnx_parts import Parts, joined
 from ifcn_tf.engines.predictor import METADATA, VERSION
 from ifcn_tf.images.tensors import resize_by_products
 from ifcn_tf.models.method import WindowMethod
@@ -65,4 +66,4 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
     def network(image: tf.Tensor) -> Tensors:
         return {name: value for name, value in model.features(image).items() if name in used}
 
-    return joined(converted(pyramid, [IMAGE]), converted(network, [image]), after)
+    return joined(Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after))

@@ -1,15 +1,16 @@
-"""Parts of a method as graphs of ONNX's standard operators: converting TensorFlow's functions, and joining them."""
+"""TensorFlow's functions as graphs of ONNX's standard operators."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.engines.onnx_parts import OPSET
 
 try:
     import onnx
@@ -17,7 +18,6 @@ try:
 except ImportError as error:
     raise UserError(f"writing ONNX files needs {error.name}: pip install 'ifcn-tf[onnx]'.") from error
 
-OPSET = 18
 # Otherwise tf2onnx copies the whole graph before each of its many passes.
 os.environ.setdefault("TF2ONNX_CATCH_ERRORS", "false")
 
@@ -61,51 +61,3 @@ def _state_padding(node: onnx.NodeProto) -> None:
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def joined(pyramid: onnx.GraphProto, network: onnx.GraphProto, rest: onnx.GraphProto) -> onnx.ModelProto:
-    """One model of three parts, whose network runs on each image of the pyramid, with one copy of its weights.
-
-    Args:
-        pyramid: image -> images.
-        network: image -> features.
-        rest: the image, and of the pyramid's image named p the features f as "p/f" -> answers.
-    """
-    images, features = ([value.name for value in part.output] for part in (pyramid, network))
-    weights = {tensor.name: f"network/{tensor.name}" for tensor in network.initializer}
-    nodes = _copied(pyramid, "pyramid/", {name: name for name in ("image", *images)})
-    for image in images:
-        answers = {name: f"{image}/{name}" for name in features}
-        nodes += _copied(network, f"{image}/network/", {"image": image, **answers, **weights})
-    nodes += _copied(rest, "rest/", {value.name: value.name for value in (*rest.input, *rest.output)})
-    constants = [
-        _renamed(tensor, prefix)
-        for prefix, part in (("pyramid/", pyramid), ("network/", network), ("rest/", rest))
-        for tensor in part.initializer
-    ]
-    for value in (*pyramid.input, *rest.output):
-        for dimension in value.type.tensor_type.shape.dim:
-            dimension.ClearField("dim_param")  # names that were made for the parts
-    return model_of(onnx.helper.make_graph(nodes, "proposer", pyramid.input, rest.output, constants))
-
-
-def model_of(graph: onnx.GraphProto) -> onnx.ModelProto:
-    """A model of one graph."""
-    opsets = [onnx.helper.make_opsetid("", OPSET)]
-    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=onnx.IR_VERSION_2021_7_30)
-
-
-def _copied(part: onnx.GraphProto, prefix: str, names: Mapping[str, str]) -> list[onnx.NodeProto]:
-    """The nodes of a graph; `names` are the new names of tensors, all others take a prefix."""
-    copies = [_renamed(node, prefix) for node in part.node]
-    for copy in copies:
-        for ends in (copy.input, copy.output):
-            ends[:] = [names.get(name, name and prefix + name) for name in ends]
-    return copies
-
-
-def _renamed(named: Any, prefix: str) -> Any:
-    copy = type(named)()
-    copy.CopyFrom(named)
-    copy.name = prefix + named.name
-    return copy

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.image_predictor import ImagePredictor
 from ifcn_tf.images.files import MAX_PIXELS, read_pixels
@@ -18,6 +19,8 @@ from ifcn_tf.images.files import MAX_PIXELS, read_pixels
 Arrays = dict[str, np.ndarray]
 #: Name of the entry of a file's metadata that holds, as JSON, the settings of the proposer and VERSION.
 METADATA = "ifcn_tf"
+#: Among these settings: whether the network's convolutions are of integers of 8 bits.
+QUANTIZED = "quantized"
 #: Of what the files hold; version 1 was the network alone.
 VERSION = 2
 
@@ -34,6 +37,7 @@ class EnginePredictor(ImagePredictor):
     Attributes:
         config: scales, thresholds and counts.
         settings: what determines the proposals, as JSON types.
+        quantized: whether the network was quantised (`quantization`).
         engine: the runtime, its precision and threads, for people to read.
 
     Raises:
@@ -51,22 +55,33 @@ class EnginePredictor(ImagePredictor):
             stored = json.loads(self._load(path, content))
             config = ProposerConfig.from_dict(stored["proposer"])
         except Exception as error:  # the errors of runtimes share no class
-            raise UserError(f"{path} is no file of pipelines.export, or damaged: export it anew.") from error
+            raise UserError(f"{path} is no file of `ifcn-tf export`, or damaged: export it anew.") from error
         if stored.get("version") != VERSION:
             raise UserError(f"{path} is of another version, the first of which held the network alone: export it anew.")
+        self.quantized = bool(stored.get(QUANTIZED))
         self.config = config.changed(
             {"num_proposals": min(num_proposals or config.num_proposals, config.num_proposals)}
         )
         self.settings = {
             "weights": hashlib.sha256(content).hexdigest(),
-            "precision": "float32",
+            "precision": self.precision,
             "proposer": self.config.to_dict(),
         }
 
     @property
-    @abc.abstractmethod
+    def precision(self) -> str:
+        """Arithmetic of the network, or where it is quantised of the rest of it."""
+        return "float32"
+
+    @property
     def engine(self) -> str:
-        """See the class."""
+        """See the class; such as "onnxruntime 1.32.0, float32, 2 threads"."""
+        return f"{self._runtime}, {'int8 and ' * self.quantized}{self.precision}, {usable_cores()} threads"
+
+    @property
+    @abc.abstractmethod
+    def _runtime(self) -> str:
+        """Name and version."""
 
     @abc.abstractmethod
     def _load(self, path: Path, content: bytes) -> str:

@@ -162,6 +162,10 @@ def _categories(truth: Truth) -> np.ndarray:
     return np.array([truth.categories.get(item.category_id, "") for item in objects])
 
 
+#: Of fewer images a bootstrap interval says little.
+_FEW_IMAGES = 20
+
+
 def _notes(counts: dict[ImageId, int], total: int, repeated: int, limits: Sequence[int]) -> list[str]:
     """What a reader of the numbers should know.
 
@@ -172,6 +176,8 @@ def _notes(counts: dict[ImageId, int], total: int, repeated: int, limits: Sequen
         limits: the numbers of proposals at which recall is measured.
     """
     notes = []
+    if len(counts) < _FEW_IMAGES:
+        notes.append(f"intervals of {len(counts)} image(s) are too narrow: resamples of so few are too much alike")
     if outside := total - sum(counts.values()):
         notes.append(f"{outside} proposals are of images that are not evaluated, and were left out")
     if missing := [image_id for image_id, count in counts.items() if not count]:

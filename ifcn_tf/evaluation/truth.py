@@ -93,7 +93,7 @@ def _side(path: Path, image: CocoImage, name: str) -> int:
     where, side = f"{path}, image {image.image_id}", image.entry.get(name)
     if side is None:
         raise UserError(
-            f"{where} has no {name}: pipelines.prepare_data --format=coco takes it from the photograph and writes a "
+            f"{where} has no {name}: `ifcn-tf prepare-data --format=coco` takes it from the photograph and writes a "
             "complete json."
         )
     if not (isinstance(side, int | float) and not isinstance(side, bool) and side > 0 and side % 1 == 0):

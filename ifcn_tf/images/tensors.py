@@ -29,11 +29,16 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 
 
 def resize_by_products(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """What `resize` gives, up to rounding, of operators that every runtime has: a matrix product along each axis."""
-    old_height, old_width = tf.unstack(tf.shape(image)[:2])
+    """What `resize` gives, up to rounding, of operators that every runtime has.
+
+    Along an axis that shrinks, a matrix product averages; then plain interpolation enlarges the others.
+    """
+    old_hw, size = tf.shape(image)[:2], tf.cast(tf.stack([height, width]), tf.int32)
+    least_height, least_width = tf.unstack(tf.minimum(old_hw, size))
     planes = tf.transpose(tf.cast(image, tf.float32), [2, 0, 1])
-    rows = tf.matmul(_triangle_weights(old_height, height), planes)
-    return tf.transpose(tf.matmul(rows, _triangle_weights(old_width, width), transpose_b=True), [1, 2, 0])
+    rows = tf.matmul(_triangle_weights(old_hw[0], least_height), planes)
+    shrunk = tf.matmul(rows, _triangle_weights(old_hw[1], least_width), transpose_b=True)
+    return tf.image.resize(tf.transpose(shrunk, [1, 2, 0]), size)
 
 
 def _triangle_weights(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:

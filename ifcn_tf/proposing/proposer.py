@@ -143,7 +143,7 @@ class Proposer:
 
     def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
         """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
-        return [self.resize(image, *size)[None] for size in self.config.pyramid_hw(*_size(image))]
+        return [tf.expand_dims(self.resize(image, *size), 0) for size in self.config.pyramid_hw(*_size(image))]
 
     def _features(self, image: tf.Tensor) -> list[Tensors]:
         return [self.model.features(resized) for resized in self.pyramid(image)]

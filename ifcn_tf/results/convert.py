@@ -60,7 +60,7 @@ def coco_results(pattern: str, paths: Mapping[ImageId, Path]) -> Iterator[ImageP
 
 
 #: Readers by the names of what they read.
-READERS: dict[str, Reader] = {"coco": coco_results}
+READERS: dict[str, Reader] = {"coco_results": coco_results}
 
 
 def chosen(images: Images, min_score: float, distinct: int | None) -> Iterator[ImageProposals]:

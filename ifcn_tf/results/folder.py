@@ -120,7 +120,7 @@ def propose_images(
         places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
-        The images that failed; all others are in proposals.json.
+        The images that failed; all others are in proposals.json, which is not written where there are none.
 
     Raises:
         UserError: the folder cannot be written, or resumes a run of other settings; Shapely is not there to simplify.
@@ -144,13 +144,20 @@ def propose_images(
             else:
                 _write_image(folder, path, *answer, formats, shown, simplify)
     failed = {failure.path for failure in failures}
-    done = [path for path in paths if path not in failed]
+    if done := [path for path in paths if path not in failed]:
+        _write_of_all(folder, done, formats, shown, simplify)
+    return failures
+
+
+def _write_of_all(
+    folder: Path, done: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
+) -> None:
+    """Writes the files that hold all images: proposals.json, and those of some formats."""
     merge_parts(folder, done)
     for name in formats:
         if FORMATS[name].suffix:
             images = track(_shown(folder, done, shown, settings), len(done), name)
             FORMATS[name].write(images, output_of(folder, name), simplify)
-    return failures
 
 
 def _shown(
@@ -192,8 +199,9 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 
 def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
-    written = ", ".join(map(str, [folder / "proposals.json", *(output_of(folder, name) for name in formats)]))
-    lines = [f"{num_images - len(failures)} of {num_images} image(s) done: {written}"]
+    done = num_images - len(failures)
+    written = map(str, [folder / "proposals.json", *(output_of(folder, name) for name in formats)])
+    lines = [f"{done} of {num_images} image(s) done: {', '.join(written) if done else 'nothing written'}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
 

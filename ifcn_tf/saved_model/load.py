@@ -41,7 +41,7 @@ class ExportedProposer:
         except (AttributeError, KeyError, TypeError, UserError) as error:
             if "segmenter" in self.settings:
                 raise UserError(f"{path} names the class of each pixel and proposes nothing: take another.") from error
-            raise UserError(f"{path / SETTINGS} is not what pipelines.export writes: export the model anew.") from error
+            raise UserError(f"{path / SETTINGS} is not what `ifcn-tf export` writes: export the model anew.") from error
         try:
             self._loaded = tf.saved_model.load(str(path))  # its signatures live no longer than it does
         except (OSError, ValueError, tf.errors.OpError) as error:
@@ -73,6 +73,6 @@ def version_folder(folder: Path) -> Path:
         folder = folder / str(max(versions(folder)))
     if not (folder / SETTINGS).exists():
         raise UserError(
-            f"there is no model in {folder} that pipelines.export wrote: give its folder, or one version's."
+            f"there is no model in {folder} that `ifcn-tf export` wrote: give its folder, or one version's."
         )
     return folder

@@ -105,4 +105,4 @@ def _decoded(text: Any) -> str:
 
 
 def _other_shape(what: str) -> UserError:
-    return UserError(f"the server's answer is not that of a model which pipelines.export wrote: it has no {what}.")
+    return UserError(f"the server's answer is not that of a model which `ifcn-tf export` wrote: it has no {what}.")

@@ -112,7 +112,7 @@ def refused(server: str, config: RequestConfig, detail: str) -> UserError:
     if "signature" in detail.lower():
         return UserError(
             f"model {config.model} on {server} does not take {INPUT} in a signature {SIGNATURE}: serve one that "
-            f"pipelines.export wrote [{one_line(detail)}]."
+            f"`ifcn-tf export` wrote [{one_line(detail)}]."
         )
     return RefusedError(f"{server} refused the request: {one_line(detail)}.")
 

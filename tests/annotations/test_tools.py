@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.sources import SOURCES, open_source
 from ifcn_tf.common.files import UserError
 from ifcn_tf.masks.rle import decode, encode
@@ -114,6 +115,23 @@ def test_yolo_by_hand(tmp_path):
     assert examples["background"].objects == ()
 
 
+@pytest.mark.parametrize("names", ["[cup, dog]", "{0: cup, 1: dog}"])
+def test_yolo_names_its_classes_beside_its_folders(names, tmp_path):
+    (tmp_path / "data.yaml").write_text(f"names: {names}")
+    assert yolo(tmp_path, []).categories == {1: "cup", 2: "dog"}
+    (tmp_path / "data.yaml").write_text("train: images")
+    with pytest.raises(UserError, match=r"data.yaml names no classes"):
+        yolo(tmp_path, [])
+
+
+def test_categories_without_names_are_named_by_their_numbers(tmp_path):
+    values = np.zeros(HW, np.uint8)
+    values[5:13, 12:22] = 7
+    examples, _ = load(index_png(tmp_path, values))
+    write_coco(examples.values(), {}, tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text())["categories"] == [{"id": 0, "name": "category 0"}]
+
+
 def test_index_pngs_by_hand(tmp_path):
     """255 is no object in 8 bits; numbers above it need 16."""
     values = np.zeros(HW, np.uint8)
@@ -195,6 +213,7 @@ def test_folders_that_are_no_source_are_refused(tmp_path):
     photograph(tmp_path / "elsewhere" / "a.jpg")
     for name, options, sentence in (
         ("labelme", {}, "no JSON files of labelme"),
+        ("labelme", {"images": tmp_path / "images"}, "--source=labelme takes no --images"),
         ("index_png", {}, "no PNG in .*masks"),
         ("index_png", {"images": tmp_path / "none"}, "cannot read the folder of photographs .*none: No such"),
         ("yolo", {"images": tmp_path / "elsewhere"}, "is in no folder named images"),

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ifcn_tf.common.files import UserError, atomic_write, naming, unfinished_folder, whole_file, whole_folder
+from ifcn_tf.common.files import (
+    UserError,
+    atomic_write,
+    naming,
+    unfinished_folder,
+    whole_file,
+    whole_folder,
+    write_bytes,
+)
 
 
 def umask():
@@ -46,6 +54,14 @@ def test_an_earlier_file_stays_until_the_new_one_is_whole(tmp_path):
         unfinished.write_text("later")
         assert target.read_text() == "earlier"
     assert [path.read_text() for path in tmp_path.iterdir()] == ["later"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(UserError, match=f"cannot write {path}, which is no file but"):
+            write_bytes(path, b"")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_full_disk_is_named(tmp_path, monkeypatch):

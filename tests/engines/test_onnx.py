@@ -1,6 +1,7 @@
-"""The whole method as one file, run by ONNX Runtime, against TensorFlow."""
+"""The whole method as one file, run by ONNX Runtime and OpenVINO, against TensorFlow."""
 
 import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -19,7 +20,9 @@ import ifcn_tf
 from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.network import InstanceFCNConfig
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.engines import loading
 from ifcn_tf.engines.onnx_export import export_onnx
+from ifcn_tf.engines.onnx_parts import apart, joined
 from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.engines.predictor import METADATA, VERSION
 from ifcn_tf.images.tensors import resize, resize_by_products
@@ -27,7 +30,7 @@ from ifcn_tf.models.method import build_network
 from ifcn_tf.models.score_head import build_score_head
 from ifcn_tf.models.trunks import vgg16
 from ifcn_tf.predictor import Predictor
-from tests.support.exported import narrow_network, scene
+from tests.support.exported import SAMPLE, narrow_network, scene
 from tests.support.onnx_run import assert_same_features, on_onnxruntime
 from tests.support.tiny import TINY
 
@@ -43,6 +46,13 @@ CONFIG = ProposerConfig(
     overlap_penalty=2.0,
     edge_samples=2,
 )
+
+#: In the precision of the others.
+OPENVINO = {"engine": "openvino", "precision": "float32"}
+
+
+def require_openvino():
+    return pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +76,11 @@ def expected(network):
     return Predictor.of_network(network, CONFIG)
 
 
-@pytest.fixture(scope="module")
-def predictor(file):
-    return ifcn_tf.load(file, engine="onnxruntime")
+@pytest.fixture(scope="module", params=[{"engine": "onnxruntime"}, OPENVINO], ids=lambda given: given["engine"])
+def predictor(request, file):
+    if request.param["engine"] == "openvino":
+        require_openvino()
+    return ifcn_tf.load(file, **request.param)
 
 
 @pytest.mark.parametrize("size_hw", [(60, 80), (97, 61), (40, 300), (7, 9), (230, 180)])
@@ -92,6 +104,47 @@ def test_it_says_what_runs_and_what_determines_the_proposals(predictor, file):
     assert predictor.settings.keys() == {"weights", "precision", "proposer"}
 
 
+def test_openvino_says_which_precision_it_takes(file):
+    """A trunk that computes in bfloat16 moves masks a little; each proposal has its like among those in float32."""
+    openvino, photograph = require_openvino(), np.asarray(Image.open(SAMPLE).resize((180, 120)))
+    wanted, found = (ifcn_tf.load(file, **{**OPENVINO, "precision": name}) for name in ("float32", "bfloat16"))
+    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    assert wanted.settings["precision"] == "float32" and "float32" in wanted.engine
+    assert found.settings["precision"] == ("bfloat16" if capable else "float32")
+    found, wanted = found.propose(photograph), wanted.propose(photograph)
+    overlaps = coco_mask.iou(found.rles, wanted.rles, [0] * len(wanted))
+    assert overlaps.max(1).mean() > 0.98 and overlaps.max(0).mean() > 0.98
+    with pytest.raises(UserError, match="precision must be one of auto, float32, bfloat16, not 'half'"):
+        ifcn_tf.load(file, **{**OPENVINO, "precision": "half"})
+
+
+def test_in_bfloat16_objectness_has_as_many_values_as_in_float32(file):
+    require_openvino()
+    predictor = ifcn_tf.load(file, **{**OPENVINO, "precision": "bfloat16"})
+    noise = np.random.default_rng(0).uniform(0, 255, (1, 200, 300, 3)).astype(np.float32)
+    found = predictor._features({"scale0": noise})
+    assert len(np.unique(found["scale0/objectness_logits"])) > 0.99 * 25 * 38
+
+
+def test_a_file_is_put_together_of_the_parts_that_it_is_taken_apart_into(file):
+    model = onnx.load(file)
+    parts = apart(model)
+    assert joined(parts).graph == model.graph
+    assert [value.name for value in parts.network.input] == ["image"]
+    assert {value.name for value in parts.network.output} == {"objectness_logits", "score_maps", "trunk"}
+
+
+def test_the_engine_of_files_is_the_fastest_that_is_there(file, monkeypatch):
+    monkeypatch.setattr(loading, "find_spec", lambda name: None if name == "openvino" else name)
+    assert (loading.file_engine(), loading.installed_engines()) == ("onnxruntime", ["onnxruntime"])
+    with pytest.raises(UserError, match=r"openvino needs openvino, .* pip install 'ifcn-tf\[openvino\]'"):
+        ifcn_tf.load(file, engine="openvino")
+    monkeypatch.setattr(loading, "find_spec", lambda name: name)
+    for machine, engine in (("x86_64", "openvino"), ("aarch64", "onnxruntime")):
+        monkeypatch.setattr(loading.platform, "machine", lambda machine=machine: machine)
+        assert loading.file_engine() == engine
+
+
 def test_fewer_proposals_are_the_first_ones(file):
     image = scene(1, (60, 80))
     few, all_ = (OnnxPredictor(file, num_proposals=count).propose(image) for count in (2, 1000))
@@ -113,11 +166,14 @@ def test_an_image_file_is_read_as_it_is_proposed_from(file, tmp_path):
         OnnxPredictor(file, max_pixels=2999).read(tmp_path / "a.png")
 
 
-def test_it_runs_without_tensorflow(file):
+@pytest.mark.parametrize("engine, absent", [("onnxruntime", ["onnx", "openvino"]), ("openvino", [])])
+def test_it_runs_without_tensorflow(engine, absent, file):
+    if engine == "openvino":
+        require_openvino()
     program = (
-        f"import sys, numpy, ifcn_tf; predictor = ifcn_tf.load({str(file)!r});"
+        f"import sys, numpy, ifcn_tf; predictor = ifcn_tf.load({str(file)!r}, engine={engine!r});"
         "print(len(predictor.propose(numpy.zeros((40, 50, 3), 'uint8'))));"
-        "assert not {'tensorflow', 'keras', 'onnx', 'tf2onnx'} & set(sys.modules)"
+        f"assert not {{'tensorflow', 'keras', 'tf2onnx', *{absent}}} & set(sys.modules)"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
@@ -145,12 +201,16 @@ def test_an_engine_that_cannot_be_had_is_refused_by_a_sentence(file, monkeypatch
         ifcn_tf.load(engine="onnxruntime")
     with pytest.raises(UserError, match=r"engine must be one of auto, .* not 'torch'"):
         ifcn_tf.load(engine="torch")
+    with pytest.raises(UserError, match="onnxruntime computes in float32, not in bfloat16"):
+        ifcn_tf.load(file, engine="onnxruntime", precision="bfloat16")
     with pytest.raises(UserError, match="tensorflow runs weights"):
         ifcn_tf.load(file, engine="tensorflow")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "ifcn_tf.engines.onnx_predictor")
-    with pytest.raises(UserError, match=r"needs onnxruntime: pip install 'ifcn-tf\[onnx\]'"):
+    with pytest.raises(UserError, match=r"needs onnxruntime, which is not installed: pip install 'ifcn-tf\[onnx\]'"):
         ifcn_tf.load(file)
+    with pytest.raises(UserError, match=r"needs onnxruntime: pip install 'ifcn-tf\[onnx\]'"):
+        importlib.import_module("ifcn_tf.engines.onnx_predictor")
 
 
 sides = st.integers(1, 70)

@@ -267,6 +267,7 @@ def test_notes_say_what_is_missing(tmp_path: Path):
     results, truth = load(tmp_path, content, [*kept, kept[0], kept[0]])
     evaluation = quick(results, Truth("two", truth.images[:2], truth.sizes), (10, 20))
     assert evaluation.notes == [
+        "intervals of 2 image(s) are too narrow: resamples of so few are too much alike",
         "12 proposals are of images that are not evaluated, and were left out",
         "1 of 2 images have no proposal at all (1)",
         "1 of 2 images have fewer than 10 proposals (fewest: 0)",

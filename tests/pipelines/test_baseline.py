@@ -80,17 +80,17 @@ def test_converted_files_are_measured(tmp_path):
         (
             "convert",
             ["--from=mcg", "--to=coco", "--input=x", "--output=o", "--distinct=3"],
-            "--distinct belongs to --from=coco, not to --from=mcg",
+            "--distinct belongs to --from=coco_results, not to --from=mcg",
         ),
         (
             "convert",
             ["--from=sam", "--to=coco", "--input=x", "--output=o", "--images=x"],
-            "--images belongs to --from=coco or --from=mnc, not to --from=sam",
+            "--images belongs to --from=coco_results or --from=mnc, not to --from=sam",
         ),
         (
             "convert",
             ["--to=coco", "--input=x", "--output=o", "--names=x"],
-            "--names belongs to --from=mnc, not to --from=coco",
+            "--names belongs to --from=mnc, not to --from=coco_results",
         ),
         (
             "convert",

@@ -75,7 +75,8 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
     done = command("propose", f"--images={tmp_path}", f"--output={tmp_path / 'out'}", "--shorter_sides=119")
     assert done.returncode == 1
     assert "bad.jpg is not a readable JPEG" in done.stdout
-    assert json.loads((tmp_path / "out" / "proposals.json").read_text()) == []
+    assert "0 of 1 image(s) done: nothing written" in done.stdout
+    assert not (tmp_path / "out" / "proposals.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_propose_reports_bad_files_and_fails(tmp_path):
     [
         (["--images=x.jpg", "--output=o", "--fromat=csv"], "fromat"),
         (["--images=x.jpg", "--output=o", "--format=xml"], "binary_masks"),
+        (["--images=x.jpg", "--output=o", "--nms_iou=nan"], "--nms_iou is nan"),
         (["--output=o"], "no images named"),
         (["--images=nowhere/*.jpg", "--output=o"], "no images at nowhere/*.jpg"),
         (["--images=savedmodels/sample", "photo.jpg", "--output=o"], "no images at photo.jpg"),
@@ -111,5 +113,6 @@ def test_wrong_flags_end_with_one_sentence(arguments, sentence):
 
 def test_help_says_how(tmp_path):
     done = command("propose", "--help")
+    assert done.returncode == 0
     assert "python -m pipelines.propose --images=" in done.stdout
     assert "--mask_threshold" in done.stdout

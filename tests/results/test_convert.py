@@ -50,7 +50,7 @@ def photos(tmp_path):
 
 def read(tmp_path, paths, results=RESULTS, **options):
     (tmp_path / "proposals.json").write_text(json.dumps(results))
-    images = READERS["coco"](str(tmp_path / "proposals.json"), paths)
+    images = READERS["coco_results"](str(tmp_path / "proposals.json"), paths)
     images = chosen(images, options.get("min_score", float("-inf")), options.get("distinct"))
     return {image.image_id: image.proposals.scores.round(6).tolist() for image in images}
 

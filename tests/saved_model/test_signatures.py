@@ -198,7 +198,7 @@ def test_predictor_from_a_saved_model(predictor):
 
 
 def test_what_is_no_exported_model(tmp_path):
-    with pytest.raises(UserError, match=r"there is no model in .*absent that pipelines.export wrote"):
+    with pytest.raises(UserError, match=r"there is no model in .*absent that `ifcn-tf export` wrote"):
         load_saved_model(tmp_path / "absent")
     shutil.copytree(model_folder() / "1", tmp_path / "damaged")
     (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"cut off")

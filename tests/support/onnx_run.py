@@ -3,7 +3,8 @@
 import onnxruntime
 import tensorflow as tf
 
-from ifcn_tf.engines.onnx_graph import converted, model_of
+from ifcn_tf.engines.onnx_graph import converted
+from ifcn_tf.engines.onnx_parts import model_of
 
 
 def on_onnxruntime(function, *signature):

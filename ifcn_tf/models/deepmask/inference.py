@@ -12,7 +12,7 @@ from ifcn_tf.models.parts.constant_weights import with_constant_weights
 
 Tensors = dict[str, tf.Tensor]
 #: Rows of windows whose codes are computed at a time: a window holds 100,000 numbers, which are laid out side by side.
-_ROWS = 8
+_ROWS = 24
 
 
 class InferenceModel:

@@ -44,7 +44,7 @@ def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int) -> t
         float [B, N, cells, cells], dtype of `score_maps`; cells outside the map hold OUTSIDE_LOGIT.
     """
     bins = position_bins(k, cells)
-    return _copy(score_maps, windows, k, bins, bins)
+    return _copy(tf.transpose(score_maps, [0, 3, 1, 2]), windows, k, bins, bins)
 
 
 def assemble_blended(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int, radius: int) -> tf.Tensor:
@@ -60,27 +60,30 @@ def assemble_blended(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: i
     for bins, share in blended_bins(k, cells, radius):
         np.add.at(shares, (np.arange(cells), bins), share)
     ways, way = np.unique(shares, axis=0, return_inverse=True)
-    products = np.einsum("ap,bq->pqab", ways, ways).reshape(k * k, -1)
-    return _copy(tf.tensordot(score_maps, products, 1), windows, len(ways), way, way)
+    products = np.einsum("ap,bq->abpq", ways, ways).reshape(-1, k * k)
+    batch, height, width, channels = tf.unstack(tf.shape(score_maps))
+    blended = tf.matmul(products, tf.reshape(score_maps, [batch, height * width, channels]), transpose_b=True)
+    return _copy(tf.reshape(blended, [batch, len(products), height, width]), windows, len(ways), way, way)
 
 
-def _copy(
-    score_maps: tf.Tensor, windows: tf.Tensor, k: int, row_bins: np.ndarray, column_bins: np.ndarray
-) -> tf.Tensor:
-    """Copies the cells of windows from the maps of the given relative positions, int [cells] along each axis."""
+def _copy(maps: tf.Tensor, windows: tf.Tensor, k: int, row_bins: np.ndarray, column_bins: np.ndarray) -> tf.Tensor:
+    """Copies the cells of windows from the maps of the given relative positions, int [cells] along each axis.
+
+    The maps, [B, k * k, h, w], lie one after the other, so that the cells of a part are neighbours in memory.
+    """
     cells = len(row_bins)
     margin = cells // 2
-    border = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
+    border = [[0, 0], [0, 0], [margin, margin], [margin, margin]]
     # The border of OUTSIDE_LOGIT makes a window's top left cell (y, x) of the padded map, and no cell a special case.
-    padded = tf.pad(score_maps, border, constant_values=OUTSIDE_LOGIT)
-    batch, height, width, channels = tf.unstack(tf.shape(padded))
+    padded = tf.pad(maps, border, constant_values=OUTSIDE_LOGIT)
+    batch, count, height, width = tf.unstack(tf.shape(padded))
     rows = np.arange(cells)
     # Offset of each cell from the window's top left one, in the padded maps laid out flat: [cells * cells].
     cell_offsets = tf.reshape(
-        (rows[:, None] * width + rows[None, :]) * channels + (row_bins[:, None] * k + column_bins[None, :]), [-1]
+        ((row_bins[:, None] * k + column_bins[None, :]) * height + rows[:, None]) * width + rows[None, :], [-1]
     )
     y, x = windows[..., 0], windows[..., 1]
-    corners = ((tf.range(batch)[:, None] * height + y) * width + x) * channels  # [B, N]
+    corners = (tf.range(batch)[:, None] * count * height + y) * width + x  # [B, N]
     values = tf.gather(tf.reshape(padded, [-1]), corners[..., None] + cell_offsets)
     return tf.reshape(values, [batch, tf.shape(windows)[1], cells, cells])
 

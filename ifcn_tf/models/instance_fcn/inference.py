@@ -58,7 +58,7 @@ class InferenceModel:
         Inside the mask and outside of it, each cell weighted by its probability, and at the window's centre. Cells
         outside the map count for nothing.
         """
-        trunk, half = features["trunk"][0], self._cells // 2
+        trunk, half = tf.squeeze(features["trunk"], 0), self._cells // 2
         steps = np.arange(half % _STEP, self._cells, _STEP)
         rows, columns = (sides.ravel() for sides in np.meshgrid(steps, steps, indexing="ij"))
         cells = windows[:, None] + (np.stack([rows, columns], 1) - half).astype(np.int32)  # [N, steps^2, 2]

@@ -1,0 +1,109 @@
+"""Photographs to masks with OpenVINO, which computes the network; ONNX Runtime does what is before and after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.common.pool import usable_cores
+from ifcn_tf.config.network import Precision
+from ifcn_tf.config.settings import require
+from ifcn_tf.engines.onnx_parts import apart, model_of, onnx
+from ifcn_tf.engines.onnx_predictor import session
+from ifcn_tf.engines.predictor import METADATA, Arrays, EnginePredictor
+from ifcn_tf.images.files import MAX_PIXELS
+
+try:
+    import openvino
+    from openvino import opset13 as operators
+    from openvino.utils import replace_node
+except ImportError as error:
+    raise UserError("OpenVINO is not installed: pip install 'ifcn-tf[openvino]'.") from error
+
+#: OpenVINO's names of precisions.
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+#: Scales that are computed at once, on as many parts of the cores: the largest is about as much work as all others.
+_STREAMS = 2
+
+
+class OpenvinoPredictor(EnginePredictor):
+    """`EnginePredictor` whose network OpenVINO computes.
+
+    Args:
+        path, max_pixels, num_proposals: see there.
+        precision: of the network; "auto" is OpenVINO's choice, bfloat16 where the processor has instructions for it.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        max_pixels: int = MAX_PIXELS,
+        num_proposals: int | None = None,
+        precision: Precision = "auto",
+        **fixed: Any,
+    ) -> None:
+        known = ("auto", *_HINTS)
+        require(precision in known, f"precision must be one of {', '.join(known)}, not {precision!r}.")
+        self._hint = {"INFERENCE_PRECISION_HINT": _HINTS[precision]} if precision != "auto" else {}
+        super().__init__(path, max_pixels, num_proposals, **fixed)
+
+    @property
+    def precision(self) -> str:
+        """See `EnginePredictor`."""
+        taken = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
+        return next((name for name, hint in _HINTS.items() if hint == taken), taken)
+
+    @property
+    def _runtime(self) -> str:
+        return f"openvino {openvino.get_version().split('-')[0]}"
+
+    def _load(self, path: Path, content: bytes) -> str:
+        model = onnx.load_model_from_string(content)
+        parts = apart(model)
+        pyramid, network, rest = (model_of(part).SerializeToString() for part in parts)
+        self._pyramid, self._rest = session(pyramid), session(rest)
+        self._scales, self._answers = ([value.name for value in part.output] for part in (parts.pyramid, parts.rest))
+        self._network = _compiled(network, self._hint)
+        return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
+
+    def _run(self, image: np.ndarray) -> Arrays:
+        images = self._pyramid.run(self._scales, {"image": image})
+        features = self._features(dict(zip(self._scales, images, strict=True)))
+        return dict(zip(self._answers, self._rest.run(self._answers, {"image": image, **features}), strict=True))
+
+    def _features(self, images: dict[str, np.ndarray]) -> Arrays:
+        """What the network finds in each image of the pyramid, by the names that the rest knows."""
+        requests = {scale: self._network.create_infer_request() for scale in images}
+        for scale in sorted(images, key=lambda scale: -images[scale].size):  # the longest first
+            requests[scale].start_async({"image": images[scale]}, share_inputs=True)
+        features = {}
+        for scale, request in requests.items():
+            request.wait()
+            for output in self._network.outputs:
+                features[f"{scale}/{output.any_name}"] = request.get_tensor(output).data
+        return features
+
+
+def _compiled(network: bytes, hint: dict[str, str]) -> openvino.CompiledModel:
+    core, threads = openvino.Core(), usable_cores()
+    model = core.read_model(network)
+    _keep_single_channels(model)
+    options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(_STREAMS, threads), **hint}
+    return core.compile_model(model, "CPU", options)
+
+
+def _keep_single_channels(network: openvino.Model) -> None:
+    """Lets a convolution of one cell to one channel, which is objectness, answer in float32 whatever the precision.
+
+    Scores rank thousands of windows, and bfloat16 has too few values for that. OpenVINO rounds what a convolution
+    answers, but not a sum of products.
+    """
+    for node in network.get_ordered_ops():
+        if node.get_type_name() == "Convolution":
+            channels, _, *size_hw = node.input(1).get_shape()
+            if [channels, *size_hw] == [1, 1, 1]:
+                products = operators.multiply(node.input_value(0), node.input_value(1))
+                replace_node(node, operators.reduce_sum(products, np.array([1]), keep_dims=True))
