@@ -145,12 +145,17 @@ def propose_images(
                 _write_image(folder, path, *answer, formats, shown, simplify)
     failed = {failure.path for failure in failures}
     if done := [path for path in paths if path not in failed]:
-        _write_of_all(folder, done, formats, shown, simplify)
+        _write_of_all(folder, done, formats, shown, simplify, settings)
     return failures
 
 
 def _write_of_all(
-    folder: Path, done: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
+    folder: Path,
+    done: Sequence[Path],
+    formats: Sequence[str],
+    shown: ShownConfig,
+    simplify: float,
+    settings: dict[str, Any],
 ) -> None:
     """Writes the files that hold all images: proposals.json, and those of some formats."""
     merge_parts(folder, done)
