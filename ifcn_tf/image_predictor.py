@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +20,11 @@ class ImagePredictor(abc.ABC):
 
     Attributes:
         config: scales, thresholds and counts.
+        categories: names by number, where proposals have names.
     """
 
     config: ProposerConfig
+    categories: Mapping[int, str] = MappingProxyType({})
 
     @abc.abstractmethod
     def read(self, path: str | Path) -> np.ndarray:
@@ -46,7 +50,10 @@ class ImagePredictor(abc.ABC):
         """
         pixels = self.read(image) if isinstance(image, str | Path) else checked_pixels(image)
         found, count = self._run(pixels), self.config.num_proposals
-        arrays = {name: found[name][:count] for name in ("scores", "windows_yxyx", "mask_logits")}
+        arrays: dict[str, Any] = {name: found[name][:count] for name in ("scores", "windows_yxyx", "mask_logits")}
+        if self.categories:
+            arrays |= {name: found[name][:count] for name in ("category_ids", "class_scores")}
+            arrays["categories"] = self.categories
         height, width = pixels.shape[:2]
         threshold, min_area = self.config.mask_threshold, self.config.min_area
         return Proposals.from_windows(**arrays, size_hw=(height, width), threshold=threshold, min_area=min_area)

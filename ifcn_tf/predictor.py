@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ifcn_tf.classifying.loading import load_classifier
+from ifcn_tf.classifying.proposer import NamingProposer
 from ifcn_tf.common.files import BadImageError
 from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.network import Precision
@@ -25,15 +27,19 @@ class Predictor(ImagePredictor):
     """Proposes the objects of photographs; `load` makes one.
 
     Args:
-        proposer: around any model that scores windows, or an exported one.
-        settings: what determines the proposals, as JSON types.
+        proposer: around any model that scores windows, with names or without, or an exported one.
+        settings: what determines the proposals, as JSON types; of proposals with names its "categories" are these.
         max_pixels: larger image files are refused.
     """
 
     def __init__(
-        self, proposer: Proposer | ExportedProposer, settings: dict[str, Any], max_pixels: int = MAX_PIXELS
+        self,
+        proposer: Proposer | NamingProposer | ExportedProposer,
+        settings: dict[str, Any],
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.config, self.settings, self.max_pixels = proposer.config, settings, max_pixels
+        self.categories = {int(number): name for number, name in settings.get("categories", {}).items()}
         self._graph = proposer.compile()
 
     @property
@@ -68,6 +74,7 @@ def load(
     score_weights: str | Path | None = None,
     precision: Precision = "auto",
     max_pixels: int = MAX_PIXELS,
+    classes: str | Path | bool = False,
     **settings: Any,
 ) -> Predictor:
     """Loads a model for inference.
@@ -83,6 +90,8 @@ def load(
             score heads, of either, are then left out.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
+        classes: weights of a mask classifier, which names the proposals (`Proposals.labels`), "voc" or True for the
+            bundled one.
         **settings: fields of `ProposerConfig`, such as num_proposals=100.
 
     Raises:
@@ -97,7 +106,11 @@ def load(
         precision=precision,
         **settings,
     )
-    return Predictor.of_network(*network, max_pixels)
+    if not classes:
+        return Predictor.of_network(*network, max_pixels)
+    classifier, named = load_classifier(classes, precision)
+    proposer = NamingProposer(network_proposer(*network), classifier)
+    return Predictor(proposer, {**settings_of(network[0], proposer.config), **named}, max_pixels)
 
 
 def load_saved_model(folder: str | Path) -> Predictor:

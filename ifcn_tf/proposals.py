@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.config.settings import require
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.masks.rle import Rle, areas, decode, encode
+
+#: What proposals without names are called.
+OBJECT = "object"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +27,19 @@ class Proposals:
         scores: float32 [n], in 0..1: objectness, or the IoU with an object that is to be expected, where the network
             has a score head; proposals that a better one overlaps then stand behind others of lower scores.
         rles: n masks of the image's size, as COCO's compressed run lengths; none is empty.
+        category_ids: of proposals with names int64 [n], numbers of `categories`, and scores then are the probabilities
+            that they are of these; else None.
+        categories: names by number, of all categories that there are.
+        class_scores: of proposals that were just named float32 [n, categories + 1], probability of each category in the
+            order of `categories`, that of none first; else None.
     """
 
     size_hw: tuple[int, int]
     scores: np.ndarray
     rles: list[Rle]
+    category_ids: np.ndarray | None = None
+    categories: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    class_scores: np.ndarray | None = None
 
     @classmethod
     def from_windows(
@@ -39,10 +50,14 @@ class Proposals:
         size_hw: tuple[int, int],
         threshold: float,
         min_area: float = 0.0,
+        **names: Any,
     ) -> Proposals:
-        """Pastes what `Proposer` returns at image size; drops masks of less than `min_area` px^2, and empty ones."""
+        """Pastes what `Proposer` returns at image size; drops masks of less than `min_area` px^2, and empty ones.
+
+        `names` are the attributes of proposals with names.
+        """
         rles = paste(mask_logits, windows_yxyx, size_hw, threshold)
-        pasted = cls(size_hw, np.asarray(scores), rles)
+        pasted = cls(size_hw, np.asarray(scores), rles, **names)
         return pasted[pasted.areas() >= max(min_area, 1)]
 
     def __len__(self) -> int:
@@ -53,7 +68,16 @@ class Proposals:
         if not isinstance(chosen, int | slice):
             chosen = np.asarray(chosen) if len(chosen) else np.zeros(0, int)
         indices = np.atleast_1d(np.arange(len(self))[chosen])
-        return Proposals(self.size_hw, self.scores[indices], [self.rles[i] for i in indices])
+        ids, likely = (None if c is None else c[indices] for c in (self.category_ids, self.class_scores))
+        rles = [self.rles[i] for i in indices]
+        return Proposals(self.size_hw, self.scores[indices], rles, ids, self.categories, likely)
+
+    @property
+    def labels(self) -> list[str]:
+        """What each proposal is: the name of its category, or "object" where they have none."""
+        if self.category_ids is None:
+            return [OBJECT] * len(self)
+        return [self.categories.get(number, str(number)) for number in self.category_ids.tolist()]
 
     def masks(self) -> np.ndarray:
         """Binary masks, bool [n, H, W]: H * W bytes each, so take `proposals[:100].masks()` of large images."""
@@ -137,17 +161,19 @@ class Proposals:
         return some[np.lexsort((some.areas(), -some.scores))]
 
     def to_coco(self, image_id: int | str) -> list[dict[str, Any]]:
-        """COCO results: category 1 throughout, since proposals have no class, and each one's rank, from 0."""
+        """COCO results with each one's rank, from 0: category 1 throughout, or the proposals' own and its name."""
+        named = self.category_ids is not None
+        numbers = self.category_ids.tolist() if self.category_ids is not None else [1] * len(self)
+        columns = (self.rles, self.boxes_xywh().tolist(), self.scores, numbers, self.labels)
         return [
             {
                 "image_id": image_id,
-                "category_id": 1,
+                "category_id": number,
                 "segmentation": rle,
                 "bbox": bbox,
                 "score": round(float(score), 6),
                 "rank": rank,
+                **({"label": label} if named else {}),
             }
-            for rank, (rle, bbox, score) in enumerate(
-                zip(self.rles, self.boxes_xywh().tolist(), self.scores, strict=True)
-            )
+            for rank, (rle, bbox, score, number, label) in enumerate(zip(*columns, strict=True))
         ]

@@ -14,9 +14,10 @@ from absl import flags
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import Precision
 
-from . import _cli, _network
+from . import _classes, _cli, _network
 
-flags.adopt_module_key_flags(_network)  # so that --help lists them
+flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_network)
 OUTPUT = flags.DEFINE_string(
     "output", None, "Folder of the model, to which each export adds a version; or the .onnx file.", required=True
 )
@@ -44,11 +45,13 @@ def main() -> None:
         export_onnx(network, config, path)
         print(path)
         return
+    from ifcn_tf.classifying.loading import load_classifier
     from ifcn_tf.saved_model.export import export
     from ifcn_tf.saved_model.signatures import ServingConfig
 
     serving = ServingConfig(MASKS.value, FULL_MASKS.value, _network.MAX_PIXELS.value)
-    print(export(*load_network(**arguments), path, serving, MODEL_NAME.value))
+    classifier = load_classifier(_classes.CLASSIFY.value, arguments["precision"]) if _classes.CLASSIFY.value else None
+    print(export(*load_network(**arguments), path, serving, MODEL_NAME.value, classifier))
 
 
 def _export_segmentation(weights: Path, path: Path) -> None:
@@ -57,7 +60,7 @@ def _export_segmentation(weights: Path, path: Path) -> None:
 
     known = (_network.WEIGHTS, _network.PRECISION, _network.MAX_PIXELS)
     others = [f"--{name}" for name in _network.given() if name not in {flag.name for flag in known}]
-    others += [f"--{flag.name}" for flag in (FORMAT, MASKS, FULL_MASKS) if flag.present]
+    others += [f"--{flag.name}" for flag in (FORMAT, MASKS, FULL_MASKS, _classes.CLASSIFY) if flag.present]
     if others:
         raise UserError(f"{', '.join(others)}: leave out with {weights}, which proposes nothing.")
     network = load_segmentation(weights, cast(Precision, _network.PRECISION.value))
@@ -66,7 +69,7 @@ def _export_segmentation(weights: Path, path: Path) -> None:
 
 def _require_matching_flags(path: Path) -> None:
     """Raises UserError on flags, or a name of a file, that belong to the other format."""
-    fixed = (_network.PRECISION, _network.MAX_PIXELS, MODEL_NAME, MASKS, FULL_MASKS)
+    fixed = (_network.PRECISION, _network.MAX_PIXELS, MODEL_NAME, MASKS, FULL_MASKS, _classes.CLASSIFY)
     given = [f"--{flag.name}" for flag in fixed if flag.present]
     if FORMAT.value == "onnx" and given:
         raise UserError(f"{', '.join(given)} belong to a SavedModel: leave them out with --format=onnx.")

@@ -3,6 +3,7 @@
 python -m pipelines.propose photo.jpg
 python -m pipelines.propose --images=photos/ --output=masks
 python -m pipelines.propose --onnx=ifcn.onnx photo.jpg                     (without TensorFlow)
+python -m pipelines.propose --classify=classifier/model.weights.h5 photo.jpg           (with the names of classes)
 python -m pipelines.propose --config=masks/run.json --output=again        (the same once more)
 """
 
@@ -19,12 +20,13 @@ from ifcn_tf.results.folder import find_images, run_settings
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
-from . import _cli, _engine, _images, _network
+from . import _classes, _cli, _engine, _images, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
-flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)
 flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
 
@@ -36,7 +38,7 @@ PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as
 
 _NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
 _PATHS = {flag.name for flag in (_images.IMAGES, _network.WEIGHTS, _network.SCORES, SAVED_MODEL, _engine.ONNX)}
-_PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, *_NETWORK)
+_PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, _classes.CLASSIFY, *_NETWORK)
 
 
 def main() -> int:
@@ -48,7 +50,10 @@ def main() -> int:
     paths = [] if PRINT.value else _images.found()
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
+    if _classes.CLASSIFY.value and _engine.ONNX.value:
+        raise UserError("--onnx gives no names: leave --classify out, or give weights instead of the file.")
+    named = {"classes": _classes.CLASSIFY.value} if _classes.CLASSIFY.value else {}
+    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer, **named)
     places = {flag.name: _place(flag) for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)
@@ -93,7 +98,10 @@ def _place(flag: flags.FlagHolder[Any]) -> Any:
 
 
 def _exported(folder: str) -> Predictor:
-    fixed = [*_network.given(), *(flag.name for flag in (_engine.ENGINE, _engine.ONNX) if flag.present)]
+    fixed = [
+        *_network.given(),
+        *(flag.name for flag in (_engine.ENGINE, _engine.ONNX, _classes.CLASSIFY) if flag.present),
+    ]
     if fixed:
         raise UserError(f"--saved_model has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     _cli.import_tensorflow()

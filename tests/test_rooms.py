@@ -123,6 +123,7 @@ def test_only_models_name_a_network():
 def test_commands_import_each_other_never():
     commands = [path for path in SOURCES if path.parent.name == "pipelines" and not path.name.startswith("_")]
     shared = {
+        "pipelines._classes",
         "pipelines._cli",
         "pipelines._engine",
         "pipelines._images",

@@ -17,12 +17,30 @@ SAMPLE = _SAVEDMODELS / "sample" / "coffee.jpg"
 #: Names of the trained models, each a folder with a model card.
 MODELS = ("default", "vgg16")
 
+#: Names of the trained mask classifiers, and their folders.
+_CLASSIFIERS = {"voc": "classifier"}
+
 
 def model_weights(name: str) -> Path:
     """The weights file of a trained model; raises UserError on an unknown name, and where it was not installed."""
     require_known("model", name, MODELS)
     path = _path(name)
     require(path.exists(), f"the model {name} is not installed here ({path}): a clone of the repository has it.")
+    return path
+
+
+def classifier_weights(weights: str | Path | bool) -> Path:
+    """The file of what names proposals: a word, or True, is a trained classifier, all else a path.
+
+    Raises:
+        UserError: a word that is no classifier's name, or one that is not installed.
+    """
+    name = next(iter(_CLASSIFIERS)) if weights is True else str(weights)
+    if not _is_name(name):
+        return Path(name)
+    require_known("classifier", name, _CLASSIFIERS)
+    path = _path(_CLASSIFIERS[name])
+    require(path.exists(), f"the classifier {name} is not installed here ({path}): give the file of one of your own.")
     return path
 
 
@@ -41,5 +59,9 @@ def weights_file(weights: str | Path | None) -> Path:
     Raises:
         UserError: a word that is no model's name.
     """
-    is_name = isinstance(weights, str) and Path(weights).name == weights and not Path(weights).suffix
+    is_name = isinstance(weights, str) and _is_name(weights)
     return model_weights(str(weights or MODELS[0])) if is_name or weights is None else Path(weights)
+
+
+def _is_name(text: str) -> bool:
+    return Path(text).name == text and not Path(text).suffix

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, cast
 
 from ifcn_tf.common.classes import VOC_CLASSES, VOID
@@ -193,7 +194,12 @@ class SegmentationConfig(NetworkConfig):
             2 <= len(self.classes) <= VOID,
             f"classes needs 2 to {VOID} names, the background's first, not {len(self.classes)}.",
         )
-        require(len(set(self.classes)) == len(self.classes), f"classes has a name twice: {', '.join(self.classes)}.")
+        _require_once("classes has a name", self.classes)
+
+
+def _require_once(what: str, values: Sequence[Any]) -> None:
+    """Raises UserError when a setting has a value twice."""
+    require(len(set(values)) == len(values), f"{what} twice: {', '.join(map(str, values))}.")
 
 
 def require_segmentation(config: NetworkConfig) -> SegmentationConfig:
@@ -232,11 +238,76 @@ class FCNConfig(SegmentationConfig):
         require(0 <= self.dropout < 1, f"dropout must lie in 0..1, below 1, not {self.dropout}.")
 
 
+#: Cells a side of a region of the mask classifier and of its mask, before they are pooled [P].
+ROI_CELLS = 14
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskClassifierConfig(NetworkConfig):
+    """The mask classifier (Dai et al., Multi-task Network Cascades, CVPR 2016, stage 3), which names regions. The
+    defaults are its layers on VGG-16 as published."""
+
+    module: ClassVar[str] = "ifcn_tf.models.mask_classifier.network"
+    example: ClassVar[str] = "rois"
+    task: ClassVar[str] = "classification"
+
+    method: str = "mask_classifier"
+    classes: tuple[str, ...] = VOC_CLASSES
+    """Names of the classes, the background's first."""
+    category_ids: tuple[int, ...] = ()
+    """Numbers of the classes in data and results, without the background; 1, 2 and so on where none are given."""
+    stride: int = 16
+    """Of the map whose regions are classified, 8 or 16 [px] [P]."""
+    fusion_channels: int = 256
+    """Channels of that map of a trunk that fuses maps of several strides, as EfficientNet-Lite does; VGG-16's are those
+    of its last layer [count]."""
+    fc_channels: int = 4096
+    """Width of the fully connected layers, two of each path; ImageNet's weights of them fit 4096 on VGG-16 alone
+    [count] [P]."""
+    dropout: float = 0.5
+    """Share of their values that is left out in training [0..1] [P]."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(len(self.classes) >= 2, f"classes needs 2 names or more, the background's first, not {self.classes}.")
+        _require_once("classes has a name", self.classes)
+        _require_once("category_ids has a number", self.category_ids)
+        require(
+            len(self.category_ids) in (0, len(self.classes) - 1),
+            f"category_ids has {len(self.category_ids)} numbers for {len(self.classes) - 1} classes without the "
+            "background: give one for each, or none.",
+        )
+        require(self.stride in (8, 16), f"stride must be 8 or 16, not {self.stride}.")
+        for name in ("fusion_channels", "fc_channels"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}.")
+        require(0 <= self.dropout < 1, f"dropout must lie in 0..1, below 1, not {self.dropout}.")
+
+    @property
+    def categories(self) -> dict[int, str]:
+        """Names of the classes without the background, by their numbers, in the order of `classes`."""
+        numbers = self.category_ids or range(1, len(self.classes))
+        return dict(zip(numbers, self.classes[1:], strict=True))
+
+    def require_cut(self, cut_side: int) -> None:
+        """Raises UserError of any cut: regions of the whole image are trained on."""
+        require(cut_side == 0, f"cut_side must be 0 with {self.method}, not {cut_side}.")
+
+
+def require_classifier(config: NetworkConfig) -> MaskClassifierConfig:
+    """The settings as those of a method that names proposals; raises UserError of another method."""
+    require(
+        isinstance(config, MaskClassifierConfig),
+        f"{config.method} names no proposals: take weights or settings of mask_classifier.",
+    )
+    return cast(MaskClassifierConfig, config)
+
+
 #: The settings of each method's network, by the name that `method` has.
 METHODS: dict[str, type[NetworkConfig]] = {
     "instance_fcn": InstanceFCNConfig,
     "deepmask": DeepMaskConfig,
     "fcn": FCNConfig,
+    "mask_classifier": MaskClassifierConfig,
 }
 
 

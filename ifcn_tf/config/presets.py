@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.classifying import ClassifyingConfig
 from ifcn_tf.config.files import read_sections
-from ifcn_tf.config.network import DeepMaskConfig, FCNConfig, InstanceFCNConfig, NetworkConfig, network_config
+from ifcn_tf.config.network import (
+    DeepMaskConfig,
+    FCNConfig,
+    InstanceFCNConfig,
+    MaskClassifierConfig,
+    NetworkConfig,
+    network_config,
+)
 from ifcn_tf.config.proposing import DEEPMASK_FACTORS, SIX_SCALES, ProposerConfig
 from ifcn_tf.config.segmenting import SegmenterConfig
 from ifcn_tf.config.settings import require
@@ -26,6 +34,7 @@ _SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "train": TrainConfig.from_dict,
     "proposer": ProposerConfig.from_dict,
     "segmenter": SegmenterConfig.from_dict,
+    "classifier": ClassifyingConfig.from_dict,
 }
 #: What a run's `config.json` says besides: what it reads, and what it was.
 _PLACES, _RECORDS = "places", ("devices", "versions", "commit", "weights", "score_head")
@@ -37,8 +46,8 @@ _METHOD = "model.method"
 class RunConfig:
     """Everything that determines a training run, next to its data and its first weights.
 
-    How to propose, or of a method that names the class of each pixel how to segment, does not change the weights, but
-    says which of them are the best, and is kept beside them.
+    How to propose, or of methods that name classes how to segment or to classify, does not change the weights, but says
+    which of them are the best, and is kept beside them.
     """
 
     model: NetworkConfig = dataclasses.field(default_factory=InstanceFCNConfig)
@@ -47,6 +56,7 @@ class RunConfig:
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     proposer: ProposerConfig = dataclasses.field(default_factory=ProposerConfig)
     segmenter: SegmenterConfig = dataclasses.field(default_factory=SegmenterConfig)
+    classifier: ClassifyingConfig = dataclasses.field(default_factory=ClassifyingConfig)
 
     def __post_init__(self) -> None:
         with _named("data"):
@@ -128,8 +138,16 @@ _FCN = RunConfig(
     segmenter=SegmenterConfig(shorter_side=375),
 )
 
+#: The mask classifier on the light trunk, where all fully connected layers begin at random and are narrow.
+_CLASSIFIER = RunConfig(
+    model=MaskClassifierConfig(trunk="efficientnet_lite2", fusion_channels=128, fc_channels=512),
+    data=DataConfig(shorter_sides=(400,), scale_jitter=1.3, longer_side_limit=1000, colour_jitter=0.3),
+    train=dataclasses.replace(_ADAMW, learning_rates=(0.001, 0.00001), boundaries=(), schedule="cosine"),
+    classifier=ClassifyingConfig(shorter_side=400),
+)
+
 #: `paper` is section 3.3, "Training", wherever that states something; `deepmask` the method that it compares with,
-#: `fcn` the one that names the class of each pixel.
+#: `fcn` the one that names the class of each pixel, `classifier` the one that names proposals.
 #: `quick` makes a usable network of a few hundred photographs in about two hours on two cores: two cuts a step, at a
 #: learning rate to match. `light` is for 200 photographs and a laptop: a small trunk, which learns more slowly than the
 #: layers on it, four cuts a step and AdamW, and weights averaged over the last thousand steps or so.
@@ -137,6 +155,7 @@ PRESETS = {
     "paper": RunConfig(),
     "deepmask": _DEEPMASK,
     "fcn": _FCN,
+    "classifier": _CLASSIFIER,
     "quick": RunConfig(
         data=_CUTS,
         train=TrainConfig(

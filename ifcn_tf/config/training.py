@@ -68,6 +68,10 @@ class DataConfig(Settings):
     overlaps the box of none. 0 leaves such windows out [0..1]."""
     mask_coverage: float = 0.4
     """A cell belongs to the mask when the object covers at least this share of it [0..1]."""
+    num_rois: int = 64
+    """Of a method that is trained on regions so many are sampled an image [count] [P]."""
+    foreground_rois: float = 0.3
+    """At most this share of the regions holds an object: the IoU of their boxes is .5 or more [0..1] [P]."""
     crops_in_turn: int = 32
     """Of a method that is trained on crops so many train masks, then as many scores, and so on: as many as
     train.images_per_step, so that batches alternate [count]."""
@@ -78,7 +82,14 @@ class DataConfig(Settings):
             f"shorter_sides needs at least one scale, each of 8 px or more, not {self.shorter_sides}.",
         )
         require(self.longer_side_limit >= 8, f"longer_side_limit must be 8 px or more, not {self.longer_side_limit}.")
-        shares = ("fitting_scales", "background_cuts", "copy_paste", "flip_probability", "hard_negatives")
+        shares = (
+            "fitting_scales",
+            "background_cuts",
+            "copy_paste",
+            "flip_probability",
+            "hard_negatives",
+            "foreground_rois",
+        )
         for name in (*shares, "partial_negatives"):
             require(0 <= getattr(self, name) <= 1, f"{name} must lie in 0..1, not {getattr(self, name)}.")
         require(
@@ -100,6 +111,7 @@ class DataConfig(Settings):
             f"centre_tolerance must be in 0..negative_distance, not {self.centre_tolerance}.",
         )
         require(self.num_windows >= 2, f"num_windows must be 2 or more, not {self.num_windows}.")
+        require(self.num_rois > 0, f"num_rois must be positive, not {self.num_rois}.")
         require(self.negatives_floor >= 0, f"negatives_floor must not be negative, not {self.negatives_floor}.")
         require(0 < self.mask_coverage <= 1, f"mask_coverage must lie in 0..1, above 0, not {self.mask_coverage}.")
         require(self.crops_in_turn > 0, f"crops_in_turn must be positive, not {self.crops_in_turn}.")

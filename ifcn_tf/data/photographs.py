@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example, Instance
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.network import WindowConfig
+from ifcn_tf.config.network import ROI_CELLS, WindowConfig
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.crops import canonical_sides
 from ifcn_tf.data.pipeline import EXAMPLES
 from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.data.regions import Regions
 from ifcn_tf.data.views import objects_of
 from ifcn_tf.images.tensors import decode
 from ifcn_tf.masks.rle import from_run_lengths
@@ -59,6 +60,16 @@ def photographs(data: Sequence[Path], count: int) -> Iterator[Example]:
     records = Records.open(data)
     for record in _read(records, range(min(count, len(records)))):
         yield example_of(record)
+
+
+def photographs_with_regions(data: Sequence[Path], count: int) -> Iterator[tuple[Example, Regions]]:
+    """As `photographs`, with the regions of each."""
+    records = Records.open(data)
+    for record in _read(records, range(min(count, len(records)))):
+        masks = np.frombuffer(record["image/region/masks"].numpy(), np.uint8).reshape(-1, ROI_CELLS, ROI_CELLS)
+        names = ("boxes_yxyx", "objects", "box_ious", "mask_ious")
+        boxes, *columns = (record[f"image/region/{name}"].numpy() for name in names)
+        yield example_of(record), Regions(boxes.reshape(-1, 4), masks, *columns)
 
 
 def require_objects(data: Sequence[Path], count: int) -> None:

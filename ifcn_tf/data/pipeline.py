@@ -19,6 +19,7 @@ from ifcn_tf.data.class_masks import class_mask_example
 from ifcn_tf.data.copy_paste import maybe_paste
 from ifcn_tf.data.crops import crop_example
 from ifcn_tf.data.records import Records
+from ifcn_tf.data.rois import roi_example
 from ifcn_tf.data.targets import training_targets
 from ifcn_tf.data.views import image_of, largest_view_hw, objects_of, view_of
 from ifcn_tf.geometry import WindowGrid
@@ -56,8 +57,8 @@ def training_examples(
         shares: how often a pass shows the photographs of each folder; once where left out.
 
     Returns:
-        Pairs (inputs, targets), here those of `training_example` (`crop_example` and `class_mask_example` have
-            their own); H and W vary, W windows
+        Pairs (inputs, targets), here those of `training_example` (`crop_example`,
+            `class_mask_example` and `roi_example` have their own); H and W vary, W windows
         and m cells are `config.num_windows` and the grid's `mask_cells`:
             inputs: "image" float32 [H, W, 3], RGB in 0..255, "windows" int32 [W, 2], centre cells (y, x).
             targets: "labels" float32 [W], "weights" float32 [W], "masks" float32 [W, m, m] (`training_targets`), and
@@ -145,4 +146,5 @@ EXAMPLES = {
         lambda record, config, network, seed: class_mask_example(record, config, seed),
         lambda config, network: largest_view_hw(config),
     ),
+    "rois": ExampleKind(roi_example, lambda config, network: largest_view_hw(config)),
 }

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example
 from ifcn_tf.common.files import UserError, read_json, write_json
+from ifcn_tf.data.regions import Regions
 from ifcn_tf.masks.rle import run_lengths
 
 #: Written into dataset.json; raised whenever an older reader would misread the records.
@@ -29,8 +30,8 @@ _HEAD, _TAIL = 12, 4
 _SHARD, _OFFSET, _LENGTH, _FINGERPRINT = range(4)
 
 
-def serialize(example: Example) -> bytes:
-    """The example as a serialized tf.train.Example."""
+def serialize(example: Example, regions: Regions | None = None) -> bytes:
+    """The example, with regions where there are some, as a serialized tf.train.Example."""
     height, width = example.size_hw
     objects, runs = example.objects, run_lengths(example.rles)
     corners = example.boxes_xywh.copy()
@@ -51,6 +52,14 @@ def serialize(example: Example) -> bytes:
     }
     for column, name in enumerate(("xmin", "ymin", "xmax", "ymax")):
         features[f"image/object/bbox/{name}"] = _floats(boxes[:, column])
+    if regions is not None:
+        features |= {
+            "image/region/boxes_yxyx": _floats(regions.boxes_yxyx.ravel()),
+            "image/region/masks": _bytes(regions.masks.tobytes()),
+            "image/region/objects": _ints(regions.objects.tolist()),
+            "image/region/box_ious": _floats(regions.box_ious),
+            "image/region/mask_ious": _floats(regions.mask_ious),
+        }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
 
 
@@ -71,16 +80,20 @@ def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
 
     Returns:
         A dict by the record's keys: strings and int64 scalars of the image, and a vector of N objects for each
-        "image/object/..." ("image/object/mask/counts": the runs of all objects, one after the other).
+        "image/object/..." ("image/object/mask/counts": the runs of all objects, one after the other). Of regions
+        ("image/region/...") what `serialize` writes, boxes as a vector; empty where there are none.
     """
     scalars = {"encoded": tf.string, "filename": tf.string, "source_id": tf.string}
     scalars |= {"height": tf.int64, "width": tf.int64}
     vectors = {"class/label": tf.int64, "is_crowd": tf.int64, "mask/counts": tf.int64, "mask/num_counts": tf.int64}
     vectors |= dict.fromkeys(("area", "bbox/ymin", "bbox/xmin", "bbox/ymax", "bbox/xmax"), tf.float32)
+    vectors = {f"image/object/{name}": kind for name, kind in vectors.items()} | {"image/region/objects": tf.int64}
+    vectors |= {f"image/region/{name}": tf.float32 for name in ("boxes_yxyx", "box_ious", "mask_ious")}
     features: dict[str, Any] = {f"image/{name}": tf.io.FixedLenFeature([], kind) for name, kind in scalars.items()}
-    features["image/segmentation/class/encoded"] = tf.io.FixedLenFeature([], tf.string, "")  # of no class mask
+    for name in ("image/segmentation/class/encoded", "image/region/masks"):  # where there is none
+        features[name] = tf.io.FixedLenFeature([], tf.string, "")
     for name, kind in vectors.items():
-        features[f"image/object/{name}"] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
+        features[name] = tf.io.FixedLenSequenceFeature([], kind, allow_missing=True)
     return tf.io.parse_single_example(serialized, features)
 
 
@@ -104,9 +117,9 @@ class Writer:
         self.ends = [0] * num_shards  # bytes written
         self.index: list[tuple[int, int, int, int]] = []
 
-    def write(self, example: Example) -> None:
+    def write(self, example: Example, regions: Regions | None = None) -> None:
         """Appends one example to the next shard in turn."""
-        serialized = serialize(example)
+        serialized = serialize(example, regions)
         shard = len(self.index) % len(self.shards)
         with _disk_errors():
             self.shards[shard].write(serialized)

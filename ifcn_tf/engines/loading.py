@@ -35,8 +35,8 @@ def load(
         engine: what computes: "tensorflow", "openvino", "onnxruntime", or "auto": TensorFlow for weights, and for a
             file what `file_engine` says.
         max_pixels: larger image files are refused.
-        **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32"; with a file
-            num_proposals, and on OpenVINO precision.
+        **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32" or classes="voc"; with a
+            file num_proposals, and on OpenVINO precision.
 
     Raises:
         UserError: a file, engine or setting that cannot be used; says which and why.

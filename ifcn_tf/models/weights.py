@@ -18,6 +18,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError, read_json, write_bytes, write_json
 from ifcn_tf.config.bundled import weights_file
+from ifcn_tf.config.classifying import ClassifyingConfig
 from ifcn_tf.config.network import NetworkConfig, network_config
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.segmenting import SegmenterConfig
@@ -136,6 +137,11 @@ def read_proposer_config(path: Path) -> ProposerConfig:
 def read_segmenter_config(path: Path) -> SegmenterConfig:
     """How to segment with a weights file, as `config.json` beside it states; as published where it does not."""
     return _read_settings(path, "segmenter", SegmenterConfig)
+
+
+def read_classifying_config(path: Path) -> ClassifyingConfig:
+    """How to name proposals with a weights file, as `config.json` beside it states; as published where it does not."""
+    return _read_settings(path, "classifier", ClassifyingConfig)
 
 
 def _read_settings(path: Path, name: str, kind: type[_Settings]) -> _Settings:

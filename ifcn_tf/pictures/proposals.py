@@ -28,8 +28,8 @@ def draw_proposals(image: np.ndarray, proposals: Proposals, style: Style = "mask
         image: uint8 [H, W, 3], RGB.
         proposals: of this image, few and distinct (`Proposals.distinct`); the best one lies on top.
         style: "masks" fills each with a colour and outlines it, "outlines" leaves the photograph inside as it is; each
-            has a tag with its score where that fits into what is seen of it. "cutouts" shows the pixels in masks and
-            nothing else, on a transparent ground.
+            has a tag with its name, if it has one, and its score where that fits into what is seen of it. "cutouts"
+            shows the pixels in masks and nothing else, on a transparent ground.
 
     Returns:
         The picture, of the image's size; of cutouts with an alpha channel.
@@ -45,8 +45,9 @@ def draw_proposals(image: np.ndarray, proposals: Proposals, style: Style = "mask
         draw(mask, colour)
     picture = Image.fromarray(canvas.image())
     hidden = np.zeros(proposals.size_hw, bool)
-    for mask, colour, score in zip(masks, colours, proposals.scores, strict=True):
-        _draw_tag(picture, f"{score:.2f}", mask & ~hidden, colour)
+    names = [""] * len(masks) if proposals.category_ids is None else [f"{label} " for label in proposals.labels]
+    for mask, colour, name, score in zip(masks, colours, names, proposals.scores, strict=True):
+        _draw_tag(picture, f"{name}{score:.2f}", mask & ~hidden, colour)
         hidden |= mask
     return picture
 

@@ -31,6 +31,7 @@ class Entry(NamedTuple):
         box_xywh: four finite numbers [px], or NO_BOX.
         counts: compressed run lengths, or none where results are boxes only.
         category_id: what the file states, or 0 where that is no number: of proposals nobody asks for it.
+        label: name of the category, as `propose --classify` writes it; empty where the file states none.
     """
 
     where: str
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
     box_xywh: Sequence[float]
     counts: bytes
     category_id: int
+    label: str
 
 
 class EntryReader:
@@ -111,8 +113,9 @@ class EntryReader:
             raise UserError(f"{where}: {error}.") from error
         category_id: Any = content.get("category_id")
         known = type(category_id) is int and abs(category_id) <= _LARGEST_NUMBER
-        rank = self._rank(where, content)
-        return Entry(where, image_id, float(score), rank, box, counts, category_id if known else 0)
+        rank, label = self._rank(where, content), content.get("label")
+        label = label if known and isinstance(label, str) else ""
+        return Entry(where, image_id, float(score), rank, box, counts, category_id if known else 0, label)
 
     def _rank(self, where: str, content: dict[str, Any]) -> int:
         rank = content.get("rank")

@@ -53,7 +53,9 @@ def coco_results(pattern: str, paths: Mapping[ImageId, Path]) -> Iterator[ImageP
         raise UserError(f"{pattern} holds boxes without masks: formats of masks need a segmentation of each result.")
     for image_id in (image_id for image_id, count in results.counts().items() if count):
         found = results.of(image_id)
-        proposals = Proposals(sizes[image_id], found.scores.astype(np.float32), found.rles)
+        numbers = found.category_ids if results.categories else None
+        scores = found.scores.astype(np.float32)
+        proposals = Proposals(sizes[image_id], scores, found.rles, numbers, results.categories)
         yield ImageProposals(paths[image_id], proposals[proposals.areas() > 0])
 
 

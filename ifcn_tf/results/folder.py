@@ -145,23 +145,31 @@ def propose_images(
                 _write_image(folder, path, *answer, formats, shown, simplify)
     failed = {failure.path for failure in failures}
     if done := [path for path in paths if path not in failed]:
-        _write_of_all(folder, done, formats, shown, simplify)
+        _write_of_all(folder, done, formats, shown, simplify, settings)
     return failures
 
 
 def _write_of_all(
-    folder: Path, done: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
+    folder: Path,
+    done: Sequence[Path],
+    formats: Sequence[str],
+    shown: ShownConfig,
+    simplify: float,
+    settings: dict[str, Any],
 ) -> None:
     """Writes the files that hold all images: proposals.json, and those of some formats."""
     merge_parts(folder, done)
     for name in formats:
         if FORMATS[name].suffix:
-            images = track(_shown(folder, done, shown), len(done), name)
+            images = track(_shown(folder, done, shown, settings), len(done), name)
             FORMATS[name].write(images, output_of(folder, name), simplify)
 
 
-def _shown(folder: Path, paths: Sequence[Path], shown: ShownConfig) -> Iterator[ImageProposals]:
-    return (ImageProposals(path, read_part(folder, path).distinct(shown)) for path in paths)
+def _shown(
+    folder: Path, paths: Sequence[Path], shown: ShownConfig, settings: dict[str, Any]
+) -> Iterator[ImageProposals]:
+    categories = {int(number): name for number, name in settings.get("categories", {}).items()}
+    return (ImageProposals(path, read_part(folder, path, categories).distinct(shown)) for path in paths)
 
 
 def output_of(folder: Path, name: str) -> Path:

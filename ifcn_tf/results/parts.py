@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,16 @@ def write_part(folder: Path, path: Path, proposals: Proposals) -> None:
     write_json(part_path(folder, path), proposals.to_coco(id_of_file(path)), indent=None)
 
 
-def read_part(folder: Path, path: Path) -> Proposals:
-    """The proposals that `write_part` wrote of an image."""
+def read_part(folder: Path, path: Path, categories: Mapping[int, str]) -> Proposals:
+    """The proposals that `write_part` wrote of an image; `categories` are names that are known besides theirs."""
     entries = read_json(part_path(folder, path))
     scores = np.array([entry["score"] for entry in entries], np.float32)
-    return Proposals(upright_size(path), scores, [entry["segmentation"] for entry in entries])
+    proposals = Proposals(upright_size(path), scores, [entry["segmentation"] for entry in entries])
+    names = {entry["category_id"]: entry["label"] for entry in entries if "label" in entry}
+    if not (categories or names):
+        return proposals
+    numbers = np.array([entry["category_id"] for entry in entries], np.int64)
+    return dataclasses.replace(proposals, category_ids=numbers, categories={**categories, **names})
 
 
 def part_path(folder: Path, path: Path) -> Path:

@@ -64,10 +64,12 @@ class Results:
 
     Attributes:
         has_masks: False when the results are boxes only.
+        categories: names of categories by number, as far as results state them.
     """
 
     def __init__(self, sizes: Mapping[ImageId, tuple[int, int]]) -> None:
         self.has_masks = True
+        self.categories: dict[int, str] = {}
         self._sizes = sizes
         self._index = {image_id: number for number, image_id in enumerate(sizes)}
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
@@ -82,6 +84,8 @@ class Results:
         """Keeps one result."""
         record = _HEAD.pack(*entry.box_xywh, entry.category_id) + entry.counts
         self._file.write(record)
+        if entry.label:
+            self.categories[entry.category_id] = entry.label
         self._image.append(self._index[entry.image_id])
         self._rank.append(entry.rank)
         self._score.append(entry.score)

@@ -14,8 +14,8 @@ from ifcn_tf.config.settings import require
 
 #: Its name, and its section on where images and network are.
 RUN, PLACES = "run.json", "places"
-#: What it says besides: of the weights their hash, of the images their folders.
-_RECORDS = ("weights", "images")
+#: What it says besides: of the weights their hash, of the images their folders, and what named the proposals.
+_RECORDS = ("weights", "images", "classifier", "categories")
 #: Its other sections: the type in JSON, and what makes the value of it.
 _SECTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "proposer": (dict, ProposerConfig.from_dict),

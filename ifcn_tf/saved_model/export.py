@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ifcn_tf.classifying.loading import LoadedClassifier
 from ifcn_tf.common.files import UserError, naming, unfinished_folder, write_json
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.segmenting import SegmenterConfig
@@ -27,6 +28,7 @@ def export(
     folder: Path,
     serving: ServingConfig | None = None,
     model_name: str = "ifcn",
+    classifier: LoadedClassifier | None = None,
 ) -> Path:
     """Writes the next version of a served model.
 
@@ -36,6 +38,7 @@ def export(
         folder: of all versions of the model; made when absent.
         serving: limits and form of the answers.
         model_name: under which a server has the model; its warm-up requests ask for it.
+        classifier: what names the proposals, as `load_classifier` gives it, or None.
 
     Returns:
         The folder of the version, one above the highest so far. It appears at once and whole.
@@ -44,8 +47,10 @@ def export(
         UserError: the folder cannot be written, or a setting cannot be used.
     """
     serving = serving or ServingConfig()
-    settings = {**settings_of(network, config), "serving": serving.to_dict()}
-    return _export(ServingModule(network, config, serving), settings, folder, model_name)
+    named, described = classifier or (None, {})
+    module = ServingModule(network, config, serving, named)
+    settings = {**settings_of(network, module.config), **described, "serving": serving.to_dict()}
+    return _export(module, settings, folder, model_name)
 
 
 def export_segmentation(

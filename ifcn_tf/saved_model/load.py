@@ -58,8 +58,8 @@ class ExportedProposer:
         if "mask_probabilities" in answer:
             answer["mask_logits"] = tf.constant(logits(answer["mask_probabilities"]), tf.float32)
         count = int(answer["num_proposals"][0])
-        names = ("scores", "boxes_yxyx", "windows_yxyx", "mask_logits")
-        return {name: answer[name][0, :count] for name in names}
+        names = ("scores", "boxes_yxyx", "windows_yxyx", "mask_logits", "category_ids", "class_scores")
+        return {name: answer[name][0, :count] for name in names if name in answer}
 
 
 def versions(folder: Path) -> list[int]:

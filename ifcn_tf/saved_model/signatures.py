@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from ifcn_tf.classifying.classifier import Classifier
+from ifcn_tf.classifying.proposer import NamingProposer
+from ifcn_tf.common.classes import BACKGROUND
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS
@@ -49,24 +52,42 @@ class ServingModule(tf.Module):
         mask_threshold, min_area: float32 [B], what whoever pastes the masks needs (`Proposals.from_windows`).
         error: string [B], empty, or one sentence why this image, counted from 1, has no proposals.
         full_masks_packed: if exported so, see `full_masks.pack_batch`.
+    Of a model that names its proposals, with C classes:
+        category_ids: int32 [B, N], and labels: string [B, N], number and name of each one's class; 0 and empty where
+            there is none.
+        class_scores: float32 [B, N, C + 1], probability of each class, the background first.
+        class_names: string [B, C + 1], and class_ids: int32 [B, C + 1], their names and numbers, 0 of the background.
     An empty batch is an error of the whole request, as are full masks or score maps that would take too much memory.
 
     Args:
         network: of which the present weights are copied.
         config: scales, thresholds and the number N of proposals.
         serving: limits and form of the answers.
+        classifier: what names the proposals, or None.
+
+    Attributes:
+        config: as above; N is at most the number of instances that a classifier keeps.
     """
 
-    def __init__(self, network: WindowMethod, config: ProposerConfig, serving: ServingConfig) -> None:
+    def __init__(
+        self,
+        network: WindowMethod,
+        config: ProposerConfig,
+        serving: ServingConfig,
+        classifier: Classifier | None = None,
+    ) -> None:
         super().__init__("ifcn")
-        self._config, self._serving = config, serving
-        proposer = network_proposer(network, config)
+        plain = network_proposer(network, config)
+        proposer = plain if classifier is None else NamingProposer(plain, classifier)
+        self.config, self._serving = proposer.config, serving
+        self._categories = None if classifier is None else classifier.categories
         self._features = proposer.model.features
         # Not inlined into loop and condition: TensorFlow would fuse no convolutions there, and take 1.7 times as long.
         graph = tf.function(proposer.__call__, experimental_attributes={"_noinline": True})
         self._propose = graph.get_concrete_function(IMAGE)
         self._biases = list(self._propose.graph.variables)  # a SavedModel holds the variables that its module holds
-        self._mask_shape = self._propose.structured_outputs["mask_logits"].shape[1:]
+        found = self._propose.structured_outputs
+        self._found = {name: tf.TensorSpec(values.shape[1:], values.dtype) for name, values in found.items()}
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """The graphs by the names under which a request asks for them."""
@@ -86,7 +107,7 @@ class ServingModule(tf.Module):
         """
         if signature != "score_maps":
             return self._serving.max_pixels
-        return min(self._serving.max_pixels, self._config.most_pixels(self._serving.max_pixels))
+        return min(self._serving.max_pixels, self.config.most_pixels(self._serving.max_pixels))
 
     def propose_bytes(self, image_bytes: tf.Tensor) -> Tensors:
         """Encoded images, string [B], JPEG or PNG, each of its own size -> answers (see the class)."""
@@ -119,48 +140,55 @@ class ServingModule(tf.Module):
             fn_output_signature=self._answer_spec(),
             parallel_iterations=1,
         )
+        if self._categories is not None:
+            answers |= self._named(answers, self._categories)
         if self._serving.full_masks:
-            answers["full_masks_packed"] = pack_batch(answers, self._config.mask_threshold)
+            answers["full_masks_packed"] = pack_batch(answers, self.config.mask_threshold)
         if self._serving.masks == "probabilities":
             answers["mask_probabilities"] = tf.sigmoid(answers.pop("mask_logits"))
         return answers
 
+    def _named(self, answers: Tensors, categories: Mapping[int, str]) -> Tensors:
+        """What the classes are called: see the class."""
+        ids, names = tf.constant([0, *categories], tf.int32), tf.constant([BACKGROUND, *categories.values()])
+        places = tf.argmax(tf.equal(answers["category_ids"][..., None], ids), -1)
+        batch = tf.shape(answers["category_ids"])[:1]
+        labels = tf.where(places > 0, tf.gather(names, places), "")
+        tables = {"class_names": names, "class_ids": ids}
+        return {"labels": labels} | {name: tf.tile(row[None], [batch[0], 1]) for name, row in tables.items()}
+
     def _answer(self, image: tf.Tensor, reason: tf.Tensor, number: tf.Tensor) -> Tensors:
         size_hw = tf.shape(image)[:2]
         if self._serving.full_masks:
-            reason = tf.where(tf.equal(reason, ""), refusal(size_hw, self._config.num_proposals), reason)
+            reason = tf.where(tf.equal(reason, ""), refusal(size_hw, self.config.num_proposals), reason)
         usable = tf.equal(reason, "")
         sentence = tf.strings.join(["image ", tf.strings.as_string(number), " of the batch ", reason])
         proposals = tf.cond(usable, lambda: self._padded(self._propose(image)), self._no_proposals)
         return {
             **proposals,
             "image_hw": tf.where(usable, size_hw, 0),
-            "mask_threshold": tf.constant(self._config.mask_threshold),
-            "min_area": tf.constant(self._config.min_area),
+            "mask_threshold": tf.constant(self.config.mask_threshold),
+            "min_area": tf.constant(self.config.min_area),
             "error": tf.where(usable, "", sentence),
         }
 
     def _padded(self, found: Tensors) -> Tensors:
         count = tf.size(found["scores"])
-        missing = self._config.num_proposals - count
+        missing = self.config.num_proposals - count
         padded = {name: tf.pad(v, [[0, missing]] + [[0, 0]] * (v.shape.rank - 1)) for name, v in found.items()}
         shapes = {name: spec.shape for name, spec in self._answer_spec().items()}
         return {"num_proposals": count} | {name: tf.ensure_shape(v, shapes[name]) for name, v in padded.items()}
 
     def _no_proposals(self) -> Tensors:
         specs = self._answer_spec()
-        names = ("num_proposals", "scores", "boxes_yxyx", "windows_yxyx", "mask_logits")
-        return {name: tf.zeros(specs[name].shape, specs[name].dtype) for name in names}
+        return {name: tf.zeros(specs[name].shape, specs[name].dtype) for name in ("num_proposals", *self._found)}
 
     def _answer_spec(self) -> dict[str, tf.TensorSpec]:
         """Shapes and types of the answer to one image."""
-        count = self._config.num_proposals
+        count = self.config.num_proposals
         return {
             "num_proposals": tf.TensorSpec([], tf.int32),
-            "scores": tf.TensorSpec([count]),
-            "boxes_yxyx": tf.TensorSpec([count, 4]),
-            "windows_yxyx": tf.TensorSpec([count, 4]),
-            "mask_logits": tf.TensorSpec([count, *self._mask_shape]),
+            **{name: tf.TensorSpec([count, *spec.shape], spec.dtype) for name, spec in self._found.items()},
             "image_hw": tf.TensorSpec([2], tf.int32),
             "mask_threshold": tf.TensorSpec([]),
             "min_area": tf.TensorSpec([]),

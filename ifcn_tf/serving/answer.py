@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,8 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
     Args:
         answer: the outputs of signature `serving_default` for a batch of one: num_proposals [1], scores [1, N],
             windows_yxyx [1, N, 4], mask_logits or mask_probabilities [1, N, m, m], image_hw [1, 2], mask_threshold [1],
-            min_area [1] and error [1].
+            min_area [1] and error [1]; of a model that names them also category_ids [1, N], class_scores [1, N, C + 1],
+            class_names and class_ids [1, C + 1].
         name: what to call the image in errors.
         size_hw: size of the image as it was sent, upright [px].
 
@@ -47,7 +49,24 @@ def to_proposals(answer: Tensors, name: str, size_hw: tuple[int, ...]) -> Propos
         size_hw=(height, width),
         threshold=threshold,
         min_area=float(_numbers(answer, "min_area", ())),
+        **_names(answer, count),
     )
+
+
+def _names(answer: Tensors, count: int) -> dict[str, Any]:
+    """The attributes of proposals with names; none where the model gives no names."""
+    if "category_ids" not in answer:
+        return {}
+    numbers, ids = _numbers(answer, "category_ids", (None,)), _numbers(answer, "class_ids", (None,))
+    likely, names = _numbers(answer, "class_scores", (None, len(ids))), np.asarray(answer.get("class_names"))
+    if names.shape != (1, len(ids)) or min(len(numbers), len(likely)) < count:
+        raise _other_shape("class_names and class_scores that fit the other tensors")
+    categories = {int(number): _decoded(name) for number, name in zip(ids, names[0], strict=True) if number}
+    return {
+        "category_ids": numbers[:count].astype(np.int64),
+        "class_scores": likely[:count].astype(np.float32),
+        "categories": categories,
+    }
 
 
 def _mask_logits(answer: Tensors) -> np.ndarray:
@@ -78,7 +97,10 @@ def _text(answer: Tensors) -> str:
     value = np.asarray(answer.get("error", np.zeros(0)))
     if value.shape != (1,) or value.dtype.kind not in "OSU":
         raise _other_shape("error [1]")
-    text = value[0]
+    return _decoded(value[0])
+
+
+def _decoded(text: Any) -> str:
     return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
 

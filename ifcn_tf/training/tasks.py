@@ -10,7 +10,7 @@ import numpy as np
 
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.models.method import Method
-from ifcn_tf.training import proposals_task, segmentation_task
+from ifcn_tf.training import classification_task, proposals_task, segmentation_task
 from ifcn_tf.training.observers import Pause
 
 
@@ -50,5 +50,12 @@ TASKS = {
         segmentation_task.require_usable,
         segmentation_task.measure,
         segmentation_task.draw,
+    ),
+    "classification": Task(
+        "map@50",
+        {"accuracy of trained regions": "foreground_accuracy", "mean average precision, %": "map"},
+        classification_task.require_usable,
+        classification_task.measure,
+        classification_task.draw,
     ),
 }

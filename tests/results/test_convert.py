@@ -13,6 +13,7 @@ from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.images.files import read_pixels, upright_size
 from ifcn_tf.masks.rle import encode
 from ifcn_tf.results.convert import READERS, chosen
+from ifcn_tf.results.formats.image_proposals import categories_of
 
 ROOT = Path(__file__).parents[2]
 HW = (40, 60)
@@ -110,3 +111,19 @@ def test_the_command(photos, tmp_path):
     again = subprocess.run(program, cwd=ROOT, capture_output=True, text=True)
     assert (again.returncode, again.stderr.splitlines()[-1].startswith("error: ")) == (1, True)
     assert "labelme exists already" in again.stderr
+
+
+def test_names_are_kept_also_where_only_some_results_have_them(tmp_path, photos):
+    """The table of categories is that of the whole file, so that numbers mean the same in every image."""
+    results = [
+        result("cat", square(5, 5, 10), 0.9, category_id=7, label="cup"),
+        result("cat", square(5, 25, 8), 0.7, category_id=9),
+        result(139, square(20, 30, 8), 0.3, category_id=3, label="spoon"),
+    ]
+    (tmp_path / "proposals.json").write_text(json.dumps(results))
+    found = READERS["coco"](str(tmp_path / "proposals.json"), photos)
+    images = {image.image_id: image.proposals for image in found}
+    assert images["cat"].labels == ["cup", "9"] and images[139].labels == ["spoon"]
+    assert images["cat"].category_ids.tolist() == [7, 9]
+    assert all(proposals.categories == {7: "cup", 3: "spoon"} for proposals in images.values())
+    assert categories_of(images["cat"]) == {7: "cup", 3: "spoon", 9: "9"}

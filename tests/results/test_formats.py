@@ -103,7 +103,7 @@ def read_labelme(output, images):
 
 def read_yolo(output, images):
     """By the documented rule: a line is a class and points as shares of width and height."""
-    assert "names:\n  0: object\n" in (output / "data.yaml").read_text()
+    assert 'names:\n  0: "object"\n' in (output / "data.yaml").read_text()
     for image in images:
         assert (output / "images" / "train" / image.path.name).read_bytes() == image.path.read_bytes()
         lines = (output / "labels" / "train" / f"{image.path.stem}.txt").read_text().splitlines()

@@ -82,6 +82,10 @@ class EfficientNetLite(Trunk):
         maps = {step: level.features for step, level in self.levels(image, dtype).items() if step >= stride}
         return fused(maps, image, channels, dtype)
 
+    def first(self, stride: int) -> float:
+        """See `Trunk.first`; as of `levels`."""
+        return stride - 0.5
+
     def levels(self, image: keras.KerasTensor, dtype: str) -> dict[int, Level]:
         """See `Trunk.levels`: the outputs of stages 7, 5 and 3, without an activation.
 
@@ -92,7 +96,7 @@ class EfficientNetLite(Trunk):
         outputs = {}
         for number, name, stage in self._blocks():
             x = outputs[number] = _bottleneck(x, stage, name, dtype)
-        return {step: Level(outputs[number], step, step - 0.5) for step, number in _LAST_OF_STRIDE.items()}
+        return {step: Level(outputs[number], step, self.first(step)) for step, number in _LAST_OF_STRIDE.items()}
 
     def load_imagenet(self, model: keras.Model, source: str) -> None:
         """See `Trunk.load_imagenet`.

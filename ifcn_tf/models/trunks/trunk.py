@@ -52,6 +52,10 @@ class Trunk(abc.ABC):
             [B, ceil(H / stride), ceil(W / stride), C].
         """
 
+    def first(self, stride: int) -> float:
+        """Where the centre of the first cell of `features` of a stride lies, on both axes [px of the image]."""
+        return stride / 2
+
     def levels(self, image: keras.KerasTensor, dtype: str) -> dict[int, Level]:
         """Builds the layers up to those of stride 32, each map as it is before maps are fused.
 

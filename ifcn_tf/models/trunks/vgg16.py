@@ -18,8 +18,9 @@ from ifcn_tf.models.trunks.trunk import Level, Trunk
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-#: Width of its fully connected layers, and what they are called as convolutions of FCN (Long et al., section 4.1).
-_FC_CHANNELS, _AS_CONVOLUTIONS = 4096, {"fc1": "fc6", "fc2": "fc7"}
+#: Width of its fully connected layers, and what layers are called that begin with them: convolutions of FCN (Long et
+#: al., section 4.1), and the two paths of the mask classifier.
+_FC_CHANNELS, _BEGUN_WITH = 4096, {"fc1": ("fc6", "fc6_mask"), "fc2": ("fc7", "fc7_mask")}
 
 
 class VGG16(Trunk):
@@ -90,7 +91,7 @@ class VGG16(Trunk):
             model: built on these features.
             source: "imagenet" (Keras downloads and caches them) or the path of a file with
                 `keras.applications.VGG16(include_top=False)`'s weights. Of a file with the fully connected layers
-                (`include_top=True`) fc1 and fc2 become convolutions, "fc6" and "fc7", where the model has such.
+                (`include_top=True`) fc1 and fc2 become "fc6" and "fc7", where the model has such.
 
         Raises:
             UserError: the download or the file cannot be read, or does not fit.
@@ -98,12 +99,11 @@ class VGG16(Trunk):
         if source != "imagenet" and not Path(source).is_file():
             raise UserError(f"there is no weights file {source}: give the path of a VGG-16 file.")
         try:
-            for layer in _vgg16(model, source).layers:
-                ours = _AS_CONVOLUTIONS.get(layer.name, layer.name)
-                if layer.weights and ours in (known.name for known in model.layers):
-                    shapes = [tuple(variable.shape) for variable in model.get_layer(ours).weights]
-                    arrays = zip(layer.get_weights(), shapes, strict=True)
-                    model.get_layer(ours).set_weights([array.reshape(shape) for array, shape in arrays])
+            known = {layer.name: layer for layer in model.layers}
+            for layer in (layer for layer in _vgg16(model, source).layers if layer.weights):
+                for ours in (known[name] for name in _BEGUN_WITH.get(layer.name, (layer.name,)) if name in known):
+                    arrays = zip(layer.get_weights(), ours.weights, strict=True)
+                    ours.set_weights([array.reshape(tuple(variable.shape)) for array, variable in arrays])
         except ValueError as error:
             raise UserError(f"{source} does not hold the convolutions of a VGG-16 that fit this trunk.") from error
         except Exception as error:  # Keras' downloader raises a bare Exception.
@@ -118,7 +118,7 @@ def _vgg16(model: keras.Model, source: str) -> keras.Model:
     Raises:
         ValueError: the file holds other weights.
     """
-    fc7 = [layer for layer in model.layers if layer.name == "fc7" and layer.filters == _FC_CHANNELS]
+    fc7 = [layer for layer in model.layers if layer.name == "fc7" and layer.output.shape[-1] == _FC_CHANNELS]
     with warnings.catch_warnings(action="ignore"):  # of every container of layers that has nothing to load
         if fc7 and source != "imagenet":
             with contextlib.suppress(ValueError):

@@ -10,7 +10,8 @@ from typing import Any
 from ifcn_tf.common.files import atomic_write
 from ifcn_tf.masks.outlines import outlines
 from ifcn_tf.masks.rle import Rle
-from ifcn_tf.results.formats.image_proposals import LABEL, ImageProposals, Images
+from ifcn_tf.proposals import OBJECT
+from ifcn_tf.results.formats.image_proposals import ImageProposals, Images, categories_of, category_ids_of
 from ifcn_tf.results.formats.json_stream import write_array
 
 
@@ -34,11 +35,13 @@ def fiftyone(images: Images, output: Path, simplify: float) -> None:
 def _write_annotations(images: Images, output: Path, simplify: float, file_name: Callable[[Path], str]) -> None:
     """Images are numbered from 1, since many readers know no other ids; their entries wait for the end of the file."""
     entries: list[dict[str, Any]] = []
+    categories: dict[int, str] = {}
 
     def annotations() -> Iterator[dict[str, Any]]:
         count = 0
         for image in images:
             height, width = image.proposals.size_hw
+            categories.update(categories_of(image.proposals))
             number = len(entries) + 1
             entries.append({"id": number, "file_name": file_name(image.path), "height": height, "width": width})
             for annotation in _annotations(image, simplify):
@@ -50,15 +53,17 @@ def _write_annotations(images: Images, output: Path, simplify: float, file_name:
         write_array(file, annotations())
         file.write(',\n"images": ')
         write_array(file, entries)
-        file.write(f',\n"categories": {json.dumps([{"id": 1, "name": LABEL}])}}}\n')
+        listed = [{"id": number, "name": name} for number, name in (categories or {1: OBJECT}).items()]
+        file.write(f',\n"categories": {json.dumps(listed)}}}\n')
 
 
 def _annotations(image: ImageProposals, simplify: float) -> Iterator[dict[str, Any]]:
     proposals = image.proposals
     boxes, areas = proposals.boxes_xywh().tolist(), proposals.areas().tolist()
-    for rle, score, box, area in zip(proposals.rles, proposals.scores.tolist(), boxes, areas, strict=True):
+    columns = (proposals.rles, proposals.scores.tolist(), boxes, areas, category_ids_of(proposals))
+    for rle, score, box, area, number in zip(*columns, strict=True):
         segmentation = _segmentation(rle, simplify)
-        stated = {"category_id": 1, "segmentation": segmentation, "area": area, "bbox": box, "iscrowd": 0}
+        stated = {"category_id": number, "segmentation": segmentation, "area": area, "bbox": box, "iscrowd": 0}
         yield stated | {"score": round(score, 6)}
 
 

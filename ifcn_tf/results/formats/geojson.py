@@ -12,7 +12,7 @@ from ifcn_tf.common.files import write_json
 from ifcn_tf.images.geotiff import read_map_place
 from ifcn_tf.masks.outlines import Part, Ring, outlines
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats.image_proposals import LABEL, Images
+from ifcn_tf.results.formats.image_proposals import Images
 
 #: Pixels as they are.
 _PIXELS = np.eye(2, 3)
@@ -33,12 +33,12 @@ def geojson(images: Images, output: Path, simplify: float) -> None:
 
 
 def _features(proposals: Proposals, matrix: np.ndarray, simplify: float) -> Iterator[dict[str, Any]]:
-    areas = proposals.areas().tolist()
-    for rank, (rle, score, area) in enumerate(zip(proposals.rles, proposals.scores.tolist(), areas, strict=True)):
+    columns = (proposals.rles, proposals.scores.tolist(), proposals.areas().tolist(), proposals.labels)
+    for rank, (rle, score, area, label) in enumerate(zip(*columns, strict=True)):
         polygons = [_coordinates(part, matrix) for part in outlines(rle, simplify)]
         one = len(polygons) == 1
         geometry = {"type": "Polygon" if one else "MultiPolygon", "coordinates": polygons[0] if one else polygons}
-        properties = {"label": LABEL, "score": round(score, 6), "rank": rank, "area_px": area}
+        properties = {"label": label, "score": round(score, 6), "rank": rank, "area_px": area}
         yield {"type": "Feature", "geometry": geometry, "properties": properties}
 
 

@@ -11,10 +11,7 @@ import numpy as np
 
 from ifcn_tf.common.ids import ImageId, id_of_file
 from ifcn_tf.images.files import read_pixels
-from ifcn_tf.proposals import Proposals
-
-#: The name of what proposals are, wherever a format wants one: they have no class.
-LABEL = "object"
+from ifcn_tf.proposals import OBJECT, Proposals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +38,18 @@ class ImageProposals:
         if self.known_pixels is not None:
             return self.known_pixels
         return read_pixels(self.path, math.prod(self.proposals.size_hw))
+
+
+def categories_of(proposals: Proposals) -> dict[int, str]:
+    """Names of the categories of proposals by number, wherever a format wants some: 1 of those that have no names."""
+    if proposals.category_ids is None:
+        return {1: OBJECT}
+    return {**proposals.categories, **dict(zip(proposals.category_ids.tolist(), proposals.labels, strict=True))}
+
+
+def category_ids_of(proposals: Proposals) -> list[int]:
+    """Numbers of `categories_of`, one a proposal."""
+    return [1] * len(proposals) if proposals.category_ids is None else proposals.category_ids.tolist()
 
 
 #: Consumed one by one, so that memory does not grow with their number.

@@ -12,7 +12,7 @@ import numpy as np
 from ifcn_tf.common.files import atomic_write
 from ifcn_tf.masks.outlines import outlines
 from ifcn_tf.masks.rle import Rle, decode, runs_by_rows
-from ifcn_tf.results.formats.image_proposals import LABEL, ImageProposals, Images
+from ifcn_tf.results.formats.image_proposals import ImageProposals, Images
 from ifcn_tf.results.formats.json_stream import write_array
 
 #: Where Label Studio serves files of its local storage.
@@ -36,7 +36,8 @@ def _task(image: ImageProposals, simplify: float) -> dict[str, Any]:
 
 def _regions(image: ImageProposals, simplify: float) -> Iterator[dict[str, Any]]:
     height, width = image.proposals.size_hw
-    for number, (rle, score) in enumerate(zip(image.proposals.rles, image.proposals.scores.tolist(), strict=True)):
+    columns = (image.proposals.rles, image.proposals.scores.tolist(), image.proposals.labels)
+    for number, (rle, score, label) in enumerate(zip(*columns, strict=True)):
         rings = [ring for part in outlines(rle, simplify) for ring in part]
         if len(rings) == 1:
             points = (rings[0] * 100 / np.array([width, height])).round(4).tolist()
@@ -45,7 +46,7 @@ def _regions(image: ImageProposals, simplify: float) -> Iterator[dict[str, Any]]
             kind, name, value = "brushlabels", "masks", {"format": "rle", "rle": _brush_runs(rle)}
         sizes = {"original_width": width, "original_height": height, "image_rotation": 0}
         named = {"id": f"{image.path.stem}-{number}", "type": kind, "from_name": name, "to_name": "image"}
-        yield named | sizes | {"score": round(score, 6), "value": value | {kind: [LABEL]}}
+        yield named | sizes | {"score": round(score, 6), "value": value | {kind: [label]}}
 
 
 def _brush_runs(rle: Rle) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 from ifcn_tf.common.files import write_json
 from ifcn_tf.masks.outlines import outlines, slit
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats.image_proposals import LABEL, Images
+from ifcn_tf.results.formats.image_proposals import Images
 
 
 def labelme(images: Images, output: Path, simplify: float) -> None:
@@ -25,10 +25,11 @@ def labelme(images: Images, output: Path, simplify: float) -> None:
 
 def _shapes(proposals: Proposals, simplify: float) -> Iterator[dict[str, Any]]:
     """A hole is cut out by a slit from the outer border: the form knows no other."""
-    for number, (rle, score) in enumerate(zip(proposals.rles, proposals.scores, strict=True)):
+    columns = (proposals.rles, proposals.scores, proposals.labels)
+    for number, (rle, score, label) in enumerate(zip(*columns, strict=True)):
         for rings in outlines(rle, simplify):
             yield {
-                "label": LABEL,
+                "label": label,
                 "points": slit(rings).tolist(),
                 "group_id": number,
                 "description": f"score {score:.3f}",

@@ -1,0 +1,1 @@
+"""From the proposals of a photograph to instances with names, around any network that names regions."""
