@@ -182,7 +182,7 @@ def test_it_runs_without_tensorflow(engine, absent, file):
 
 def test_bad_files_end_with_one_sentence(file, tmp_path):
     (tmp_path / "no.onnx").write_text("nothing")
-    with pytest.raises(UserError, match=r"no\.onnx is no file of pipelines\.export, or damaged"):
+    with pytest.raises(UserError, match=r"no\.onnx is no file of `ifcn-tf export`, or damaged"):
         OnnxPredictor(tmp_path / "no.onnx")
     with pytest.raises(UserError, match=r"cannot read .*absent\.onnx: No such file"):
         OnnxPredictor(tmp_path / "absent.onnx")

@@ -58,6 +58,6 @@ def test_the_outermost_convolutions_stay(made):
 def test_bad_input_is_refused_by_a_sentence(made, photographs, tmp_path):
     with pytest.raises(UserError, match="needs two photographs or more"):
         quantization.quantize(made[0], photographs[:1], tmp_path / "x.onnx")
-    with pytest.raises(UserError, match=r"int8\.onnx is quantised already: give the file of pipelines\.export"):
+    with pytest.raises(UserError, match=r"int8\.onnx is quantised already: give the file of `ifcn-tf export`"):
         quantization.quantize(made[1], photographs, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())

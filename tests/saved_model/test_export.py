@@ -146,7 +146,7 @@ def test_warm_up_requests_keep_to_the_limits(scales, tmp_path):
 def test_settings_of_another_form_are_named(tmp_path, content):
     (tmp_path / "1" / "assets.extra").mkdir(parents=True)
     (tmp_path / "1" / "assets.extra" / "ifcn.json").write_text(content)
-    with pytest.raises(UserError, match=r"ifcn\.json is not what pipelines\.export writes"):
+    with pytest.raises(UserError, match=r"ifcn\.json is not what `ifcn-tf export` writes"):
         load_saved_model(tmp_path)
 
 
