@@ -22,7 +22,8 @@ def test_every_network_sees_as_many_images_on_the_same_trunk(base, budget):
     configs = [training.config(base, budget) for training in TRAININGS.values()]
     assert {config.train.steps * config.train.images_per_step for config in configs} == {10_000}
     assert {config.model.trunk for config in configs} == {base.model.trunk}
-    assert all(config.train == configs[0].train for config in configs)
+    rates = configs[0].train.learning_rates
+    assert all(dataclasses.replace(config.train, learning_rates=rates) == configs[0].train for config in configs)
     assert all(config.proposer == ProposerConfig() for config in configs)
 
 
@@ -32,11 +33,19 @@ def test_trainings_differ_in_what_they_name_alone(base):
     for training in TRAININGS.values():
         config = training.config(base, 10_000)
         stated = {setting.partition("=")[0] for setting in training.settings}
+        stated |= {"train.learning_rates"} if training.adamw_share != 1 else set()
         changed = {name for name, value in flat(config).items() if first.get(name, value) != value}
         if config.model.method != first["model.method"]:  # the other settings of a network are its method's
             stated |= {"data.crops_in_turn", *(name for name in changed if name.startswith("model."))}
         assert changed <= stated
         assert changed or training is K5.training
+
+
+def test_deepmask_learns_at_a_tenth_of_the_rates_of_adamw_and_at_those_of_sgd():
+    for name, share in (("efficientnet_lite2", 0.1), ("vgg16", 1.0)):
+        rates = [share * rate for rate in BASES[name].train.learning_rates]
+        assert DEEPMASK.training.config(BASES[name], 10_000).train.learning_rates == pytest.approx(rates)
+        assert K5.training.config(BASES[name], 10_000).train.learning_rates == BASES[name].train.learning_rates
 
 
 def test_batches_of_masks_and_scores_alternate():
