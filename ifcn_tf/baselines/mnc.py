@@ -34,6 +34,9 @@ def read_mnc(path: Path, names: Path, images: Sequence[Path]) -> Iterator[dict[s
         images: their photographs, which say how large the masks are.
     """
     boxes_by_class, masks_by_class = _read_lists(path), _read_lists(path.with_name("res_masks.pkl"))
+    if len(boxes_by_class) != len(masks_by_class):
+        counts = f"{len(boxes_by_class)} and {len(masks_by_class)}"
+        raise UserError(f"{path} and res_masks.pkl beside it have results of {counts} classes: give those of one run.")
     stems = read_text(names).split()
     photographs = {photograph.stem: photograph for photograph in images}
     for lists in (*boxes_by_class, *masks_by_class):

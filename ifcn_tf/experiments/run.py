@@ -97,6 +97,8 @@ def read_given(texts: Sequence[str], table: Table, truth: Truth) -> dict[str, st
         if not equals:
             raise UserError(f"--results={text}: write ROW=FILE, for example {table.rows[0].name}=results.json.")
         row: Row = table.row(name)
+        if row.name in files:
+            raise UserError(f"--results has two files of {name}: give one.")
         if not read_results(path, truth.sizes, truth.ids_of_names).has_masks:
             raise UserError(f"{path} holds boxes alone, and the table is of masks: give results with a segmentation.")
         files[row.name] = path

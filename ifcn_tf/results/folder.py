@@ -231,6 +231,5 @@ def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:
     changed = sorted(name for name in {*earlier, *settings} - {PLACES} if earlier.get(name) != settings.get(name))
     if changed:
         raise UserError(
-            f"{path.parent} was made with other settings ({', '.join(changed)}): "
-            "remove it, drop --resume, or choose another --output."
+            f"{path.parent} was made with other settings ({', '.join(changed)}): remove it, or choose another --output."
         )

@@ -276,6 +276,9 @@ def test_names_and_photographs_have_to_fit_those_of_mnc(tmp_path):
     (tmp_path / "other.txt").write_text("139\n8\n")
     with pytest.raises(UserError, match=r"other\.txt names 8, of which there is no photograph among"):
         list(read(path, tmp_path / "other.txt"))
+    save(tmp_path / "res_masks.pkl", [[[], []], [[], []]])
+    with pytest.raises(UserError, match=r"res_masks\.pkl beside it have results of 2 and 1 classes"):
+        list(read(path, tmp_path / "val.txt"))
     save(tmp_path / "res_masks.pkl", [[[], []], [[], []], [[], []]])
     with pytest.raises(UserError, match=r"do not fit each other at 139: 2 boxes, 0 masks"):
         list(read(path, Path(tmp_path / "val.txt")))

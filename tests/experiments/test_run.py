@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -171,10 +172,12 @@ def test_a_run_that_was_cut_ends_as_one_that_was_not(places, output, tmp_path, m
         (["mcg=nowhere.json"], "no results file at nowhere.json"),
         (["mcg={folder}/others.json"], "2 of 2 results in .*others.json are of unknown images"),
         (["mcg={folder}/boxes.json"], "boxes.json holds boxes alone"),
+        (["mcg={folder}/masks.json", "mcg={folder}/masks.json"], "--results has two files of mcg"),
     ],
 )
 def test_results_that_cannot_be_used_are_refused_before_anything_is_made(places, tmp_path, given, said):
     write(tmp_path / "others.json", [{"image_id": i, "score": 1, "bbox": [1, 2, 3, 4]} for i in (70, 71)])
+    shutil.copy(places[2], tmp_path / "masks.json")
     write(tmp_path / "boxes.json", [{"image_id": 1, "score": 1, "bbox": [1, 2, 3, 4]}])
     with pytest.raises(UserError, match=said):
         made(places, tmp_path / "out", given=[text.format(folder=tmp_path) for text in given])

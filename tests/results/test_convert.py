@@ -121,7 +121,7 @@ def test_names_are_kept_also_where_only_some_results_have_them(tmp_path, photos)
         result(139, square(20, 30, 8), 0.3, category_id=3, label="spoon"),
     ]
     (tmp_path / "proposals.json").write_text(json.dumps(results))
-    found = READERS["coco"](str(tmp_path / "proposals.json"), photos)
+    found = READERS["coco_results"](str(tmp_path / "proposals.json"), photos)
     images = {image.image_id: image.proposals for image in found}
     assert images["cat"].labels == ["cup", "9"] and images[139].labels == ["spoon"]
     assert images["cat"].category_ids.tolist() == [7, 9]

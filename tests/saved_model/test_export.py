@@ -41,8 +41,9 @@ def quick_export(monkeypatch):
     """An export without its network: files and names are all that these tests ask for."""
 
     class Empty(tf.Module):
-        def __init__(self, *_):
+        def __init__(self, _, config, *others):
             super().__init__()
+            self.config = config
 
         def signatures(self):
             return {"serving_default": tf.function(lambda x: {"y": x}).get_concrete_function(tf.TensorSpec([None]))}
