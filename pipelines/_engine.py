@@ -10,7 +10,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.loading import ENGINES, load
 
-from . import _cli, _network
+from . import _classes, _cli, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.engines.predictor import EnginePredictor
@@ -29,6 +29,10 @@ def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor
     Raises UserError on a wrong flag.
     """
     arguments = _of_file(start) if ONNX.value else _network.arguments(start)
+    if ONNX.value and _classes.CLASSIFY.value:
+        raise UserError("--onnx gives no names: leave --classify out, or give weights instead of the file.")
+    if _classes.CLASSIFY.value:
+        arguments["classes"] = _classes.CLASSIFY.value
     if not ONNX.value:
         _cli.import_tensorflow()
     return load(engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **{**defaults, **arguments})

@@ -50,10 +50,7 @@ def main() -> int:
     paths = [] if PRINT.value else _images.found()
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    if _classes.CLASSIFY.value and _engine.ONNX.value:
-        raise UserError("--onnx gives no names: leave --classify out, or give weights instead of the file.")
-    named = {"classes": _classes.CLASSIFY.value} if _classes.CLASSIFY.value else {}
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer, **named)
+    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
     places = {flag.name: _place(flag) for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)

@@ -15,12 +15,13 @@ from absl import flags
 
 from ifcn_tf.common.files import UserError
 
-from . import _cli, _engine, _network
+from . import _classes, _cli, _engine, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.web.visits import Propose
 
-flags.adopt_module_key_flags(_engine)  # so that --help lists them
+flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_engine)
 flags.adopt_module_key_flags(_network)
 
 SERVER = flags.DEFINE_string("server", None, "Instead of --model: HOST:PORT of a model server's REST interface.")
@@ -55,7 +56,8 @@ def _of_network() -> tuple[Propose, int]:
 
 def _of_server(server: str) -> tuple[Propose, int]:
     """What asks a server that has an exported model, and how many masks at most; loads no TensorFlow."""
-    given = [*_network.given(), *(flag.name for flag in (_engine.ONNX, _engine.ENGINE) if flag.present)]
+    others = (_engine.ONNX, _engine.ENGINE, _classes.CLASSIFY)
+    given = [*_network.given(), *(flag.name for flag in others if flag.present)]
     if fixed := [name for name in given if name != _network.MAX_PIXELS.name]:
         raise UserError(f"--server has a model with its own {fixed[0]}: leave --{fixed[0]} out.")
     from ifcn_tf.serving import connect

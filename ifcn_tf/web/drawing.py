@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import math
 
 import contourpy
@@ -30,7 +31,7 @@ def drawing(image: np.ndarray, proposals: Proposals) -> str:
     step = math.ceil(max(height, width) / _LONGER_SIDE)
     paths = [
         f'<path data-mask="{i}" style="--colour: rgb{tuple(colours[i])}" d="{outline(proposals, i, step)}">'
-        f"<title>score {proposals.scores[i]:.2f}, {areas[i] / (height * width):.1%} of the photograph</title></path>"
+        f"<title>{html.escape(_tip(proposals, i))}, {areas[i] / (height * width):.1%} of the photograph</title></path>"
         for i in np.argsort(-areas, kind="stable").tolist()
     ]
     picture = base64.b64encode(_jpeg(image)).decode()
@@ -39,6 +40,12 @@ def drawing(image: np.ndarray, proposals: Proposals) -> str:
         f'<image href="data:image/jpeg;base64,{picture}" width="{width}" height="{height}" preserveAspectRatio="none"/>'
         f'{"".join(paths)}<rect class="box"/></svg>'
     )
+
+
+def _tip(proposals: Proposals, index: int) -> str:
+    """What a mask is, where that is known, and its score."""
+    name = "" if proposals.category_ids is None else f"{proposals.labels[index]}, "
+    return f"{name}score {proposals.scores[index]:.2f}"
 
 
 def outline(proposals: Proposals, index: int, step: int = 1) -> str:

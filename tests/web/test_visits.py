@@ -1,5 +1,6 @@
 """What is drawn, kept and downloaded of dropped photographs, without a browser."""
 
+import dataclasses
 import io
 import json
 import re
@@ -93,6 +94,9 @@ def test_smaller_masks_are_drawn_over_larger_ones():
     assert [path.get("data-mask") for path in svg.iter("path")] == ["1", "2", "0"]
     assert svg.get("viewBox") == "0 0 60 40"
     assert svg.find("path/title").text == "score 0.80, 100.0% of the photograph"
+    named = dataclasses.replace(proposals, category_ids=np.array([1, 7, 1]), categories={7: "cup & saucer"})
+    svg = ElementTree.fromstring(drawing(np.zeros((*SIZE, 3), np.uint8), named))
+    assert svg.find("path/title").text == "cup & saucer, score 0.80, 100.0% of the photograph"
 
 
 def test_a_visitor_looks_at_one_photograph_after_the_other(photos):
