@@ -15,7 +15,7 @@ from ifcn_tf.config.network import SegmentationConfig
 from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import cut_anywhere, draw_scale, jitter_colours
-from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.data.records import Records
 from ifcn_tf.data.views import View, image_of, objects_of, original_pixels, view_of
 
 Tensors = dict[str, tf.Tensor]
@@ -70,16 +70,8 @@ def require_classes(data: Sequence[Path], network: SegmentationConfig, config: D
                 f"{folder} has the classes {', '.join(names)}, and the network {', '.join(network.classes[1:])}: give "
                 f"--set model.classes='{json.dumps([BACKGROUND, *names])}'."
             )
-        if lacking := _without_mask(records):
+        if lacking := records.count(lambda record: record[_CLASSES] == ""):
             raise UserError(
                 f"{lacking} of the {len(records)} photographs of {folder} have no class mask: prepare it anew, from a "
                 "source with class masks, such as voc."
             )
-
-
-@naming_damage()
-def _without_mask(records: Records) -> int:
-    """How many records have no class mask."""
-    numbers = tf.data.Dataset.range(len(records))
-    lacking = numbers.map(lambda number: parse(records.read(number))[_CLASSES] == "")
-    return sum(map(int, lacking.as_numpy_iterator()))

@@ -16,7 +16,7 @@ from ifcn_tf.config.network import ROI_CELLS, MaskClassifierConfig
 from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import DataConfig
 from ifcn_tf.data.augmentation import draw_scale, jitter_colours
-from ifcn_tf.data.records import Records, naming_damage, parse
+from ifcn_tf.data.records import Records
 from ifcn_tf.data.views import boxes_in_view, image_of, objects_of, view_of
 
 Tensors = dict[str, tf.Tensor]
@@ -136,16 +136,8 @@ def require_regions(data: Sequence[Path], network: MaskClassifierConfig, config:
                 f"{folder} has other classes ({', '.join(names[1:])}) than the network: give "
                 f"--set model.classes='{json.dumps(names)}' --set model.category_ids='{json.dumps(numbers)}'."
             )
-        if lacking := _without_regions(records):
+        if lacking := records.count(lambda record: tf.size(record["image/region/objects"]) == 0):
             raise UserError(
                 f"{lacking} of the {len(records)} photographs of {folder} have no regions: add proposals with "
-                "pipelines.prepare_regions, and train on its output."
+                "`ifcn-tf prepare-regions`, and train on its output."
             )
-
-
-@naming_damage()
-def _without_regions(records: Records) -> int:
-    """How many records have no region."""
-    numbers = tf.data.Dataset.range(len(records))
-    lacking = numbers.map(lambda number: tf.size(parse(records.read(number))["image/region/objects"]) == 0)
-    return sum(map(int, lacking.as_numpy_iterator()))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import UserError, naming
 from ifcn_tf.common.ids import ImageId
 from ifcn_tf.masks.rle import Rle
 from ifcn_tf.results.checks import Entry, EntryReader
@@ -81,9 +81,10 @@ class Results:
         return len(self._score)
 
     def add(self, entry: Entry) -> None:
-        """Keeps one result."""
+        """Keeps one result; raises UserError where temporary files have no room."""
         record = _HEAD.pack(*entry.box_xywh, entry.category_id) + entry.counts
-        self._file.write(record)
+        with naming(Path(tempfile.gettempdir())):
+            self._file.write(record)
         if entry.label:
             self.categories[entry.category_id] = entry.label
         self._image.append(self._index[entry.image_id])
@@ -118,7 +119,8 @@ class Results:
         return ImageResults(rles, boxes, scores, category_ids, repeated)
 
     def _sort(self) -> tuple[np.ndarray, np.ndarray]:
-        self._file.flush()
+        with naming(Path(tempfile.gettempdir())):
+            self._file.flush()
         image = np.asarray(self._image)
         order = np.argsort(image, kind="stable")
         return order, np.searchsorted(image[order], np.arange(len(self._sizes) + 1))

@@ -141,5 +141,5 @@ def test_photographs_without_regions_are_refused(tmp_path):
     network = MaskClassifierConfig(
         classes=("background", *categories.values()), category_ids=tuple(map(int, categories))
     )
-    with pytest.raises(UserError, match=r"2 of the 2 photographs of .* have no regions: .*prepare_regions"):
+    with pytest.raises(UserError, match=r"2 of the 2 photographs of .* have no regions: .*prepare-regions"):
         require_regions([data], network, DataConfig())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,13 @@ def uncompressed(mask: np.ndarray) -> dict[str, object]:
     changes = np.flatnonzero(np.diff(flat)) + 1
     counts = np.diff(np.concatenate([[0], changes, [len(flat)]])).tolist()
     return {"size": list(mask.shape), "counts": counts if flat[0] == 0 else [0, *counts]}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk without room")
+def test_a_full_folder_of_temporary_files_is_named(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: open("/dev/full", "w+b"))  # noqa: PTH123, SIM115
+    with pytest.raises(UserError, match=f"cannot write {tempfile.gettempdir()}: No space left.*; free some space"):
+        read(tmp_path, [entry(1, MASK, 0.5)]).of(1)
 
 
 @pytest.mark.parametrize(
