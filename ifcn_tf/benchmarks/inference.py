@@ -42,7 +42,7 @@ def run(network: WindowMethod, config: ProposerConfig, photograph: Path, rounds:
         rounds: how often everything is timed; medians are reported.
 
     Yields:
-        Rows of JSON types: memory, the whole beside the bare network, then each step [ms].
+        Rows of JSON types: memory, the whole beside the bare network, each step [ms], then many at a time.
     """
     image = resized(read_image(photograph), SIZE_HW)
     predictor = Predictor.of_network(network, config)
@@ -51,6 +51,7 @@ def run(network: WindowMethod, config: ProposerConfig, photograph: Path, rounds:
         Image.fromarray(image).save(encoded, quality=92)
         yield from _memory(predictor, encoded, image)
         yield from _times(predictor, network, encoded, image, rounds)
+        yield from _throughput(predictor, encoded, rounds)
 
 
 def _memory(predictor: Predictor, encoded: Path, image: np.ndarray) -> Iterator[Row]:
@@ -120,6 +121,20 @@ def _steps(
             found["scores"], found["windows_yxyx"], found["mask_logits"], SIZE_HW, predictor.config.mask_threshold
         ),
     }
+
+
+def _throughput(predictor: Predictor, encoded: Path, rounds: int) -> Iterator[Row]:
+    """A file eight times: one after the other, and as a batch."""
+    files = [encoded] * 8
+    steps: dict[str, Callable[[], Any]] = {
+        "one by one": lambda: [predictor.propose(file) for file in files],
+        "batch": lambda: predictor.propose_batch(files),
+    }
+    seconds = in_turn(steps, rounds, warm_up=1)
+    for name, values in seconds.items():
+        gain = median_ratio(seconds["one by one"], values)
+        yield {"throughput": name, "images_per_s": round(8000 / median_ms(values), 2), "ratio": gain}
+    yield {"memory": "peak, batches too", "gib": peak_gib()}
 
 
 def _on_all_scales(part: keras.Model, inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:

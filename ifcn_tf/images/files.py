@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.common.files import BadImageError
 
 #: Images of more pixels are refused unless the caller says otherwise: a small file can hold a huge image.
 MAX_PIXELS = 100_000_000
@@ -147,10 +147,10 @@ def upright(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def checked_pixels(image: np.ndarray) -> np.ndarray:
-    """The image itself; raises UserError unless it is uint8 [H, W, 3] with at least one pixel."""
+    """The image itself; raises BadImageError unless it is uint8 [H, W, 3] with at least one pixel."""
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise UserError(f"an image must be uint8 [H, W, 3] in RGB order, not {image.dtype} {list(image.shape)}.")
+        raise BadImageError(f"an image must be uint8 [H, W, 3] in RGB order, not {image.dtype} {list(image.shape)}.")
     return image
 
 
