@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
 ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that `ifcn-tf export --format=onnx` wrote.")
-ENGINE = flags.DEFINE_enum("engine", "auto", ENGINES, "What computes; openvino and onnxruntime take --onnx.")
+LITERT = flags.DEFINE_string("litert", None, "Instead of --model: a file that `ifcn-tf export --format=litert` wrote.")
+ENGINE = flags.DEFINE_enum(
+    "engine", "auto", ENGINES, "What computes; openvino and onnxruntime take --onnx, litert takes --litert."
+)
+#: What names a file in place of weights; one of them at most.
+FILES = (ONNX, LITERT)
 
 #: Flags of `_network` that go with a file.
 _WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name, _network.PRECISION.name)
@@ -28,18 +33,20 @@ def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor
 
     Raises UserError on a wrong flag.
     """
-    arguments = _of_file(start) if ONNX.value else _network.arguments(start)
-    if ONNX.value and _classes.CLASSIFY.value:
-        raise UserError("--onnx gives no names: leave --classify out, or give weights instead of the file.")
+    file = next((flag for flag in FILES if flag.value), None)
+    if file and _classes.CLASSIFY.value:
+        raise UserError(f"--{file.name} gives no names: leave --classify out, or give weights instead of the file.")
+    arguments = _of_file(file, start) if file else _network.arguments(start)
     if _classes.CLASSIFY.value:
         arguments["classes"] = _classes.CLASSIFY.value
-    if not ONNX.value:
+    if not file:
         _cli.import_tensorflow()
     return load(engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **{**defaults, **arguments})
 
 
-def _of_file(start: ProposerConfig | None) -> dict[str, Any]:
-    if fixed := [name for name in _network.given() if name not in _WITH_FILE]:
-        raise UserError(f"--onnx has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
+def _of_file(file: flags.FlagHolder[str | None], start: ProposerConfig | None) -> dict[str, Any]:
+    others = [*_network.given(), *(flag.name for flag in FILES if flag.value and flag is not file)]
+    if fixed := [name for name in others if name not in _WITH_FILE]:
+        raise UserError(f"--{file.name} has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
-    return {"weights": ONNX.value, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})
+    return {"weights": file.value, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})

@@ -28,6 +28,7 @@ WHAT = flags.DEFINE_enum(
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "All but train, data, evaluate: photograph to measure on.")
 ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export --format=onnx` wrote.")
+LITERT = flags.DEFINE_string("litert", None, "engines: likewise one of --format=litert; may be left out.")
 DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
     "rounds", 10, "inference, models, engines, train, serving, page: times everything is timed; medians are printed.", 1
@@ -53,13 +54,14 @@ def models() -> Iterator[dict[str, Any]]:
 
 
 def engines() -> Iterator[dict[str, Any]]:
-    """TensorFlow beside those that are installed of OpenVINO and ONNX Runtime, with the settings of --onnx."""
+    """TensorFlow beside those that are installed of the others, with the settings of --onnx."""
     from ifcn_tf.benchmarks.engines import run
 
     if not ONNX.value:
         raise UserError("--what=engines needs --onnx, a file of `ifcn-tf export --format=onnx` of the same weights.")
     _cli.bound_memory()
-    return run(Path(IMAGE.value), Path(ONNX.value), _network.arguments()["weights"], ROUNDS.value)
+    files = [Path(value) for value in (ONNX.value, LITERT.value) if value]
+    return run(Path(IMAGE.value), files, _network.arguments()["weights"], ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:

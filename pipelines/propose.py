@@ -36,8 +36,8 @@ CONFIG = flags.DEFINE_string(
 )
 PRINT = flags.DEFINE_bool("print_config", False, "Print all settings as JSON, as --config takes them, and stop.")
 
-_NETWORK = (*_network.NAMING, SAVED_MODEL, _engine.ONNX)
-_PATHS = {flag.name for flag in (_images.IMAGES, _network.WEIGHTS, _network.SCORES, SAVED_MODEL, _engine.ONNX)}
+_NETWORK = (*_network.NAMING, SAVED_MODEL, *_engine.FILES)
+_PATHS = {flag.name for flag in (_images.IMAGES, _network.WEIGHTS, _network.SCORES, SAVED_MODEL, *_engine.FILES)}
 _PLACES = (_images.IMAGES, _network.MAX_PIXELS, _engine.ENGINE, _classes.CLASSIFY, *_NETWORK)
 
 
@@ -97,7 +97,7 @@ def _place(flag: flags.FlagHolder[Any]) -> Any:
 def _exported(folder: str) -> Predictor:
     fixed = [
         *_network.given(),
-        *(flag.name for flag in (_engine.ENGINE, _engine.ONNX, _classes.CLASSIFY) if flag.present),
+        *(flag.name for flag in (_engine.ENGINE, *_engine.FILES, _classes.CLASSIFY) if flag.present),
     ]
     if fixed:
         raise UserError(f"--saved_model has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")

@@ -56,7 +56,7 @@ def _of_network() -> tuple[Propose, int]:
 
 def _of_server(server: str) -> tuple[Propose, int]:
     """What asks a server that has an exported model, and how many masks at most; loads no TensorFlow."""
-    others = (_engine.ONNX, _engine.ENGINE, _classes.CLASSIFY)
+    others = (*_engine.FILES, _engine.ENGINE, _classes.CLASSIFY)
     given = [*_network.given(), *(flag.name for flag in others if flag.present)]
     if fixed := [name for name in given if name != _network.MAX_PIXELS.name]:
         raise UserError(f"--server has a model with its own {fixed[0]}: leave --{fixed[0]} out.")

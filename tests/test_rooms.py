@@ -151,6 +151,7 @@ def test_requirements_name_everything_that_is_imported():
     ours = {"ifcn_tf", "pipelines", *sys.stdlib_module_names}
     package_of = {
         "absl": "absl-py",
+        "ai_edge_litert": "ai-edge-litert",
         "PIL": "pillow",
         "cv2": "opencv-contrib-python-headless",
         "grpc": "grpcio",
@@ -170,6 +171,7 @@ def test_no_extra_is_declared_in_vain():
     """The code names what each brings, but for other builds of what is required (gpu) and tools (dev, browser)."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     modules = {
+        "ai-edge-litert": "ai_edge_litert",
         "grpcio": "grpc",
         "opencv-contrib-python-headless": "cv2",
         "tensorflow-serving-api": "tensorflow_serving",

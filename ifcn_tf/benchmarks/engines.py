@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,19 @@ from ifcn_tf.engines.loading import installed_engines, load
 from ifcn_tf.images.tensors import read_image
 
 
-def run(photograph: Path, file: Path, weights: Path, rounds: int) -> Iterator[dict[str, Any]]:
+def run(photograph: Path, files: Sequence[Path], weights: Path, rounds: int) -> Iterator[dict[str, Any]]:
     """Measures one 480 x 640 photograph.
 
     Args:
         photograph: resized to 480 x 640 and written as a JPEG.
-        file: what `onnx_export` wrote, with the settings that all engines take.
-        weights: those of which it was written, for TensorFlow.
+        files: what `onnx_export` and `litert_export` wrote, with the same settings, those of the first of all engines.
+        weights: those of which they were written, for TensorFlow.
         rounds: how often everything is timed; medians are reported.
 
     Yields:
         A row of JSON types for each engine: time [ms], as part of that of the first, TensorFlow's in bfloat16.
     """
-    others = [load(file, engine=engine) for engine in installed_engines()]
+    others = [load(file, engine=engine) for file in files for engine in installed_engines(file.suffix)]
     settings = others[0].config.to_dict()
     predictors = [*(load(weights, precision=p, **settings) for p in ("bfloat16", "float32")), *others]
     with tempfile.TemporaryDirectory() as folder:

@@ -97,12 +97,12 @@ def _threads() -> str:
 
 
 def _of_files() -> str:
-    """Which engine runs a file that was exported, and why."""
+    """Which engine runs an ONNX file, and why."""
     found, taken = installed_engines(), file_engine()
     if not found:
-        return "nothing here runs exported files: pip install 'ifcn-tf[openvino]'"
+        return "nothing here runs ONNX files: pip install 'ifcn-tf[openvino]'"
     reason = "which was measured to be faster than ONNX Runtime" if taken == "openvino" else "OpenVINO is faster on x86"
-    return f"of {', '.join(found)} here an exported file is run by {taken}, {reason}"
+    return f"of {', '.join(found)} here an ONNX file is run by {taken}, {reason}"
 
 
 def _extras(requirements: Sequence[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.settings import require
@@ -15,11 +15,23 @@ if TYPE_CHECKING:
     from ifcn_tf.engines.predictor import EnginePredictor
     from ifcn_tf.predictor import Predictor
 
-#: What the engines that run a file need, and the extra that installs it; the faster ones first.
+
+class _FileEngine(NamedTuple):
+    """An engine that runs a file."""
+
+    suffix: str  # of the file
+    packages: tuple[str, ...]  # that it needs
+    extra: str  # that installs them
+
+
+#: The faster ones first.
 _FILE_ENGINES = {
-    "openvino": (("openvino", "onnxruntime", "onnx"), "openvino"),
-    "onnxruntime": (("onnxruntime",), "onnx"),
+    "openvino": _FileEngine(".onnx", ("openvino", "onnxruntime", "onnx"), "openvino"),
+    "onnxruntime": _FileEngine(".onnx", ("onnxruntime",), "onnx"),
+    "litert": _FileEngine(".tflite", ("ai_edge_litert",), "litert"),
 }
+#: Values of `export --format`, by the suffix of what they write.
+_FORMATS = {".onnx": "onnx", ".tflite": "litert"}
 ENGINES = ("auto", "tensorflow", *_FILE_ENGINES)
 #: Processors on which OpenVINO was measured to be the faster one.
 _OPENVINO_FASTER = ("x86_64", "AMD64")
@@ -31,9 +43,10 @@ def load(
     """Loads a model for inference.
 
     Args:
-        weights: what `ifcn_tf.predictor.load` takes, for TensorFlow; or a `.onnx` file that `pipelines.export` wrote.
-        engine: what computes: "tensorflow", "openvino", "onnxruntime", or "auto": TensorFlow for weights, and for a
-            file what `file_engine` says.
+        weights: what `ifcn_tf.predictor.load` takes, for TensorFlow; or a `.onnx` or `.tflite` file that
+            `pipelines.export` wrote.
+        engine: what computes: "tensorflow", "openvino", "onnxruntime", "litert", or "auto": TensorFlow for weights, and
+            for a file what `file_engine` says.
         max_pixels: larger image files are refused.
         **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32" or classes="voc"; with a
             file num_proposals, and on OpenVINO precision.
@@ -42,38 +55,49 @@ def load(
         UserError: a file, engine or setting that cannot be used; says which and why.
     """
     require(engine in ENGINES, f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
-    if weights is not None and Path(weights).suffix == ".onnx":
-        require(engine != "tensorflow", "tensorflow runs weights: leave the .onnx file out, or take another engine.")
-        return _load_file(Path(weights), file_engine() if engine == "auto" else engine, max_pixels, settings)
+    suffix = Path(weights).suffix if weights is not None else ""
+    if weights is not None and suffix in _FORMATS:
+        chosen = file_engine(suffix) if engine == "auto" else engine
+        known = [name for name, needed in _FILE_ENGINES.items() if needed.suffix == suffix]
+        require(chosen in known, f"{weights} is run by {' or '.join(known)}, not by {chosen}: leave the engine out.")
+        return _load_file(Path(weights), chosen, max_pixels, settings)
     if engine in _FILE_ENGINES:
+        form = _FORMATS[_FILE_ENGINES[engine].suffix]
         raise UserError(
             f"{engine} runs exported files: write one by "
-            "`ifcn-tf export --format=onnx --output=ifcn.onnx`, and give that (--onnx)."
+            f"`ifcn-tf export --format={form} --output=ifcn{_FILE_ENGINES[engine].suffix}`, and give that (--{form})."
         )
     from ifcn_tf.predictor import load as load_weights
 
     return load_weights(weights, max_pixels=max_pixels, **settings)
 
 
-def file_engine() -> str:
-    """The engine that runs a file fastest here: OpenVINO on x86 where it is installed, else ONNX Runtime."""
-    takes_openvino = platform.machine() in _OPENVINO_FASTER and "openvino" in installed_engines()
+def file_engine(suffix: str = ".onnx") -> str:
+    """The engine that runs a file fastest here: an ONNX file OpenVINO on x86 where it is installed, or ONNX Runtime."""
+    if suffix == ".tflite":
+        return "litert"
+    takes_openvino = platform.machine() in _OPENVINO_FASTER and "openvino" in installed_engines(suffix)
     return "openvino" if takes_openvino else "onnxruntime"
 
 
-def installed_engines() -> list[str]:
+def installed_engines(suffix: str = ".onnx") -> list[str]:
     """Those of the engines that run a file whose packages are here, the faster ones first."""
-    return [engine for engine, (packages, _) in _FILE_ENGINES.items() if all(map(find_spec, packages))]
+    of_suffix = {engine: needed for engine, needed in _FILE_ENGINES.items() if needed.suffix == suffix}
+    return [engine for engine, needed in of_suffix.items() if all(map(find_spec, needed.packages))]
 
 
 def _load_file(path: Path, engine: str, max_pixels: int, settings: dict[str, Any]) -> EnginePredictor:
-    packages, extra = _FILE_ENGINES[engine]
-    if missing := [package for package in packages if not find_spec(package)]:
-        raise UserError(f"{engine} needs {missing[0]}, which is not installed: pip install 'ifcn-tf[{extra}]'.")
+    needed = _FILE_ENGINES[engine]
+    if missing := [package for package in needed.packages if not find_spec(package)]:
+        raise UserError(f"{engine} needs {missing[0]}, which is not installed: pip install 'ifcn-tf[{needed.extra}]'.")
     if engine == "openvino":
         from ifcn_tf.engines.openvino_predictor import OpenvinoPredictor
 
         return OpenvinoPredictor(path, max_pixels, **settings)
+    if engine == "litert":
+        from ifcn_tf.engines.litert_predictor import LitertPredictor
+
+        return LitertPredictor(path, max_pixels, **settings)
     from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 
     return OnnxPredictor(path, max_pixels, **settings)

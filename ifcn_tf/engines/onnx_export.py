@@ -7,16 +7,16 @@ which every scale asks, is converted once, and the file has its weights once.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.engines.exporting import require_float32, stored_settings
 from ifcn_tf.engines.onnx_graph import converted, onnx
 from ifcn_tf.engines.onnx_parts import Parts, joined
-from ifcn_tf.engines.predictor import METADATA, VERSION
+from ifcn_tf.engines.predictor import METADATA
 from ifcn_tf.images.tensors import resize_by_products
 from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
@@ -31,13 +31,9 @@ def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> No
     Raises:
         UserError: the network computes in another precision or does what ONNX cannot, or the file cannot be written.
     """
-    if network.precision != "float32":
-        raise UserError(
-            f"an ONNX file holds a float32 network, not one of {network.precision}: ask for precision float32."
-        )
+    require_float32(network, "an ONNX")
     model = _model(dataclasses.replace(network_proposer(network, config), resize=resize_by_products))
-    settings = {"version": VERSION, "proposer": config.to_dict()}
-    onnx.helper.set_model_props(model, {METADATA: json.dumps(settings)})
+    onnx.helper.set_model_props(model, {METADATA: stored_settings(config)})
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -81,7 +81,8 @@ def _colours(pixels: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf
     size_hw = tf.gather(grids_hw, scale)
     rows, columns = (_inside(first, size_hw, axis, count) for axis in (0, 1))
     row_starts = tf.gather(starts, scale)[:, None] + rows * size_hw[:, 1, None]
-    return tf.unstack(tf.gather(pixels / 255, row_starts[:, :, None] + columns[:, None]), axis=-1)
+    colours = tf.gather(pixels / 255, tf.expand_dims(row_starts, 2) + tf.expand_dims(columns, 1))
+    return [colours[..., number] for number in range(3)]
 
 
 def _inside(first: tf.Tensor, size_hw: tf.Tensor, axis: int, count: int) -> tf.Tensor:

@@ -71,6 +71,8 @@ class Proposer:
         score_head: from the descriptors [n, D] of proposals to the logits [n] of the IoU that is to be expected of
             them, or None; the model then is a `DescribingModel`.
         resize: `images.tensors.resize`, or in an operator set that lacks it, `resize_by_products`.
+        size_type: of the products of sides. 32 bits, where there are no others, suffice for sides up to
+            2^31 / (2 longer_side_limit).
     """
 
     model: WindowModel
@@ -78,6 +80,7 @@ class Proposer:
     grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
     score_head: Callable[[tf.Tensor], tf.Tensor] | None = None
     resize: Resize = resize
+    size_type: tf.DType = tf.int64
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
@@ -112,7 +115,7 @@ class Proposer:
         proposals["scores"] = tf.sigmoid(left if expected is None else tf.gather(expected, order))
         first = {name: values[: self.config.num_proposals] for name, values in proposals.items()}
         answer = self._with_edges(first, image)
-        return {name: answer[name] for name in (*_ANSWERED, "scores")}
+        return _left(kept, answer, *_ANSWERED, "scores")
 
     def described(self, image: tf.Tensor) -> Tensors:
         """What suppression leaves of one image, with what a score head is asked of it.
@@ -127,7 +130,7 @@ class Proposer:
         scales, size = self._scales(image, self._features(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
         answer = self._with_edges(kept, image) | {"descriptors": self._describe(scales, kept, size)}
-        return {name: answer[name] for name in (*_ANSWERED, "descriptors")}
+        return _left(kept, answer, *_ANSWERED, "descriptors")
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -143,13 +146,17 @@ class Proposer:
 
     def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
         """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
-        return [tf.expand_dims(self.resize(image, *size), 0) for size in self.config.pyramid_hw(*_size(image))]
+        return [tf.expand_dims(self.resize(image, *size), 0) for size in self._pyramid_hw(image)]
+
+    def _pyramid_hw(self, image: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        height, width = tf.unstack(tf.shape(image, out_type=self.size_type)[:2])
+        return self.config.pyramid_hw(height, width)
 
     def _features(self, image: tf.Tensor) -> list[Tensors]:
         return [self.model.features(resized) for resized in self.pyramid(image)]
 
     def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[_Scale]:
-        sizes = self.config.pyramid_hw(*_size(image))
+        sizes = self._pyramid_hw(image)
         return [self._score_windows(image, *size, found) for size, found in zip(sizes, features, strict=True)]
 
     def _best(self, scales: list[_Scale]) -> Tensors:
@@ -159,7 +166,7 @@ class Proposer:
 
     def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
-        pixel_hw = tf.cast(tf.shape(image, out_type=tf.int64)[:2] / tf.stack([height, width]), tf.float32)
+        pixel_hw = _quotient(tf.shape(image)[:2], tf.stack([height, width]))
         return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
 
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
@@ -194,7 +201,7 @@ class Proposer:
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
-        kept = tf.image.non_max_suppression(boxes, logits, self.config.post_nms, self.config.nms_iou)
+        kept = _suppressed(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
@@ -218,14 +225,32 @@ class Proposer:
             return proposals
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
-        pyramid_hw, masks = self.config.pyramid_hw(*_size(image)), proposals["mask_logits"]
+        masks, pyramid_hw = proposals["mask_logits"], self._pyramid_hw(image)
         masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
         return {**proposals, "mask_logits": masks}
 
 
-def _size(image: tf.Tensor) -> list[tf.Tensor]:
-    """Height and width of an image, in 64 bits: products of long sides pass 32."""
-    return tf.unstack(tf.shape(image, out_type=tf.int64)[:2])
+def _quotient(dividend: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:
+    """Of integers, in float32."""
+    return tf.cast(dividend, tf.float32) / tf.cast(divisor, tf.float32)
+
+
+def _suppressed(boxes: tf.Tensor, scores: tf.Tensor, most: int, iou: float) -> tf.Tensor:
+    """Numbers of the boxes [n, 4] that non-maximum suppression leaves, best first: int32 [-].
+
+    Those with a score of -inf are not left; but where no others are, the first is, since runtimes refuse empty tensors.
+    """
+    found = tf.raw_ops.NonMaxSuppressionV4(
+        boxes=boxes, scores=scores, max_output_size=most, iou_threshold=iou, score_threshold=-math.inf
+    )
+    left = found.selected_indices[: found.valid_outputs]  # a runtime may fill up to `most`
+    return tf.pad(left, [[0, tf.cast(tf.equal(found.valid_outputs, 0), tf.int32)]])
+
+
+def _left(kept: Tensors, answer: Tensors, *names: str) -> Tensors:
+    """Some entries of an answer, without what `_suppressed` left for want of others."""
+    some = tf.size(tf.where(kept["logits"] > -math.inf))
+    return {name: answer[name][:some] for name in names}
 
 
 def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -254,7 +279,7 @@ def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
         occupied = tf.reduce_any(inside, other_axis)
         first.append(tf.reduce_min(tf.where(occupied, tf.range(resolution), resolution), 1))
         end.append(tf.reduce_max(tf.where(occupied, tf.range(1, resolution + 1), 0), 1))
-    fractions = tf.cast(tf.stack(first + end, 1) / resolution, tf.float32)
+    fractions = _quotient(tf.stack(first + end, 1), resolution)
     top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
     side = bottom_right - top_left
     return tf.tile(top_left, [1, 2]) + tf.tile(side, [1, 2]) * fractions

@@ -82,8 +82,9 @@ def _highest_iou(boxes: tf.Tensor, others: tf.Tensor, start: int) -> tf.Tensor:
 
 def _pairwise_iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Intersection over union of boxes [n, 4] with others [m, 4], float32 [n, m]; 0 where both have no area."""
-    top, left, bottom, right = tf.unstack(boxes[:, None], axis=-1)
-    other_top, other_left, other_bottom, other_right = tf.unstack(others, axis=-1)
+    # Slices, since LiteRT takes no empty tensor apart otherwise.
+    top, left, bottom, right = (boxes[:, side, None] for side in range(4))
+    other_top, other_left, other_bottom, other_right = (others[:, side] for side in range(4))
     height = tf.maximum(tf.minimum(bottom, other_bottom) - tf.maximum(top, other_top), 0.0)
     width = tf.maximum(tf.minimum(right, other_right) - tf.maximum(left, other_left), 0.0)
     area, other_area = (bottom - top) * (right - left), (other_bottom - other_top) * (other_right - other_left)

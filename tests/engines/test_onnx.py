@@ -203,7 +203,7 @@ def test_an_engine_that_cannot_be_had_is_refused_by_a_sentence(file, monkeypatch
         ifcn_tf.load(engine="torch")
     with pytest.raises(UserError, match="onnxruntime computes in float32, not in bfloat16"):
         ifcn_tf.load(file, engine="onnxruntime", precision="bfloat16")
-    with pytest.raises(UserError, match="tensorflow runs weights"):
+    with pytest.raises(UserError, match="is run by openvino or onnxruntime, not by tensorflow: leave the engine out"):
         ifcn_tf.load(file, engine="tensorflow")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "ifcn_tf.engines.onnx_predictor")

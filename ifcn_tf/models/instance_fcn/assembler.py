@@ -84,7 +84,7 @@ def _copy(maps: tf.Tensor, windows: tf.Tensor, k: int, row_bins: np.ndarray, col
     )
     y, x = windows[..., 0], windows[..., 1]
     corners = (tf.range(batch)[:, None] * count * height + y) * width + x  # [B, N]
-    values = tf.gather(tf.reshape(padded, [-1]), corners[..., None] + cell_offsets)
+    values = tf.gather(tf.reshape(padded, [-1]), tf.expand_dims(corners, -1) + cell_offsets)
     return tf.reshape(values, [batch, tf.shape(windows)[1], cells, cells])
 
 

@@ -182,8 +182,10 @@ class LitePreprocessing(keras.layers.Layer):
     def call(self, image: tf.Tensor) -> tf.Tensor:
         """[B, H, W, 3] -> [B, 32 ceil(H / 32), 32 ceil(W / 32), 3]."""
         # Of numbers that are not negative: ONNX divides integers towards 0.
-        below, right = tf.unstack(_COARSEST - 1 - (tf.shape(image)[1:3] - 1) % _COARSEST)
-        return tf.pad((image - 127.0) / 128.0, [[0, 0], [0, below], [0, right], [0, 0]])
+        size_hw = tf.shape(image)[1:3]
+        below, right = tf.unstack(_COARSEST - 1 - (size_hw - 1) % _COARSEST)
+        padded = tf.pad((image - 127.0) / 128.0, [[0, 0], [0, below], [0, right], [0, 0]])
+        return tf.reshape(padded, [-1, size_hw[0] + below, size_hw[1] + right, 3])  # LiteRT has to know the channels
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """[B, 32 ceil(H / 32), 32 ceil(W / 32), 3]."""
