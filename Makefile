@@ -1,11 +1,15 @@
 # make demo   set up, then masks on the bundled photograph
 # make test   set up, then all tests
 # make lint   ruff and mypy
+# make torture   damaged and hostile files; SEED and SHARE say which and how many
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+SEED ?= 0
+SHARE ?= 1
+
+.PHONY: demo test torture lint format clean
 .DELETE_ON_ERROR:
 
 # The stamps make the virtual environment be reused until a list of packages changes.
@@ -25,6 +29,9 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+torture: $(VENV)/dev.stamp
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m tests.torture --seed=$(SEED) --share=$(SHARE)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ifcn_tf.annotations.example import Problem
-from ifcn_tf.annotations.json_lists import Entry, read_lists
 from ifcn_tf.annotations.reading import read_names, repeated_names
 from ifcn_tf.common.ids import ImageId, canonical_id, sort_key
+from ifcn_tf.common.json_lists import Entry, read_lists
 
 #: What the lists of a COCO json need.
 _NEEDS = {

@@ -135,5 +135,5 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """Parses a JSON file; raises UserError, with one sentence that names the file, when it cannot."""
     try:
         return json.loads(read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # such as thousands of brackets
         raise UserError(f"{path} is not valid JSON: {error}.") from error

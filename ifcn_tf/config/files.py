@@ -41,6 +41,11 @@ def _read_yaml(path: Path) -> Any:
     class Loader(yaml.SafeLoader):
         yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
 
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):  # a few lines of them can stand for any amount of memory
+                raise yaml.MarkedYAMLError(None, None, "aliases are not taken", self.peek_event().start_mark)
+            return super().compose_node(parent, index)
+
     for kind, (form, beginnings) in _PLAIN.items():
         Loader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", re.compile(f"^({form})$"), beginnings)
     try:
@@ -48,5 +53,5 @@ def _read_yaml(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"{path} is not valid YAML: line {line}, {error.problem}.") from error
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML of plain values: {' '.join(str(error).split())}.") from error

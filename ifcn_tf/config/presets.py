@@ -243,5 +243,5 @@ def _find(key: str, values: dict[str, dict[str, Any]]) -> tuple[str, str]:
 def _parse(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -180,7 +180,7 @@ class Records:
         categories: dict[int, str] = {}
         for folder in folders:
             description = _description(folder)
-            index = _read_index(folder, description["examples"])
+            index = _read_index(folder, description)
             index[:, _SHARD] += len(files)
             indices.append(index)
             partial.append(bool(description.get("partial", False)))
@@ -249,15 +249,26 @@ def _description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _read_index(folder: Path, examples: int) -> np.ndarray:
+def _read_index(folder: Path, description: dict[str, Any]) -> np.ndarray:
     path = folder / "index.npy"
     try:
         index = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header meets Python's parser
         raise UserError(f"cannot read {path}: {error}; prepare the data again.") from error
-    if index.shape != (examples, 4):
+    if not _fits(index, description):
         raise UserError(f"{path} does not belong to the dataset.json beside it; prepare the data again.")
     return index
+
+
+def _fits(index: np.ndarray, description: dict[str, Any]) -> bool:
+    """Whether each place of an index is within a shard."""
+    if index.shape != (description["examples"], 4) or index.dtype != np.int64:
+        return False
+    sizes = np.array([shard["bytes"] for shard in description["shards"]], np.int64)
+    shards, offsets, lengths, _ = index.T
+    if not ((shards >= 0) & (shards < len(sizes)) & (offsets >= 0) & (lengths >= 0)).all():
+        return False
+    return bool((offsets <= sizes[shards] - lengths).all())
 
 
 def _whole(path: Path, size: int) -> Path:

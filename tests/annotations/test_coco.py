@@ -148,8 +148,8 @@ def test_a_list_of_names_takes_these_images_alone(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"images": [', "is not valid JSON"),
-        ("", "is not valid JSON"),
+        ('{"images": [', "is cut off or not valid JSON"),
+        ("", "is cut off or not valid JSON"),
         ("[]", "is no COCO json: it has to be an object"),
     ],
 )

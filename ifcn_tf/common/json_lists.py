@@ -1,16 +1,19 @@
-"""The lists of a long JSON object entry by entry, so that memory does not grow with the file.
+"""Long JSON files entry by entry, so that memory does not grow with the file; a gzip file is known by its first bytes.
 
-Python's own decoder reads the entries, in one pass: other than `ijson` it takes NaN and Infinity, which Python writes.
+Python's own decoder reads the entries, in one pass. It takes NaN and Infinity, which Python writes, and it has a limit for
+brackets in brackets: `ijson` knows no NaN, and spends memory with the square of such a depth.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from ifcn_tf.common.files import UserError
 
@@ -43,15 +46,32 @@ def read_lists(path: Path) -> Iterator[tuple[str, Iterator[Entry] | None]]:
         yield from text.members()
 
 
+def read_list(path: Path) -> Iterator[Entry]:
+    """The entries of a JSON file that holds one list, in which NaN and Infinity are no numbers.
+
+    Raises:
+        UserError: the file cannot be read, is no such JSON or holds no list.
+    """
+    with contextlib.closing(_Text(path, json.JSONDecoder(parse_constant=_refuse))) as text:
+        if not text.holds_list():
+            raise UserError(f"{path} holds no COCO results: a JSON array [...] is expected.")
+        yield from text.entries()
+        text.end()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
 class _Text:
     """A JSON text from its beginning to its end; what was passed is forgotten. All methods raise UserError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, decoder: json.JSONDecoder | None = None) -> None:
         self._path = path
-        self._decoder = json.JSONDecoder()
+        self._decoder = decoder or json.JSONDecoder()
         self._text, self._at, self._forgotten = "", 0, 0
         with self._readable():
-            self._file = path.open(encoding="utf-8")
+            self._file = _open(path)
 
     def close(self) -> None:
         """Closes the file."""
@@ -59,10 +79,20 @@ class _Text:
 
     def holds_object(self) -> bool:
         """Whether an object begins here, and not another value."""
-        found = self._peek()
-        if found not in ("{", "["):
-            self._value()
-        return found == "{"
+        return self._opening() == "{"
+
+    def holds_list(self) -> bool:
+        """Whether a list begins here, and not another value."""
+        return self._opening() == "["
+
+    def entries(self) -> Iterator[Entry]:
+        """Those of the list that begins here."""
+        return (self._value() for _ in self._separated("[", "]"))
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self._peek():
+            raise self._error("nothing more is expected", self._at)
 
     def members(self) -> Iterator[tuple[str, Iterator[Entry] | None]]:
         """See `read_lists`; nothing may follow the object."""
@@ -72,16 +102,19 @@ class _Text:
             name = self._value().value
             self._take(":")
             if self._peek() == "[":
-                entries = self._entries()
+                entries = self.entries()
                 yield name, entries
                 deque(entries, maxlen=0)  # what the caller left
             elif self._value().value is not None:
                 yield name, None
-        if self._peek():
-            raise self._error("nothing more is expected", self._at)
+        self.end()
 
-    def _entries(self) -> Iterator[Entry]:
-        return (self._value() for _ in self._separated("[", "]"))
+    def _opening(self) -> str:
+        """The next character; raises UserError where no value begins."""
+        found = self._peek()
+        if found not in ("{", "["):
+            self._value()
+        return found
 
     def _separated(self, opening: str, closing: str) -> Iterator[None]:
         """Stops before each item of a list or an object."""
@@ -138,8 +171,16 @@ class _Text:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             raise UserError(f"cannot read {self._path}: {getattr(error, 'strerror', None) or error}.") from error
 
     def _error(self, reason: str, position: int) -> UserError:
-        return UserError(f"{self._path} is not valid JSON: {reason} (character {self._forgotten + position}).")
+        return UserError(
+            f"{self._path} is cut off or not valid JSON: {reason} (character {self._forgotten + position})."
+        )
+
+
+def _open(path: Path) -> IO[str]:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rt", encoding="utf-8") if zipped else path.open(encoding="utf-8")

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ifcn_tf.annotations import json_lists
-from ifcn_tf.annotations.json_lists import read_lists
+from ifcn_tf.common import json_lists
 from ifcn_tf.common.files import UserError
+from ifcn_tf.common.json_lists import read_lists
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -86,7 +86,7 @@ def test_entries_that_are_not_asked_for_are_passed_over(tmp_path):
 @pytest.mark.parametrize("block", [3, 1 << 20])
 def test_broken_files_are_refused_with_the_place(tmp_path, monkeypatch, text, message, block):
     monkeypatch.setattr(json_lists, "_BLOCK", block)
-    with pytest.raises(UserError, match=rf"file\.json is not valid JSON: .*{message}"):
+    with pytest.raises(UserError, match=rf"file\.json is cut off or not valid JSON: .*{message}"):
         read(write(tmp_path / "file.json", text))
 
 
