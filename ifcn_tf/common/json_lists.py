@@ -1,6 +1,6 @@
 """Long JSON files entry by entry, so that memory does not grow with the file; a gzip file is known by its first bytes.
 
-Python's own decoder reads the entries, in one pass. It takes NaN and Infinity, which Python writes, and it has a limit for
+Python's own decoder reads the entries, in one pass. It takes NaN and Infinity, which Python writes, and has a limit for
 brackets in brackets: `ijson` knows no NaN, and spends memory with the square of such a depth.
 """
 

@@ -75,6 +75,7 @@ def test_plain_words_are_what_they_are_in_json(plain, value, tmp_path):
         ("\ttrain: 1\n", "is not valid YAML: line 1, "),
         ("train: !!python/name:os.system\n", "is not valid YAML: line 1, could not determine a constructor"),
         ("train: !!set {1}\n", "is not valid YAML of plain values"),
+        ("train: &a [1]\nmodel: *a\n", "is not valid YAML: line 2, aliases are not taken"),
         ("train: \x07\n", "is not valid YAML of plain values"),
         ("", "holds no settings"),
         ("5: {}\n", "the section '5' is not known"),

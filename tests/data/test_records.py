@@ -122,6 +122,18 @@ def test_a_shard_of_other_data_is_named(folder, tmp_path):
         list(training_examples([folder], DataConfig(shorter_sides=(16,)), InstanceFCNConfig(), 0).take(3))
 
 
+def place_elsewhere(folder, column, value):
+    """Of the first record its shard, offset or length."""
+    index = np.load(folder / "index.npy")
+    index[0, column] = value
+    np.save(folder / "index.npy", index)
+
+
+def open_a_bracket(path):
+    """In the header of an array, which Python's parser reads."""
+    path.write_bytes(path.read_bytes().replace(b"}", b"{", 1))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -129,6 +141,10 @@ def test_a_shard_of_other_data_is_named(folder, tmp_path):
         (lambda folder: (folder / "dataset.json").write_text("{"), "dataset.json is not valid JSON"),
         (lambda folder: (folder / "index.npy").unlink(), "cannot read .*index.npy"),
         (lambda folder: np.save(folder / "index.npy", np.zeros((2, 4), np.int64)), "index.npy does not belong"),
+        (lambda folder: place_elsewhere(folder, 0, 2), "index.npy does not belong"),  # there are shards 0 and 1
+        (lambda folder: place_elsewhere(folder, 1, -1), "index.npy does not belong"),
+        (lambda folder: place_elsewhere(folder, 2, 10**9), "index.npy does not belong"),
+        (lambda folder: open_a_bracket(folder / "index.npy"), "cannot read .*index.npy"),
         (lambda folder: shard(folder).unlink(), "00001-of-00002.tfrecord has 0 bytes"),
     ],
 )

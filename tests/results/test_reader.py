@@ -195,7 +195,7 @@ def test_what_cannot_be_right_is_refused_in_one_sentence(tmp_path: Path, content
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[", '[{"a": 1}', '[{"a": 1},', "[1 2]", "[1,]", "[1] 2", "nothing", '["a', "[{]"]
+    "text", ["", "[", '[{"a": 1}', '[{"a": 1},', "[1 2]", "[1,]", "[1] 2", "nothing", '["a', "[{]", "[" * 100_000]
 )
 def test_broken_json_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "broken.json"
