@@ -42,7 +42,8 @@ def _read_yaml(path: Path) -> Any:
         yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
 
         def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):  # a few lines of them can stand for any amount of memory
+            """As of any loader, but for aliases, of which a few lines can stand for any amount of memory."""
+            if self.check_event(yaml.AliasEvent):
                 raise yaml.MarkedYAMLError(None, None, "aliases are not taken", self.peek_event().start_mark)
             return super().compose_node(parent, index)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,21 @@ class OpenvinoPredictor(EnginePredictor):
         return features
 
 
+@functools.cache
+def core() -> openvino.Core:
+    """OpenVINO, once in a process and for good.
+
+    It handles signals on a stack of its own, which ends with it: a process that is interrupted after that crashes.
+    """
+    return openvino.Core()
+
+
 def _compiled(network: bytes, hint: dict[str, str]) -> openvino.CompiledModel:
-    core, threads = openvino.Core(), usable_cores()
-    model = core.read_model(network)
+    threads = usable_cores()
+    model = core().read_model(network)
     _keep_single_channels(model)
     options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(_STREAMS, threads), **hint}
-    return core.compile_model(model, "CPU", options)
+    return core().compile_model(model, "CPU", options)
 
 
 def _keep_single_channels(network: openvino.Model) -> None:

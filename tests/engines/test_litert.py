@@ -8,40 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from pycocotools import mask as coco_mask
 
 import ifcn_tf
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.litert_export import export_litert
 from ifcn_tf.models.method import build_network
-from ifcn_tf.models.score_head import build_score_head
 from ifcn_tf.predictor import Predictor
-from tests.support.exported import narrow_network, scene
+from tests.support.exported import scene
 from tests.support.tiny import TINY
-
-CONFIG = ProposerConfig(
-    shorter_sides=(60, 110),
-    num_proposals=40,
-    num_ranked=60,
-    pre_nms=150,
-    nms_iou=0.9,
-    min_area=30.0,
-    blend_cells=1,
-    confidence_weight=0.8,
-    overlap_penalty=2.0,
-    edge_samples=2,
-)
+from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_score_head
 
 
 @pytest.fixture(scope="module")
 def network():
-    """With a score head, whose weights are random."""
-    network = narrow_network()
-    network.score_head = build_score_head(3 * 16 + 25)
-    yield network
-    network.score_head = None
+    with network_with_score_head() as network:
+        yield network
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +37,9 @@ def predictor(file):
     return ifcn_tf.load(file)
 
 
-@pytest.mark.parametrize("size_hw", [(60, 80), (97, 61), (40, 300), (7, 9), (230, 180)])
+@pytest.mark.parametrize("size_hw", SIZES_HW)
 def test_the_proposals_are_those_of_tensorflow(size_hw, network, predictor):
-    image, expected = scene(1, size_hw), Predictor.of_network(network, CONFIG)
-    found, wanted = predictor._run(image), expected._graph(tf.constant(image))
-    assert len(found["scores"]) == len(wanted["scores"]) > 2
-    for name, tolerance in (("scores", 1e-5), ("boxes_yxyx", 1e-3), ("windows_yxyx", 1e-3)):
-        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5, atol=tolerance, err_msg=name)
-    found, wanted = predictor.propose(image), expected.propose(image)
-    assert np.diag(coco_mask.iou(found.rles, wanted.rles, [0] * len(found))).min() > 0.98
+    assert_same_proposals(predictor, Predictor.of_network(network, CONFIG), scene(1, size_hw))
 
 
 def test_an_image_without_proposals_has_none(predictor):

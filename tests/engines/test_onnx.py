@@ -19,7 +19,6 @@ from pycocotools import mask as coco_mask
 import ifcn_tf
 from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.network import InstanceFCNConfig
-from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines import loading
 from ifcn_tf.engines.onnx_export import export_onnx
 from ifcn_tf.engines.onnx_parts import apart, joined
@@ -27,25 +26,12 @@ from ifcn_tf.engines.onnx_predictor import OnnxPredictor
 from ifcn_tf.engines.predictor import METADATA, VERSION
 from ifcn_tf.images.tensors import resize, resize_by_products
 from ifcn_tf.models.method import build_network
-from ifcn_tf.models.score_head import build_score_head
 from ifcn_tf.models.trunks import vgg16
 from ifcn_tf.predictor import Predictor
-from tests.support.exported import SAMPLE, narrow_network, scene
+from tests.support.exported import SAMPLE, scene
 from tests.support.onnx_run import assert_same_features, on_onnxruntime
 from tests.support.tiny import TINY
-
-CONFIG = ProposerConfig(
-    shorter_sides=(60, 110),
-    num_proposals=40,
-    num_ranked=60,
-    pre_nms=150,
-    nms_iou=0.9,
-    min_area=30.0,
-    blend_cells=1,
-    confidence_weight=0.8,
-    overlap_penalty=2.0,
-    edge_samples=2,
-)
+from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_score_head
 
 #: In the precision of the others.
 OPENVINO = {"engine": "openvino", "precision": "float32"}
@@ -57,11 +43,8 @@ def require_openvino():
 
 @pytest.fixture(scope="module")
 def network():
-    """With a score head, whose weights are random."""
-    network = narrow_network()
-    network.score_head = build_score_head(3 * 16 + 25)
-    yield network
-    network.score_head = None
+    with network_with_score_head() as network:
+        yield network
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +66,9 @@ def predictor(request, file):
     return ifcn_tf.load(file, **request.param)
 
 
-@pytest.mark.parametrize("size_hw", [(60, 80), (97, 61), (40, 300), (7, 9), (230, 180)])
+@pytest.mark.parametrize("size_hw", SIZES_HW)
 def test_the_proposals_are_those_of_tensorflow(size_hw, predictor, expected):
-    image = scene(1, size_hw)
-    found, wanted = predictor._run(image), expected._graph(tf.constant(image))
-    assert len(found["scores"]) == len(wanted["scores"]) > 2
-    for name, tolerance in (("scores", 1e-5), ("boxes_yxyx", 1e-3), ("windows_yxyx", 1e-3)):
-        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5, atol=tolerance, err_msg=name)
-    found, wanted = predictor.propose(image), expected.propose(image)
-    assert np.diag(coco_mask.iou(found.rles, wanted.rles, [0] * len(found))).min() > 0.98
+    assert_same_proposals(predictor, expected, scene(1, size_hw))
 
 
 def test_an_image_without_proposals_has_none(predictor):
@@ -106,9 +83,12 @@ def test_it_says_what_runs_and_what_determines_the_proposals(predictor, file):
 
 def test_openvino_says_which_precision_it_takes(file):
     """A trunk that computes in bfloat16 moves masks a little; each proposal has its like among those in float32."""
-    openvino, photograph = require_openvino(), np.asarray(Image.open(SAMPLE).resize((180, 120)))
+    require_openvino()
+    from ifcn_tf.engines.openvino_predictor import core
+
+    photograph = np.asarray(Image.open(SAMPLE).resize((180, 120)))
     wanted, found = (ifcn_tf.load(file, **{**OPENVINO, "precision": name}) for name in ("float32", "bfloat16"))
-    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capable = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert wanted.settings["precision"] == "float32" and "float32" in wanted.engine
     assert found.settings["precision"] == ("bfloat16" if capable else "float32")
     found, wanted = found.propose(photograph), wanted.propose(photograph)
@@ -124,6 +104,21 @@ def test_in_bfloat16_objectness_has_as_many_values_as_in_float32(file):
     noise = np.random.default_rng(0).uniform(0, 255, (1, 200, 300, 3)).astype(np.float32)
     found = predictor._features({"scale0": noise})
     assert len(np.unique(found["scale0/objectness_logits"])) > 0.99 * 25 * 38
+
+
+def test_a_process_that_had_openvino_can_be_interrupted(file):
+    """Each `openvino.Core` brings a stack for signals; the second of two gives back that of the first, which is gone."""
+    require_openvino()
+    program = (
+        "import gc, os, signal, ifcn_tf\n"
+        f"predictors = [ifcn_tf.load({str(file)!r}, engine='openvino') for _ in range(2)]\n"
+        "while predictors: del predictors[0]; gc.collect()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('handled'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 def test_a_file_is_put_together_of_the_parts_that_it_is_taken_apart_into(file):
