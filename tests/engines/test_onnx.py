@@ -107,7 +107,7 @@ def test_in_bfloat16_objectness_has_as_many_values_as_in_float32(file):
 
 
 def test_a_process_that_had_openvino_can_be_interrupted(file):
-    """Each `openvino.Core` brings a stack for signals; the second of two gives back that of the first, which is gone."""
+    """Each `openvino.Core` brings a stack for signals; the second of two gives back the first one's, which is gone."""
     require_openvino()
     program = (
         "import gc, os, signal, ifcn_tf\n"
