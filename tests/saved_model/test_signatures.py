@@ -179,7 +179,7 @@ def test_stock_operations_alone():
     graph = session().meta_graph.graph_def
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     operations = {node.op for node in nodes}
-    assert {"DecodeImage", "NonMaxSuppressionV3"} <= operations
+    assert {"DecodeImage", "NonMaxSuppressionV4"} <= operations
     assert not {name for name in operations if "Py" in name or name in ("ReadFile", "Print", "PrintV2")}
     functions = {function.signature.name for function in graph.library.function}
     stock = set(tf.raw_ops.__dict__)
