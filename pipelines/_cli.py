@@ -39,11 +39,12 @@ def run(main: Callable[[], int | None], positional: flags.FlagHolder[list[str]] 
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python writes to it once more
             sys.exit(128 + signal.SIGPIPE)
-        except UserError as error:
-            _fail(str(error))
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(130)
+        except UserError as error:
+            sentence = str(error)
+        _fail(sentence)  # after the block, and so after what the error kept open, such as a bar of progress, is closed
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded, flags_parser=functools.partial(_parse, positional))

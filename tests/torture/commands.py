@@ -1,0 +1,155 @@
+"""Commands that write files, on inputs so small that each takes seconds, and what they have written."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+import ifcn_tf
+from tests.support.exported import encoded, scene
+from tests.torture.kinds import KINDS
+
+#: What a command may take [s].
+LIMIT = 300
+#: Beginning of the names of files that are being written.
+_UNFINISHED = ".unfinished-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command, and what it writes.
+
+    Attributes:
+        arguments: of `tests.torture.small`; {inputs} and {output} stand for places.
+        results: of what it writes, the files that are the same each time, as patterns.
+        again: further arguments of a command that goes on where it was stopped.
+        whole: what it writes is there whole or not at all.
+    """
+
+    arguments: tuple[str, ...]
+    results: tuple[str, ...] = ("**/*",)
+    again: tuple[str, ...] = ()
+    whole: bool = True
+
+
+_WEIGHTS = "--weights={inputs}/run/model.weights.h5"
+COMMANDS = {
+    "train": Command(
+        (
+            *(
+                "train",
+                "--data={inputs}/prepared",
+                "--workdir={output}",
+                _WEIGHTS,
+                "--steps=40",
+                "--set=model.trunk=tiny",
+            ),
+            *("--set=model.branch_channels=16", "--set=data.shorter_sides=[48]", "--set=train.images_per_step=1"),
+            *("--set=train.log_every=1", "--set=train.checkpoint_every=2", "--set=train.precision=float32"),
+            *("--set=train.pictures_every=1000", "--set=train.frozen_blocks=0"),
+        ),
+        results=("last/model.weights.h5",),
+        whole=False,
+    ),
+    "prepare_data": Command(
+        ("prepare_data", "--source=shapes", "--count=60", "--num_shards=4", "--workers=2", "--output={output}")
+    ),
+    "propose": Command(
+        ("propose", "--images={inputs}/photographs", _WEIGHTS, "--format=labelme", "--output={output}"),
+        again=("--resume",),
+        whole=False,
+    ),
+    "export": Command(("export", _WEIGHTS, "--output={output}"), results=("1/saved_model.pb", "1/assets.extra/*")),
+    "onnx": Command(("export", _WEIGHTS, "--format=onnx", "--output={output}/model.onnx")),
+    "convert": Command(
+        (
+            *("convert", "--input={inputs}/found/proposals.json", "--to=labelme", "--images={inputs}/photographs"),
+            "--output={output}",
+        )
+    ),
+}
+
+
+def make_inputs(folder: Path) -> None:
+    """Writes what the commands read."""
+    KINDS["weights"]().make(folder)
+    KINDS["records"]().make(folder)
+    (folder / "photographs").mkdir()
+    for number in range(12):
+        (folder / "photographs" / f"{number}.png").write_bytes(encoded(scene(number, (60, 80)), "PNG"))
+    found = run(dataclasses.replace(COMMANDS["propose"], again=()), folder, folder / "found")
+    assert found.returncode == 0, found.stderr
+
+
+def started(command: Command, inputs: Path, output: Path, *more: str, **options: Any) -> subprocess.Popen:
+    """Starts the command, in a session of its own.
+
+    Args:
+        command, inputs, output: what is run on what.
+        *more: further arguments.
+        **options: of `subprocess.Popen`; variables of `env` are added to this process', empty ones are taken away.
+    """
+    places = {"inputs": inputs, "output": output}
+    arguments = [argument.format(**places) for argument in (*command.arguments, *more)]
+    line = [sys.executable, "-m", "tests.torture.small", *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    environment = {**os.environ, **options.pop("env", {})}
+    environment = {name: value for name, value in environment.items() if value}
+    return subprocess.Popen(line, env=environment, **pipes, **options)
+
+
+def run(command: Command, inputs: Path, output: Path, *more: str, **options: Any) -> subprocess.CompletedProcess:
+    """The command from begin to end."""
+    process = started(command, inputs, output, *more, **options)
+    out, err = process.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def written(command: Command, output: Path) -> dict[str, str]:
+    """Digests of the results below a folder, by their names (`_digest`)."""
+    files = {path for pattern in command.results for path in output.glob(pattern) if path.is_file()}
+    return {str(path.relative_to(output)): _digest(path) for path in sorted(files)}
+
+
+def half_written(command: Command, output: Path, expected: dict[str, str]) -> str:
+    """What a command that was stopped has left but should not have, in words; empty if nothing.
+
+    What comes whole or not at all is there as expected or not at all; of other results each file can be read.
+    """
+    left = {name: digest for name, digest in written(command, output).items() if _UNFINISHED not in name}
+    if command.whole and left and left != expected:
+        wrong = [name for name, digest in left.items() if expected.get(name) != digest]
+        return f"leaves {', '.join(wrong) or 'a part of its files'} in {output}"
+    return ""
+
+
+def _digest(path: Path) -> str:
+    """Of a file's bytes; of weights those of the arrays, of a model what it answers: their files have no order."""
+    if path.suffix == ".onnx":
+        return _answer(ifcn_tf.load(path))
+    if path.name == "saved_model.pb":
+        return _answer(ifcn_tf.load_saved_model(path.parent))
+    if path.suffix != ".h5":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    arrays = hashlib.sha256()
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: arrays.update(_bytes(name, item)))
+    return arrays.hexdigest()
+
+
+def _answer(predictor: Any) -> str:
+    found = predictor.propose(scene(0, (60, 80)))
+    return hashlib.sha256(json.dumps(found.to_coco(1)).encode()).hexdigest()
+
+
+def _bytes(name: str, item: Any) -> bytes:
+    return name.encode() + (np.asarray(item).tobytes() if isinstance(item, h5py.Dataset) else b"")

@@ -1,0 +1,74 @@
+"""An exported model behind HTTP, asked by eight clients at once, a tenth of whose photographs are damaged."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ifcn_tf.serving import connect
+from ifcn_tf.serving.transport import Transport
+from tests.support.exported import encoded, scene, session
+from tests.support.fake_server import rest_server
+from tests.torture.mutation import mutated
+
+_CLIENTS, _DAMAGED = 8, 0.1
+#: Different photographs.
+_IMAGES = 100
+#: Share of the requests after which memory has its level, and how much of it may be added after that.
+_LEVEL, _GROWTH = 0.2, 0.1
+
+
+def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
+    """Asks `count` times; yields answers that are wrong, and growing memory."""
+    random = np.random.default_rng(seed)
+    images = [_image(number, random) for number in range(_IMAGES)]
+    model = session()
+    expected = [model(image_bytes=[image]) for image in images]
+    requests = [_request(images, expected, random) for _ in range(count)]
+    with rest_server(lambda image: model(image_bytes=[image])) as server:
+        transport = connect(server, timeout=60).transport
+        with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool:
+            early = int(_LEVEL * count)
+            yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[:early]))
+            level = _memory()
+            yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[early:]))
+    grown = _memory() / level - 1
+    if grown > _GROWTH:
+        yield f"memory grows by {grown:.0%} over the {level / 2**20:.0f} MiB after {early} requests"
+
+
+#: What an answer is of, and the outputs that are right; None of a damaged photograph.
+_Request = tuple[bytes, dict[str, np.ndarray] | None]
+
+
+def _image(number: int, random: np.random.Generator) -> bytes:
+    height, width = random.integers(1, 200, 2).tolist()
+    return encoded(scene(number, (height, width)), ("JPEG", "PNG")[number % 2])
+
+
+def _request(images: list[bytes], expected: list[dict[str, np.ndarray]], random: np.random.Generator) -> _Request:
+    number = int(random.integers(len(images)))
+    if random.random() < _DAMAGED:
+        return mutated(images[number], random), None
+    return images[number], expected[number]
+
+
+def _wrong(transport: Transport, image: bytes, expected: dict[str, np.ndarray] | None) -> str:
+    """What is wrong about an answer; damage that leaves a photograph is answered with its proposals."""
+    answer = transport.predict(image, 0)
+    error = str(answer["error"][0])
+    if expected is None:
+        return "" if bool(error) == (answer["image_hw"] == 0).all() else f"{error!r} for {answer['image_hw']}"
+    if error:
+        return f"refuses a photograph: {error}"
+    differing = [name for name, value in expected.items() if value.dtype != object and (answer[name] != value).any()]
+    return f"answers other {', '.join(differing)} than alone" if differing else ""
+
+
+def _memory() -> int:
+    """What this process has in memory [byte]."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
