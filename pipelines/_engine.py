@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -29,9 +31,14 @@ _WITH_FILE = (_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name, _network.PR
 
 
 def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor | EnginePredictor:
-    """What the flags ask for. They change single fields of `start`; what is not given is as in `defaults`.
+    """What the flags ask for (`recipe`); raises UserError on a wrong flag."""
+    return recipe(start, **defaults)()
 
-    Raises UserError on a wrong flag.
+
+def recipe(start: ProposerConfig | None = None, **defaults: Any) -> Callable[[], Predictor | EnginePredictor]:
+    """What makes a predictor as the flags ask for, here or, pickled, elsewhere.
+
+    Flags change single fields of `start`; what is not given is as in `defaults`. Raises UserError on a wrong one.
     """
     file = next((flag for flag in FILES if flag.value), None)
     if file and _classes.CLASSIFY.value:
@@ -41,7 +48,8 @@ def predictor(start: ProposerConfig | None = None, **defaults: Any) -> Predictor
         arguments["classes"] = _classes.CLASSIFY.value
     if not file:
         _cli.import_tensorflow()
-    return load(engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **{**defaults, **arguments})
+    settings = {**defaults, **arguments}
+    return functools.partial(load, engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **settings)
 
 
 def _of_file(file: flags.FlagHolder[str | None], start: ProposerConfig | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from ifcn_tf.config.proposing import PromptConfig, ShownConfig
-from ifcn_tf.results.folder import AnyPredictor, find_images, left_out, propose_images, summary
+from ifcn_tf.results.folder import AnyPredictor, Finish, Output, find_images, left_out, propose_images, summary
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.formats.registry import FORMATS
 from ifcn_tf.results.prompts import Prompted
@@ -49,30 +49,25 @@ def found() -> list[Path]:
 def propose(
     predictor: AnyPredictor,
     paths: list[Path],
-    in_flight: int = 1,
+    finish: Finish | None = None,
     places: dict[str, Any] | None = None,
     start: ShownConfig = _SHOWN,
 ) -> int:
     """Writes the proposals for the images and says what failed; returns the command's exit status.
 
-    Flags change single fields of `start`; run.json says the places.
+    `finish` is `propose_images`'; flags change single fields of `start`, and run.json says the places.
     """
-    folder, names = Path(OUTPUT.value), formats()
-    failures = propose_images(
-        prompted(predictor), paths, folder, names, shown(start), RESUME.value, in_flight, SIMPLIFY.value, places
-    )
-    print(summary(folder, names, len(paths), failures))
+    written = output(start)
+    failures = propose_images(predictor, paths, written, finish, RESUME.value, places)
+    print(summary(written, len(paths), failures))
     return 1 if failures else 0
 
 
-def formats() -> list[str]:
-    """The names of what is written of each image."""
-    return [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
-
-
-def shown(start: ShownConfig) -> ShownConfig:
-    """Which proposals pictures and formats show."""
-    return dataclasses.replace(start, count=COUNT.value, min_score=MIN_SCORE.value)
+def output(start: ShownConfig) -> Output:
+    """What is written of the images, and where."""
+    names = [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
+    shown = dataclasses.replace(start, count=COUNT.value, min_score=MIN_SCORE.value)
+    return Output(Path(OUTPUT.value), names, shown, SIMPLIFY.value)
 
 
 def prompted(predictor: AnyPredictor) -> AnyPredictor:

@@ -37,7 +37,7 @@ def main() -> int:
     """Flags -> method -> files."""
     paths = _images.found()
     predictor = _edge_boxes() if METHOD.value == "edge_boxes" else _selective_search()
-    return _images.propose(predictor, paths)
+    return _images.propose(_images.prompted(predictor), paths)
 
 
 def _selective_search() -> Baseline:

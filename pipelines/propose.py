@@ -4,12 +4,15 @@ python -m pipelines.propose photo.jpg
 python -m pipelines.propose --images=photos/ --output=masks
 python -m pipelines.propose --onnx=ifcn.onnx photo.jpg                     (without TensorFlow)
 python -m pipelines.propose --classify=classifier/model.weights.h5 photo.jpg           (with the names of classes)
+python -m pipelines.propose --cluster=auto --images=/shared/photos --output=/shared/masks     (on many machines)
 python -m pipelines.propose --config=masks/run.json --output=again        (the same once more)
 """
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +23,13 @@ from ifcn_tf.results.folder import find_images, run_settings
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
 
-from . import _classes, _cli, _engine, _images, _network
+from . import _classes, _cli, _cluster, _engine, _images, _network
 
 if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor
 
 flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_cluster)
 flags.adopt_module_key_flags(_engine)
 flags.adopt_module_key_flags(_images)
 flags.adopt_module_key_flags(_network)
@@ -50,15 +54,14 @@ def main() -> int:
     paths = [] if PRINT.value else _images.found()
     if _network.BACKBONE.value:
         print("NOTE: the weights are untrained, so these masks mean nothing.", flush=True)
-    predictor = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.predictor(start.proposer)
+    load = _exported(SAVED_MODEL.value) if SAVED_MODEL.value else _engine.recipe(start.proposer)
+    finish, predictor = _cluster.finish(load), load()
     places = {flag.name: _place(flag) for flag in _PLACES if flag.value is not None}
     if not PRINT.value:
         print(f"engine: {predictor.engine}", flush=True)
-        return _images.propose(predictor, paths, places=places, start=start.shown)
+        return _images.propose(_images.prompted(predictor), paths, finish, places, start.shown)
     paths = find_images(*_images.IMAGES.value) if _images.IMAGES.value else []
-    settings = run_settings(
-        _images.prompted(predictor), paths, _images.formats(), _images.shown(start.shown), _images.SIMPLIFY.value
-    )
+    settings = run_settings(_images.prompted(predictor), paths, _images.output(start.shown))
     print(json.dumps({**settings, PLACES: places}, indent=2))
     return 0
 
@@ -94,7 +97,7 @@ def _place(flag: flags.FlagHolder[Any]) -> Any:
     return str(Path(flag.value).absolute())
 
 
-def _exported(folder: str) -> Predictor:
+def _exported(folder: str) -> Callable[[], Predictor]:
     fixed = [
         *_network.given(),
         *(flag.name for flag in (_engine.ENGINE, *_engine.FILES, _classes.CLASSIFY) if flag.present),
@@ -104,7 +107,7 @@ def _exported(folder: str) -> Predictor:
     _cli.import_tensorflow()
     from ifcn_tf.predictor import load_saved_model
 
-    return load_saved_model(folder)
+    return functools.partial(load_saved_model, folder)
 
 
 if __name__ == "__main__":

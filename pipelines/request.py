@@ -11,6 +11,7 @@ from typing import cast
 from absl import flags
 
 from ifcn_tf.images.files import MAX_PIXELS
+from ifcn_tf.results.folder import in_this_process
 from ifcn_tf.serving.client import ProtocolName, connect
 from ifcn_tf.serving.transport import RequestConfig
 
@@ -45,7 +46,8 @@ def main() -> int:
         attempts=ATTEMPTS.value,
         max_message_bytes=MAX_MB.value * 2**20,
     ).pinned()
-    return _images.propose(client, paths, IN_FLIGHT.value)
+    predictor = _images.prompted(client)
+    return _images.propose(predictor, paths, in_this_process(predictor, IN_FLIGHT.value))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.experiments.setup import Setup
 from ifcn_tf.experiments.tables import Row, Training
 from ifcn_tf.predictor import load
-from ifcn_tf.results.folder import AnyPredictor, propose_images
+from ifcn_tf.results.folder import AnyPredictor, Output, propose_images
 from ifcn_tf.training.run import Places, train_on_data
 from ifcn_tf.training.strategy import make_strategy
 
@@ -48,7 +48,7 @@ def propose(predictor: AnyPredictor, photographs: Sequence[Path], folder: Path) 
         UserError: a photograph cannot be used, or the folder holds proposals that came about otherwise.
     """
     print(f"proposals for {len(photographs)} photographs into {folder}", flush=True)
-    failures = propose_images(predictor, photographs, folder, formats=(), resume=True)
+    failures = propose_images(predictor, photographs, Output(folder, formats=()), resume=True)
     if failures:
         raise UserError(f"{len(failures)} of {len(photographs)} photographs have no proposals: {failures[0].reason}")
     return str(folder / "proposals.json")

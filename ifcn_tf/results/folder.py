@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,15 +94,78 @@ def _require_distinct_ids(paths: Sequence[Path]) -> None:
             raise UserError(f"{other} and {path} would both be image {id_of_file(path)}: rename one of them.")
 
 
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What is written of images, and where.
+
+    Attributes:
+        folder: made when absent.
+        formats: names of `FORMATS`, in which some proposals are written for people or tools to look at.
+        shown: which proposals these are.
+        simplify: largest distance of polygons from the outlines of masks [px].
+    """
+
+    folder: Path
+    formats: Sequence[str] = ("overlays",)
+    shown: ShownConfig = dataclasses.field(default_factory=ShownConfig)
+    simplify: float = 0.0
+
+    def place(self, name: str) -> Path:
+        """The folder or file of a format."""
+        return self.folder / (name + FORMATS[name].suffix)
+
+    def write(self, path: Path, image: np.ndarray, proposals: Proposals) -> None:
+        """Writes the files of one image: those of formats that have one each, and its COCO results."""
+        best = proposals.distinct(self.shown)
+        for name in self.formats:
+            if not FORMATS[name].suffix:
+                FORMATS[name].write([ImageProposals(path, best, image)], self.place(name), self.simplify)
+        write_part(self.folder, path, proposals)  # last: it marks the image as done
+
+    def write_of_all(self, paths: Sequence[Path], settings: dict[str, Any]) -> None:
+        """Writes the files that hold all images, of which each is written: proposals.json, and those of some formats.
+
+        Args:
+            paths: the images.
+            settings: of the run (`run_settings`).
+        """
+        merge_parts(self.folder, paths)
+        for name in self.formats:
+            if FORMATS[name].suffix:
+                images = track(self._shown(paths, settings), len(paths), name)
+                FORMATS[name].write(images, self.place(name), self.simplify)
+
+    def _shown(self, paths: Sequence[Path], settings: dict[str, Any]) -> Iterator[ImageProposals]:
+        categories = {int(number): name for number, name in settings.get("categories", {}).items()}
+        for path in paths:
+            yield ImageProposals(path, read_part(self.folder, path, categories).distinct(self.shown))
+
+
+#: Proposes for images and writes what is wanted of each: yields for each, in any order, why it failed, or None.
+Finish = Callable[[Sequence[Path], Output], Iterator[Failure | None]]
+
+
+def in_this_process(predictor: AnyPredictor, in_flight: int = 1) -> Finish:
+    """Images are asked for by threads, `in_flight` at once, for a predictor that waits for a server; one writes."""
+
+    def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
+        answers = in_threads((partial(_propose, predictor, path) for path in paths), in_flight)
+        for path, answer in zip(paths, answers, strict=True):
+            if isinstance(answer, Failure):
+                yield answer
+            else:
+                output.write(path, *answer)
+                yield None
+
+    return finish
+
+
 def propose_images(
     predictor: AnyPredictor,
     paths: Sequence[Path],
-    folder: Path,
-    formats: Sequence[str] = ("overlays",),
-    shown: ShownConfig | None = None,
+    output: Output,
+    finish: Finish | None = None,
     resume: bool = False,
-    in_flight: int = 1,
-    simplify: float = 0.0,
     places: dict[str, Any] | None = None,
 ) -> list[Failure]:
     """Writes proposals.json (COCO results) and further formats: files of one image at once, of all images in the end.
@@ -110,13 +173,9 @@ def propose_images(
     Args:
         predictor: reads images and proposes their objects.
         paths: image files of distinct stems.
-        folder: where to write; made when absent.
-        formats: names of `FORMATS`, in which some proposals are written for people or tools to look at.
-        shown: which proposals these are.
+        output: what is written, and where.
+        finish: who does so for one image after the other; the predictor in this process by default.
         resume: skip images that an earlier run finished; run.json keeps its settings, so that two cannot mix.
-        in_flight: images asked for at once, for a predictor that waits for a server; its `propose_file` is then called
-            from threads. Files are written by one thread and in order all the same.
-        simplify: largest distance of polygons from the outlines of masks [px].
         places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
@@ -125,64 +184,28 @@ def propose_images(
     Raises:
         UserError: the folder cannot be written, or resumes a run of other settings; Shapely is not there to simplify.
     """
-    if simplify:
+    if output.simplify:
         simplifier()  # or a long run would end without its files
-    shown = shown or ShownConfig()
-    settings = run_settings(predictor, paths, formats, shown, simplify)
+    settings = run_settings(predictor, paths, output)
     if resume:
-        _require_same_settings(folder / RUN, settings)
+        _require_same_settings(output.folder / RUN, settings)
     else:
-        remove_parts(folder)  # or a later --resume would take them for this run's
-    write_json(folder / RUN, {**settings, **({"places": places} if places else {})})
-    waiting = [path for path in paths if not (resume and is_done(folder, path))]
-    failures = list[Failure]()
+        remove_parts(output.folder)  # or a later --resume would take them for this run's
+    write_json(output.folder / RUN, {**settings, **({"places": places} if places else {})})
+    waiting = [path for path in paths if not (resume and is_done(output.folder, path))]
+    finish = finish or in_this_process(predictor)
     with _resumable():
-        answers = in_threads((partial(_propose, predictor, path) for path in waiting), in_flight)
-        for path, answer in track(zip(waiting, answers, strict=True), len(waiting), "proposing"):
-            if isinstance(answer, Failure):
-                failures.append(answer)
-            else:
-                _write_image(folder, path, *answer, formats, shown, simplify)
-    failed = {failure.path for failure in failures}
+        found = [failure for failure in track(finish(waiting, output), len(waiting), "proposing") if failure]
+    failed = {failure.path: failure for failure in found}
     if done := [path for path in paths if path not in failed]:
-        _write_of_all(folder, done, formats, shown, simplify, settings)
-    return failures
+        output.write_of_all(done, settings)
+    return [failed[path] for path in paths if path in failed]
 
 
-def _write_of_all(
-    folder: Path,
-    done: Sequence[Path],
-    formats: Sequence[str],
-    shown: ShownConfig,
-    simplify: float,
-    settings: dict[str, Any],
-) -> None:
-    """Writes the files that hold all images: proposals.json, and those of some formats."""
-    merge_parts(folder, done)
-    for name in formats:
-        if FORMATS[name].suffix:
-            images = track(_shown(folder, done, shown, settings), len(done), name)
-            FORMATS[name].write(images, output_of(folder, name), simplify)
-
-
-def _shown(
-    folder: Path, paths: Sequence[Path], shown: ShownConfig, settings: dict[str, Any]
-) -> Iterator[ImageProposals]:
-    categories = {int(number): name for number, name in settings.get("categories", {}).items()}
-    return (ImageProposals(path, read_part(folder, path, categories).distinct(shown)) for path in paths)
-
-
-def output_of(folder: Path, name: str) -> Path:
-    """The folder or file of a format."""
-    return folder / (name + FORMATS[name].suffix)
-
-
-def run_settings(
-    predictor: AnyPredictor, paths: Sequence[Path], formats: Sequence[str], shown: ShownConfig, simplify: float
-) -> dict[str, Any]:
+def run_settings(predictor: AnyPredictor, paths: Sequence[Path], output: Output) -> dict[str, Any]:
     """What determines the files of a run, as JSON types."""
     images = sorted({str(path.parent.resolve()) for path in paths})
-    written = {"formats": sorted(formats), "shown": shown.to_dict(), "simplify": simplify}
+    written = {"formats": sorted(output.formats), "shown": output.shown.to_dict(), "simplify": output.simplify}
     return {**predictor.settings, "images": images, **written}
 
 
@@ -202,28 +225,12 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
         return Failure(path, str(error))
 
 
-def summary(folder: Path, formats: Sequence[str], num_images: int, failures: Sequence[Failure]) -> str:
+def summary(output: Output, num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
     done = num_images - len(failures)
-    written = map(str, [folder / "proposals.json", *(output_of(folder, name) for name in formats)])
-    lines = [f"{done} of {num_images} image(s) done: {', '.join(written) if done else 'nothing written'}"]
+    written = [output.folder / "proposals.json", *(output.place(name) for name in output.formats)]
+    lines = [f"{done} of {num_images} image(s) done: {', '.join(map(str, written)) if done else 'nothing written'}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
-
-
-def _write_image(
-    folder: Path,
-    path: Path,
-    image: np.ndarray,
-    proposals: Proposals,
-    formats: Sequence[str],
-    shown: ShownConfig,
-    simplify: float,
-) -> None:
-    best = proposals.distinct(shown)
-    for name in formats:
-        if not FORMATS[name].suffix:
-            FORMATS[name].write([ImageProposals(path, best, image)], output_of(folder, name), simplify)
-    write_part(folder, path, proposals)  # last: it marks the image as done
 
 
 def _require_same_settings(path: Path, settings: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from ifcn_tf.config.training import DataConfig, TrainConfig
 from ifcn_tf.data.records import Records
 from ifcn_tf.models.weights import save_weights
 from ifcn_tf.predictor import load_saved_model
-from ifcn_tf.results.folder import propose_images
+from ifcn_tf.results.folder import Output, propose_images
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.serving.answer import to_proposals
 from ifcn_tf.training.regions import prepare_regions
@@ -98,7 +98,7 @@ def test_files_have_numbers_and_names(predictor, tmp_path):
     for number, path in enumerate(paths):
         Image.fromarray(scene(number, (60, 80))).save(path)
     formats = ["overlays", "coco_annotations", "yolo", "cvat", "labelme"]
-    assert not propose_images(predictor, paths, tmp_path / "out", formats)
+    assert not propose_images(predictor, paths, Output(tmp_path / "out", formats))
     results = json.loads((tmp_path / "out" / "proposals.json").read_text())
     assert results and all(NARROW.categories[entry["category_id"]] == entry["label"] for entry in results)
     listed = json.loads((tmp_path / "out" / "coco_annotations.json").read_text())["categories"]

@@ -17,7 +17,7 @@ from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor
-from ifcn_tf.results.folder import find_images, propose_images
+from ifcn_tf.results.folder import Output, find_images, in_this_process, propose_images
 from ifcn_tf.serving import connect
 from tests.support.fake_server import (
     QUICK,
@@ -73,10 +73,11 @@ def model_of(predictor):
 def test_the_same_files_as_propose(protocol, predictor, photos, tmp_path):
     (photos / "broken.jpg").write_text("no image")
     paths, formats = find_images(str(photos)), ["csv", "labelme", "binary_masks"]
-    expected = propose_images(predictor, paths, tmp_path / "propose", formats, SHOWN)
+    expected = propose_images(predictor, paths, Output(tmp_path / "propose", formats, SHOWN))
     with SERVERS[protocol](model_of(predictor)) as server:
         client = connect(server, protocol).pinned()
-        failures = propose_images(client, paths, tmp_path / "request", formats, SHOWN, in_flight=3)
+        output = Output(tmp_path / "request", formats, SHOWN)
+        failures = propose_images(client, paths, output, in_this_process(client, 3))
     assert failures == expected
     assert len(json.loads((tmp_path / "request" / "proposals.json").read_text())) > 30
     files = {file.relative_to(tmp_path / "propose") for file in (tmp_path / "propose").rglob("*") if file.is_file()}
@@ -97,7 +98,8 @@ def test_an_image_that_the_server_refuses_is_left_out(protocol, photos, tmp_path
 
     paths = find_images(str(photos))
     with SERVERS[protocol](model) as server:
-        failures = propose_images(connect(server, protocol, **QUICK), paths, tmp_path / "out", in_flight=4)
+        client = connect(server, protocol, **QUICK)
+        failures = propose_images(client, paths, Output(tmp_path / "out"), in_this_process(client, 4))
         with pytest.raises(BadImageError, match=r"cat\.jpg is too odd\."):
             connect(server, protocol, **QUICK).propose(photos / "cat.jpg")
     assert [failure.path.name for failure in failures] == ["cat.jpg"]
@@ -120,7 +122,7 @@ def test_one_image_that_cannot_be_asked_for_ends_no_run(protocol, photos, tmp_pa
     paths = [path for path in find_images(str(photos)) if path.stem != "turned"]
     with SERVERS[protocol](model) as server:
         client = connect(server, protocol, max_message_bytes=150_000, **QUICK)
-        failures = propose_images(client, paths, tmp_path / "out", in_flight=2)
+        failures = propose_images(client, paths, Output(tmp_path / "out"), in_this_process(client, 2))
     sentences = (
         f"{photos / 'cat.jpg'}: {server} refused the request: no such image",
         f"{photos / 'dog.gif'} is 72 x 100 px (upright), 100 x 72 on the server",
@@ -142,7 +144,7 @@ def test_what_ends_a_run_says_how_to_go_on(photos, tmp_path):
 
     paths = find_images(str(photos))[:3]
     with rest_server(model) as server, pytest.raises(UserError, match=r"\[unloaded\]; then run again with --resume, "):
-        propose_images(connect(server, **QUICK), paths, tmp_path / "out")
+        propose_images(connect(server, **QUICK), paths, Output(tmp_path / "out"))
     assert [path.stem for path in (tmp_path / "out" / "overlays").iterdir()] == ["000000000139"]
 
 
@@ -160,7 +162,8 @@ def test_several_are_in_flight_and_stay_in_order(photos, tmp_path):
 
     paths = find_images(str(photos))[:4]
     with rest_server(model) as server:
-        assert propose_images(connect(server, **QUICK), paths, tmp_path / "out", in_flight=4) == []
+        client = connect(server, **QUICK)
+        assert propose_images(client, paths, Output(tmp_path / "out"), in_this_process(client, 4)) == []
     assert order[3] == (70, 100)  # 139, first by name
     results = json.loads((tmp_path / "out" / "proposals.json").read_text())
     assert [result["image_id"] for result in results] == [139, "cat", "dog", "owl"]
@@ -175,14 +178,14 @@ def test_resuming_asks_for_what_is_missing_only(photos, tmp_path):
 
     with rest_server(model) as server:
         client = connect(server, **QUICK).pinned()
-        propose_images(client, paths[:3], tmp_path / "out", in_flight=2)
-        assert propose_images(client, paths, tmp_path / "out", resume=True, in_flight=2) == []
+        propose_images(client, paths[:3], Output(tmp_path / "out"), in_this_process(client, 2))
+        assert propose_images(client, paths, Output(tmp_path / "out"), in_this_process(client, 2), resume=True) == []
         assert len(served) == 4
     with (
         rest_server(model, {2: "AVAILABLE"}) as server,
         pytest.raises(UserError, match=r"was made with other settings \(server, version\)"),
     ):
-        propose_images(connect(server, **QUICK).pinned(), paths, tmp_path / "out", resume=True)
+        propose_images(connect(server, **QUICK).pinned(), paths, Output(tmp_path / "out"), resume=True)
 
 
 def test_an_interruption_waits_for_no_answer(photos, tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.predictor import Predictor
-from ifcn_tf.results.folder import find_images, propose_images
+from ifcn_tf.results.folder import Output, find_images, in_this_process, propose_images
 from ifcn_tf.serving import connect
 from tests.support.exported import CONFIG, MAX_PIXELS, SAMPLE, encoded, exif, narrow_network, scene, session
 from tests.support.fake_server import QUICK, SERVERS
@@ -27,11 +27,13 @@ def test_an_exported_model_gives_the_files_of_propose(protocol, tmp_path):
     (photos / "small.png").write_bytes(encoded(scene(2, (60, 90)), "PNG"))
     (photos / "moving.gif").write_bytes(encoded(scene(3, (80, 70)), "GIF"))
     paths, shown = find_images(str(photos)), ShownConfig(min_score=0.0)
-    propose_images(Predictor.of_network(narrow_network(), CONFIG), paths, tmp_path / "propose", shown=shown)
+    output = Output(tmp_path / "propose", shown=shown)
+    propose_images(Predictor.of_network(narrow_network(), CONFIG), paths, output)
     Image.fromarray(np.zeros((1, MAX_PIXELS + 1, 3), np.uint8)).save(photos / "wide.png")
     with SERVERS[protocol](answer) as server:
         client = connect(server, protocol, **{**QUICK, "timeout": 60.0})
-        failures = propose_images(client, find_images(str(photos)), tmp_path / "out", shown=shown, in_flight=3)
+        output = Output(tmp_path / "out", shown=shown)
+        failures = propose_images(client, find_images(str(photos)), output, in_this_process(client, 3))
     (failure,) = failures
     assert failure.reason == f"{photos / 'wide.png'} has 307201 x 1 pixels, over the limit of 307200."
     ours, expected = (json.loads((tmp_path / run / "proposals.json").read_text()) for run in ("out", "propose"))

@@ -20,7 +20,7 @@ from ifcn_tf.config.proposing import ProposerConfig, ShownConfig
 from ifcn_tf.images.tensors import read_image
 from ifcn_tf.pictures.proposals import draw_proposals
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.folder import find_images, left_out, propose_images, summary
+from ifcn_tf.results.folder import Output, find_images, left_out, propose_images, summary
 from ifcn_tf.results.parts import merge_parts
 
 
@@ -63,7 +63,8 @@ def photos(tmp_path):
 
 
 def run(photos, out, proposer=None, **options):
-    return propose_images(proposer or Squares(), find_images(str(photos)), out, **options)
+    written = {name: options.pop(name) for name in ("formats", "shown", "simplify") if name in options}
+    return propose_images(proposer or Squares(), find_images(str(photos)), Output(out, **written), **options)
 
 
 def test_coco_results_that_pycocotools_reads(photos, tmp_path):
@@ -126,7 +127,7 @@ def test_formats_are_written_as_asked_for(photos, tmp_path):
         run(photos, out, **options)
         assert {path.name for path in out.iterdir()} == {"parts", "proposals.json", "run.json", *folders}
         written = ", ".join(str(out / name) for name in ("proposals.json", *folders))
-        assert summary(out, folders, 3, []) == f"3 of 3 image(s) done: {written}"
+        assert summary(Output(out, folders), 3, []) == f"3 of 3 image(s) done: {written}"
 
 
 def test_bad_files_are_left_out_and_listed(photos, tmp_path):
@@ -134,7 +135,7 @@ def test_bad_files_are_left_out_and_listed(photos, tmp_path):
     (photos / "notes.txt").write_text("not looked at")
     failures = run(photos, tmp_path / "out")
     assert [failure.path.name for failure in failures] == ["broken.jpg"]
-    assert "broken.jpg is not a readable" in summary(tmp_path / "out", ["overlays"], 4, failures)
+    assert "broken.jpg is not a readable" in summary(Output(tmp_path / "out"), 4, failures)
     results = json.loads((tmp_path / "out" / "proposals.json").read_text())
     assert {r["image_id"] for r in results} == {139, "dog", "zebra"}
 
@@ -354,7 +355,7 @@ def test_a_contact_sheet_is_one_page_that_loads_nothing(photos, tmp_path):
     formats = ["contact_sheet"]
     run(photos, tmp_path / "out", formats=formats)
     page = tmp_path / "out" / "contact_sheet.html"
-    assert summary(tmp_path / "out", formats, 4, []).endswith(f"proposals.json, {page}")
+    assert summary(Output(tmp_path / "out", formats), 4, []).endswith(f"proposals.json, {page}")
     found = Cards(page.read_text())
     assert [card["data-name"] for card in found.cards] == [path.name for path in find_images(str(photos))]
     assert {(card["data-score"], card["data-count"]) for card in found.cards} == {("0.9000", "2")}

@@ -25,7 +25,7 @@ from ifcn_tf.benchmarks.session import Session
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.predictor import load, load_saved_model
-from ifcn_tf.results.folder import propose_images
+from ifcn_tf.results.folder import Output, propose_images
 from ifcn_tf.saved_model.export import export
 from ifcn_tf.saved_model.load import versions
 from ifcn_tf.saved_model.signatures import ServingConfig
@@ -215,7 +215,7 @@ def test_commands(tmp_path):
     done = command("propose", f"--images={SAMPLE}", f"--output={tmp_path / 'a'}", f"--saved_model={folder}")
     assert done.returncode == 0, done.stderr
     predictor = load(precision="float32", shorter_sides=(119,), num_proposals=9)
-    propose_images(predictor, [SAMPLE], tmp_path / "b")
+    propose_images(predictor, [SAMPLE], Output(tmp_path / "b"))
     for name in ("proposals.json", "overlays/coffee.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     by_command, by_library = (json.loads((tmp_path / name / "run.json").read_text()) for name in "ab")

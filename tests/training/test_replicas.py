@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -26,9 +27,9 @@ STEPS = 3
 
 
 def start(
-    workdir: Path, strategy: str, environment: dict[str, str] | None = None, steps: int = STEPS
+    workdir: Path, strategy: str, environment: dict[str, str] | None = None, steps: int = STEPS, images: int = 4
 ) -> subprocess.Popen:
-    arguments = [sys.executable, "-m", "tests.support.narrow_run", str(workdir), str(steps), strategy, "4", "2"]
+    arguments = [sys.executable, "-m", "tests.support.narrow_run", str(workdir), str(steps), strategy, str(images), "2"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})}
     return subprocess.Popen(
         arguments, cwd=Path(__file__).parents[2], env=environment, stderr=subprocess.PIPE, text=True
@@ -70,12 +71,14 @@ def test_two_replicas(one_device, tmp_path):
     assert_same_run(one_device, tmp_path)
 
 
-def start_two_workers(workdir: Path, steps: int = STEPS) -> list[subprocess.Popen]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0)), second.bind(("127.0.0.1", 0))
-        hosts = [f"127.0.0.1:{s.getsockname()[1]}" for s in (first, second)]
-    tasks = [{"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}} for i in range(2)]
-    return [start(workdir, "multi_worker", {"TF_CONFIG": json.dumps(task)}, steps) for task in tasks]
+def start_workers(workdir: Path, steps: int = STEPS, images: int = 4, count: int = 2) -> list[subprocess.Popen]:
+    with contextlib.ExitStack() as held:
+        ports = [held.enter_context(socket.socket()) for _ in range(count)]
+        for port in ports:
+            port.bind(("127.0.0.1", 0))
+        hosts = [f"127.0.0.1:{port.getsockname()[1]}" for port in ports]
+    tasks = [{"cluster": {"worker": hosts}, "task": {"type": "worker", "index": i}} for i in range(count)]
+    return [start(workdir, "multi_worker", {"TF_CONFIG": json.dumps(task)}, steps, images) for task in tasks]
 
 
 def wait_for_steps(workdir: Path, workers: list[subprocess.Popen]) -> None:
@@ -84,7 +87,7 @@ def wait_for_steps(workdir: Path, workers: list[subprocess.Popen]) -> None:
 
 
 def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(tmp_path):
-    workers = start_two_workers(tmp_path, 100_000)
+    workers = start_workers(tmp_path, 100_000)
     wait_for_steps(tmp_path, workers)
     workers[1].terminate()
     assert [worker.wait(60) for worker in workers] == [128 + signal.SIGTERM] * 2
@@ -93,11 +96,30 @@ def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(tmp_path):
 
 
 def test_a_worker_that_is_gone_is_told_in_one_sentence(tmp_path):
-    workers = start_two_workers(tmp_path, 100_000)
+    workers = start_workers(tmp_path, 100_000)
     wait_for_steps(tmp_path, workers)
     workers[1].kill()
     assert workers[0].wait(60) == 1
     assert "another worker of this run has ended" in workers[0].stderr.read()
+
+
+def test_after_a_kill_the_run_goes_on_exactly(tmp_path):
+    """Two workers, of which one is killed, are started again: weights are those of two that nothing happened to."""
+    for workdir in (killed := tmp_path / "killed", tmp_path / "undisturbed"):
+        workers = start_workers(workdir, 12)
+        if workdir == killed:
+            wait_for_steps(workdir, workers)
+            workers[1].kill()
+            assert workers[0].wait(60) == 1
+            assert json.loads((killed / "metrics.jsonl").read_text().splitlines()[-1])["step"] < 12
+            workers = start_workers(workdir, 12)
+        assert [worker.wait(100) for worker in workers] == [0, 0]
+    with h5py.File(killed / "last" / "model.weights.h5") as a, h5py.File(workdir / "last" / "model.weights.h5") as b:
+        names: list[str] = []
+        a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in names:
+            np.testing.assert_array_equal(a[name][()], b[name][()], err_msg=name)
+    assert_moved(killed / "last" / "model.weights.h5")
 
 
 def test_a_chief_alone(one_device, tmp_path):
@@ -110,9 +132,16 @@ def test_a_chief_alone(one_device, tmp_path):
 
 
 def test_two_workers(one_device, tmp_path):
-    workers = start_two_workers(tmp_path)
+    workers = start_workers(tmp_path)
     assert [worker.wait(100) for worker in workers] == [0, 0]
     assert_same_run(one_device, tmp_path)
+
+
+def test_three_workers(tmp_path):
+    run(tmp_path / "one", narrow_config(STEPS, images_per_step=3))
+    workers = start_workers(tmp_path / "three", images=3, count=3)
+    assert [worker.wait(100) for worker in workers] == [0, 0, 0]
+    assert_same_run(tmp_path / "one", tmp_path / "three")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,157 @@
+"""Proposals for images on a Ray cluster, into a folder that all its machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.settings import Settings, require
+from ifcn_tf.results.folder import AnyPredictor, Failure, Finish, Output, in_this_process
+
+try:
+    import ray
+    import ray.data
+except ImportError as error:
+    raise UserError("a cluster needs ray: pip install 'ifcn-tf[cluster]'.") from error
+
+#: The address that starts a cluster of this machine alone, for the time of the run.
+LOCAL = "local"
+#: How long the head of a cluster is waited for [s].
+_PATIENCE = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterConfig(Settings):
+    """Which cluster, and what of it a predictor has to itself."""
+
+    address: str = "auto"
+    """HOST:PORT of Ray's head; "auto": the cluster that this machine is part of; "local": this machine alone."""
+    cpus: float = 1.0
+    """Cores of an actor, which are also its threads [count]."""
+    gpus: float = 0.0
+    """GPUs of an actor; a part of one is shared [count]."""
+    actors: int = 0
+    """Predictors at once; 0: as many as the cluster has cores and GPUs for [count]."""
+    images_per_task: int = 16
+    """Images that an actor gets at a time; what it has not written when its machine fails is done again [count]."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.address), "address must not be empty.")
+        require(self.cpus > 0, f"cpus must be positive, not {self.cpus}.")
+        require(self.gpus >= 0, f"gpus must not be negative, not {self.gpus}.")
+        require(self.actors >= 0, f"actors must not be negative, not {self.actors}.")
+        require(self.images_per_task > 0, f"images_per_task must be positive, not {self.images_per_task}.")
+
+
+def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finish:
+    """How a cluster proposes for images and writes what is wanted of each; see `results.folder.propose_images`.
+
+    Only names of images and reasons of failures go through this process. An actor whose machine fails is started again
+    elsewhere, and its images are done again, which writes the same files.
+
+    Args:
+        load: makes the predictor of an actor; is pickled, so that what it names must be there on each machine.
+        config: which cluster.
+
+    Raises:
+        UserError: there is no such cluster, or an actor cannot make its predictor or write; says what it said.
+    """
+
+    def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
+        absolute = dataclasses.replace(output, folder=output.folder.absolute())
+        with _connected(config.address), _said_by_actors():
+            for row in _answers(load, [str(path.absolute()) for path in paths], absolute, config).iter_rows():
+                yield Failure(paths[row["number"]], row["reason"]) if row["reason"] else None
+
+    return finish
+
+
+class _Actor:
+    """A predictor on one of the machines."""
+
+    def __init__(self, load: Callable[[], AnyPredictor], output: Output) -> None:
+        self._finish, self._output = in_this_process(load()), output
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        failures = self._finish([Path(path) for path in batch["path"]], self._output)
+        return {"number": batch["number"], "reason": [failure.reason if failure else "" for failure in failures]}
+
+
+def _answers(
+    load: Callable[[], AnyPredictor], paths: Sequence[str], output: Output, config: ClusterConfig
+) -> ray.data.Dataset:
+    blocks = max(1, math.ceil(len(paths) / config.images_per_task))
+    rows = [{"number": number, "path": path} for number, path in enumerate(paths)]
+    size = config.actors or _fitting(config)
+    threads = {name: str(max(1, int(config.cpus))) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+    return ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
+        _Actor,
+        fn_constructor_args=(load, output),
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(size, blocks)),
+        num_cpus=config.cpus,
+        num_gpus=config.gpus,
+        runtime_env={"env_vars": {**threads, "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}},
+    )
+
+
+def _fitting(config: ClusterConfig) -> int:
+    """How many actors the cluster has room for, at least one."""
+    there = ray.cluster_resources()
+    rooms = [there.get(name, 0) / wanted for name, wanted in (("CPU", config.cpus), ("GPU", config.gpus)) if wanted]
+    if min(rooms) < 1:
+        raise UserError(
+            f"no machine of the cluster has room for an actor of {config.cpus:g} CPUs, {config.gpus:g} GPUs."
+        )
+    return int(min(rooms))
+
+
+@contextlib.contextmanager
+def _connected(address: str) -> Iterator[None]:
+    options = {} if address == LOCAL else {"address": address}
+    try:
+        if ":" in address:
+            _require_listening(address)
+        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster at {address}: start one (`ray start --head`), or give its HOST:PORT, or {LOCAL}."
+        ) from error
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _require_listening(address: str) -> None:
+    """Raises OSError where nobody listens; Ray itself tries again for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host, int(port)), _PATIENCE).close()
+
+
+@contextlib.contextmanager
+def _said_by_actors() -> Iterator[None]:
+    """Makes of the errors of actors one sentence: the UserError of an actor, or the last line of anything else."""
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        raise UserError(f"the cluster ended the run: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, UserError):
+            return str(cause)
+        cause = getattr(cause, "cause", None) or cause.__cause__
+    return str(error).strip().splitlines()[-1]

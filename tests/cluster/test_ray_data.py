@@ -1,0 +1,133 @@
+"""Proposals on a cluster of three machines, which are three nodes of Ray on this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.exported import encoded, model_folder, scene
+
+ROOT = Path(__file__).parents[2]
+COUNT = 60
+
+ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'ifcn-tf[cluster]'")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    try:
+        yield made
+    finally:
+        made.shutdown()
+
+
+@pytest.fixture
+def nodes(cluster):
+    """Two nodes with a core each, beside the head, which has none."""
+    made = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    cluster.wait_for_nodes()
+    yield made
+    for node in made:
+        with contextlib.suppress(Exception):  # a test may have killed it
+            cluster.remove_node(node)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(COUNT):
+        (folder / f"{number}.png").write_bytes(encoded(scene(number, (30 + number % 7, 40)), "PNG"))
+    (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:100])
+    return folder
+
+
+def start(photographs, output, *more):
+    arguments = [f"--images={photographs}", f"--output={output}", f"--saved_model={model_folder()}", "--overlay=none"]
+    line = [sys.executable, "-m", "pipelines.propose", *arguments, *more]
+    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def results(output):
+    return {path.name: path.read_bytes() for path in [output / "proposals.json", *output.glob("parts/*")]}
+
+
+@pytest.fixture(scope="module")
+def alone(photographs, tmp_path_factory):
+    """What one process writes."""
+    output = tmp_path_factory.mktemp("alone")
+    process = start(photographs, output)
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, "cut.png" in out) == (1, True), err
+    return results(output)
+
+
+def test_the_files_are_those_of_one_process(cluster, nodes, alone, photographs, tmp_path):
+    """Of a photograph that cannot be read, too, which is told and leaves no results."""
+    process = start(photographs, tmp_path, f"--cluster={cluster.address}", "--images_per_task=4")
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 1, err
+    assert f"{COUNT} of {COUNT + 1} image(s) done" in out and "failed: " in out and "cut.png" in out
+    assert results(tmp_path) == alone
+
+
+def test_a_node_that_fails_costs_time_alone(cluster, nodes, alone, photographs, tmp_path):
+    process = start(photographs, tmp_path, f"--cluster={cluster.address}", "--images_per_task=4")
+    wait_for_parts(process, tmp_path, 8)
+    cluster.remove_node(nodes[0], allow_graceful=False)
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, f"{COUNT} of {COUNT + 1} image(s) done" in out) == (1, True), err
+    assert results(tmp_path) == alone
+
+
+def test_a_driver_that_is_killed_and_started_again_does_the_rest(cluster, nodes, alone, photographs, tmp_path):
+    where = f"--cluster={cluster.address}"
+    process = start(photographs, tmp_path, where, "--images_per_task=4")
+    wait_for_parts(process, tmp_path, 8)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*")}
+    again = start(photographs, tmp_path, where, "--resume")
+    out, err = again.communicate(timeout=300)
+    assert (again.returncode, f"{COUNT} of {COUNT + 1} image(s) done" in out) == (1, True), err
+    assert results(tmp_path) == alone
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def wait_for_parts(process, output, count):
+    while process.poll() is None and len(list(output.glob("parts/*.json"))) < count:
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--cluster=127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
+        (["--cluster=auto", "--point=1,1"], "leave --cluster out"),
+        (["--actors=2"], "--actors goes with --cluster"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(flags, said, photographs, tmp_path):
+    process = start(photographs, tmp_path, *flags)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("error: ") and said in last and "Traceback" not in err
+
+
+def test_a_full_disk_of_an_actor_is_said_in_one_sentence(cluster, nodes, photographs, tmp_path):
+    (tmp_path / "parts").write_text("no folder")
+    process = start(photographs, tmp_path, f"--cluster={cluster.address}")
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert "cannot write" in err.splitlines()[-1] and "Traceback" not in err
