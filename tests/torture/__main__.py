@@ -16,8 +16,10 @@ import tempfile
 import time
 import types
 from collections.abc import Callable, Iterator
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+from ifcn_tf.common.pool import usable_cores
 from tests.torture import damage, full_disk, hostile, kills, server, surroundings, threads
 from tests.torture.commands import COMMANDS
 from tests.torture.kinds import KINDS
@@ -30,7 +32,7 @@ _CAMPAIGNS: dict[str, tuple[int, Callable[[int, int, Path], Iterator[str]]]] = {
     **{f"damage:{kind}": (2_000 // len(KINDS), functools.partial(damage.campaign, kind)) for kind in KINDS},
     **{f"kills:{name}": (20 if name == "train" else 5, functools.partial(kills.campaign, name)) for name in COMMANDS},
     **{f"full_disk:{name}": (5, functools.partial(full_disk.campaign, name)) for name in COMMANDS},
-    **{f"surroundings:{name}": (1, functools.partial(surroundings.campaign, name)) for name in COMMANDS},
+    **{f"surroundings:{name}": (9, functools.partial(surroundings.campaign, name)) for name in COMMANDS},
     **{f"threads:{engine}": (200, functools.partial(threads.campaign, engine)) for engine in threads.ENGINES},
     "server": (1_000, server.campaign),
     "page": (50, lambda count, seed, folder: _page().campaign(count, seed, folder)),
@@ -45,13 +47,15 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="campaign", help=f"all of {', '.join(_CAMPAIGNS)} by default")
     parser.add_argument("--seed", type=int, default=0, help="other seeds damage other places")
     parser.add_argument("--share", type=float, default=1.0, help="of what is tried; 1 is 2,000 damaged files in all")
+    parser.add_argument("--jobs", type=int, default=usable_cores(), help="campaigns at once")
     parser.add_argument("--folder", type=Path, help="where a campaign works, and keeps what failed")
     given = parser.parse_args()
     if unknown := set(given.names) - set(_CAMPAIGNS):
         parser.error(f"no campaign {', '.join(sorted(unknown))}")
     if given.folder is None:
         folder = Path(tempfile.mkdtemp(prefix="torture_"))
-        return max([_in_process(name, given, folder) for name in given.names or _all()])
+        with ThreadPool(given.jobs) as pool:
+            return max(pool.map(lambda name: _in_process(name, given, folder), given.names or _all(), chunksize=1))
     name = given.names[0]
     wrong = list(_CAMPAIGNS[name][1](_count(name, given.share), given.seed, given.folder))
     print("\n".join(wrong))

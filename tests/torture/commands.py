@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,7 @@ COMMANDS = {
     ),
     "propose": Command(
         ("propose", "--images={inputs}/photographs", _WEIGHTS, "--format=labelme", "--output={output}"),
+        results=("proposals.json", "parts/*", "labelme/*", "overlays/*"),
         again=("--resume",),
         whole=False,
     ),
@@ -79,8 +82,19 @@ COMMANDS = {
 }
 
 
-def make_inputs(folder: Path) -> None:
-    """Writes what the commands read."""
+def inputs_beside(folder: Path) -> Path:
+    """What the commands read, one folder for all campaigns, made by the first of them."""
+    inputs = folder.parent / "inputs"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as place, contextlib.suppress(OSError):
+        if not inputs.exists():
+            _make_inputs(Path(place, "inputs"))
+            Path(place, "inputs").rename(inputs)  # fails where another campaign was faster
+    return inputs
+
+
+def _make_inputs(folder: Path) -> None:
+    folder.mkdir()
     KINDS["weights"]().make(folder)
     KINDS["records"]().make(folder)
     (folder / "photographs").mkdir()

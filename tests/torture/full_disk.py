@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.torture.commands import COMMANDS, Command, half_written, make_inputs, run, written
+from tests.torture.commands import COMMANDS, Command, half_written, inputs_beside, run, written
 
 #: What runs a campaign where it may mount, if anything does.
 MAY_MOUNT = ("unshare", "--mount", "--map-root-user")
@@ -25,9 +25,7 @@ _PLENTY = 2**28
 def campaign(name: str, count: int, seed: int, folder: Path) -> Iterator[str]:
     """Fills the disk `count` times after a random share of what the command writes; yields what went wrong."""
     command, random = COMMANDS[name], np.random.default_rng([seed, sorted(COMMANDS).index(name)])
-    inputs, undisturbed = folder / "inputs", folder / "undisturbed" / "output"
-    inputs.mkdir(parents=True)
-    make_inputs(inputs)
+    inputs, undisturbed = inputs_beside(folder), folder / "undisturbed" / "output"
     done = run(command, inputs, undisturbed)
     assert done.returncode == 0, done.stderr
     expected = written(command, undisturbed)

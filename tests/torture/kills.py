@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.torture.commands import COMMANDS, Command, half_written, make_inputs, run, started, written
+from tests.torture.commands import COMMANDS, Command, half_written, inputs_beside, run, started, written
 
 #: Between two looks whether a command has begun to write [s].
 _TICK = 0.002
@@ -19,9 +19,7 @@ _TICK = 0.002
 def campaign(name: str, count: int, seed: int, folder: Path) -> Iterator[str]:
     """Kills a command `count` times, each in a folder of its own; yields what went wrong."""
     command, random = COMMANDS[name], np.random.default_rng([seed, sorted(COMMANDS).index(name)])
-    inputs, undisturbed = folder / "inputs", folder / "undisturbed" / "output"
-    inputs.mkdir(parents=True)
-    make_inputs(inputs)
+    inputs, undisturbed = inputs_beside(folder), folder / "undisturbed" / "output"
     seconds = _seconds(command, inputs, undisturbed)
     expected = written(command, undisturbed)
     assert expected, f"{name} writes nothing"

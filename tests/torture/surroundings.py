@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.torture.commands import COMMANDS, make_inputs, run, written
+import numpy as np
+
+from tests.torture.commands import COMMANDS, inputs_beside, run, written
 
 #: What is set, and what is not ("") [environment variables].
 _CASES: dict[str, dict[str, str]] = {
@@ -23,20 +25,21 @@ _STRANGE_PLACE = Path("mit Leerzeichen", "ığüşöç 写真 🐟", "a%20b#c&d'
 
 
 def campaign(name: str, count: int, seed: int, folder: Path) -> Iterator[str]:
-    """Runs a command in surroundings of each kind, and in a folder of a strange name; yields what differs."""
-    command, plain = COMMANDS[name], folder / "plain"
-    inputs, strange_place = plain / "inputs", folder / _STRANGE_PLACE
-    inputs.mkdir(parents=True)
-    make_inputs(inputs)
-    assert run(command, inputs, plain / "output").returncode == 0
-    expected = written(command, plain / "output")
-    shutil.copytree(inputs, strange_place / "inputs")
-    cases = {case: (inputs, plain / case, values) for case, values in _CASES.items()}
-    cases["strange_place"] = (strange_place / "inputs", strange_place / "output", {})
-    cases["strange_place_ascii"] = (strange_place / "inputs", strange_place / "ascii", _CASES["ascii"])
-    for case, (read, output, values) in cases.items():
-        done = run(command, read, output, env=values)
+    """Runs a command in surroundings of each kind, and in a folder of a strange name; yields what differs.
+
+    With fewer than all `count` surroundings random ones are taken.
+    """
+    command, plain, strange = COMMANDS[name], folder / "plain", folder / _STRANGE_PLACE
+    for place in (plain, strange):
+        shutil.copytree(inputs_beside(folder), place / "inputs")
+    assert run(command, plain / "inputs", plain / "as_it_is" / "output").returncode == 0
+    expected = written(command, plain / "as_it_is" / "output")
+    cases = {case: (plain, values) for case, values in _CASES.items()}
+    cases |= {"strange_place": (strange, {}), "strange_place_ascii": (strange, _CASES["ascii"])}
+    for case in np.random.default_rng([seed, sorted(COMMANDS).index(name)]).permutation(sorted(cases))[:count]:
+        place, values = cases[case]
+        done = run(command, place / "inputs", place / case / "output", env=values)
         if done.returncode:
             yield f"{name}, {case}: {done.stderr.strip()[-2000:]}"
-        elif written(command, output) != expected:
-            yield f"{name}, {case}: writes something else into {output}"
+        elif written(command, place / case / "output") != expected:
+            yield f"{name}, {case}: writes something else into {place / case / 'output'}"
