@@ -15,7 +15,7 @@ _CASES: dict[str, dict[str, str]] = {
     "far_west": {"TZ": "Pacific/Pago_Pago"},
     "far_east": {"TZ": "Pacific/Kiritimati"},
     "turkish": {"LC_ALL": "tr_TR.UTF-8", "LANGUAGE": "tr"},
-    "ascii": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "ascii": {"LC_ALL": "C", "LANG": "C"},
     "no_home": {"HOME": "", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""},
     "home_that_cannot_be_written": {"HOME": "/proc"},
     "home_that_is_not_there": {"HOME": "/nonexistent"},
