@@ -16,13 +16,14 @@ from absl import flags
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import SAMPLE
 
-from . import _cli, _network
+from . import _classes, _cli, _network
 
-flags.adopt_module_key_flags(_network)  # so that --help lists them
+flags.adopt_module_key_flags(_classes)  # so that --help lists them
+flags.adopt_module_key_flags(_network)
 WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["inference", "models", "engines", "train", "data", "evaluate", "serving", "page"],
+    ["inference", "models", "engines", "classify", "train", "data", "evaluate", "serving", "page"],
     "What to measure.",
     required=True,
 )
@@ -31,7 +32,7 @@ ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export -
 LITERT = flags.DEFINE_string("litert", None, "engines: likewise one of --format=litert; may be left out.")
 DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
-    "rounds", 10, "inference, models, engines, train, serving, page: times everything is timed; medians are printed.", 1
+    "rounds", 10, "all but data and evaluate: times everything is timed; medians are printed.", 1
 )
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
@@ -62,6 +63,18 @@ def engines() -> Iterator[dict[str, Any]]:
     _cli.bound_memory()
     files = [Path(value) for value in (ONNX.value, LITERT.value) if value]
     return run(Path(IMAGE.value), files, _network.arguments()["weights"], ROUNDS.value)
+
+
+def classify() -> Iterator[dict[str, Any]]:
+    """Naming proposals beside proposing them."""
+    from ifcn_tf.benchmarks.classify import run
+    from ifcn_tf.proposing.network import load_network
+
+    if not _classes.CLASSIFY.value:
+        raise UserError("--what=classify needs --classify, the weights of a mask classifier.")
+    _cli.bound_memory()
+    network, config = load_network(**_network.arguments())
+    return run(network, config, _classes.CLASSIFY.value, Path(IMAGE.value), ROUNDS.value)
 
 
 def train() -> Iterator[dict[str, Any]]:
@@ -106,9 +119,8 @@ def page() -> Iterator[dict[str, Any]]:
     return run(load(**{"num_proposals": 200} | _network.arguments()), Path(IMAGE.value), ROUNDS.value)
 
 
-MEASUREMENTS = {
-    function.__name__: function for function in (inference, models, engines, train, data, evaluate, serving, page)
-}
+_ALL = (inference, models, engines, classify, train, data, evaluate, serving, page)
+MEASUREMENTS = {function.__name__: function for function in _ALL}
 
 
 def main() -> None:
