@@ -23,17 +23,18 @@ flags.adopt_module_key_flags(_network)
 WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["inference", "models", "engines", "classify", "train", "data", "evaluate", "serving", "page"],
+    ["inference", "models", "engines", "start", "classify", "train", "data", "evaluate", "serving", "page"],
     "What to measure.",
     required=True,
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "All but train, data, evaluate: photograph to measure on.")
-ONNX = flags.DEFINE_string("onnx", None, "engines: a file that `ifcn-tf export --format=onnx` wrote.")
-LITERT = flags.DEFINE_string("litert", None, "engines: likewise one of --format=litert; may be left out.")
+ONNX = flags.DEFINE_string("onnx", None, "engines, start: a file that `ifcn-tf export --format=onnx` wrote.")
+LITERT = flags.DEFINE_string("litert", None, "engines, start: likewise one of --format=litert; may be left out.")
 DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
     "rounds", 10, "all but data and evaluate: times everything is timed; medians are printed.", 1
 )
+SIZES = flags.DEFINE_integer("sizes", 300, "start: images of random sizes, for the memory.", 1)
 REQUESTS = flags.DEFINE_integer("requests", 500, "serving: photographs of random sizes, for the memory rows.", 0)
 
 
@@ -58,11 +59,24 @@ def engines() -> Iterator[dict[str, Any]]:
     """TensorFlow beside those that are installed of the others, with the settings of --onnx."""
     from ifcn_tf.benchmarks.engines import run
 
-    if not ONNX.value:
-        raise UserError("--what=engines needs --onnx, a file of `ifcn-tf export --format=onnx` of the same weights.")
     _cli.bound_memory()
-    files = [Path(value) for value in (ONNX.value, LITERT.value) if value]
-    return run(Path(IMAGE.value), files, _network.arguments()["weights"], ROUNDS.value)
+    return run(Path(IMAGE.value), _files(), _network.arguments()["weights"], ROUNDS.value)
+
+
+def start() -> Iterator[dict[str, Any]]:
+    """From the start of a process to its first masks, and its memory, with each engine."""
+    from ifcn_tf.benchmarks.start import run
+
+    _cli.bound_memory()
+    return run(Path(IMAGE.value), _files(), _network.arguments()["weights"], SIZES.value)
+
+
+def _files() -> list[Path]:
+    """The exported files, of which an ONNX file is needed."""
+    if not ONNX.value:
+        name = WHAT.value
+        raise UserError(f"--what={name} needs --onnx, a file of `ifcn-tf export --format=onnx` of the same weights.")
+    return [Path(value) for value in (ONNX.value, LITERT.value) if value]
 
 
 def classify() -> Iterator[dict[str, Any]]:
@@ -119,7 +133,7 @@ def page() -> Iterator[dict[str, Any]]:
     return run(load(**{"num_proposals": 200} | _network.arguments()), Path(IMAGE.value), ROUNDS.value)
 
 
-_ALL = (inference, models, engines, classify, train, data, evaluate, serving, page)
+_ALL = (inference, models, engines, start, classify, train, data, evaluate, serving, page)
 MEASUREMENTS = {function.__name__: function for function in _ALL}
 
 
