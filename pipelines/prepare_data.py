@@ -10,6 +10,7 @@ What cannot be used is left out, counted and reported.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from . import _cli
 
 if TYPE_CHECKING:
     from ifcn_tf.annotations.example import Source
-    from ifcn_tf.data.prepare import Write
+    from ifcn_tf.data.prepare import Run, Write
 
 SOURCE = flags.DEFINE_enum("source", None, [*SOURCES, "shapes"], "Form of the annotations.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "New folder to write; a json file with --format=coco.", required=True)
@@ -47,6 +48,9 @@ PARTIAL = flags.DEFINE_bool(
 STRICT = flags.DEFINE_bool("strict", False, "Stop at the first thing that would be left out.")
 NUM_SHARDS = flags.DEFINE_integer("num_shards", 8, "Number of TFRecord files.", 1)
 WORKERS = flags.DEFINE_integer("workers", os.cpu_count() or 1, "Processes that load photographs.", 1)
+CLUSTER = flags.DEFINE_string(
+    "cluster", None, "Load on a Ray cluster: its HOST:PORT, auto or local; --workers then is its number of cores."
+)
 
 
 def main() -> None:
@@ -62,8 +66,20 @@ def main() -> None:
 
     if CATEGORIES.value:
         source = of_categories(source, CATEGORIES.value)
-    report = prepare(source, _writer(source, Path(OUTPUT.value)), WORKERS.value, refuse if STRICT.value else tolerate)
+    writer, on_problem = _writer(source, Path(OUTPUT.value)), refuse if STRICT.value else tolerate
+    report = prepare(source, writer, WORKERS.value, on_problem, _run())
     print("\n".join(report.lines()))
+
+
+def _run() -> Run:
+    """What loads photographs: processes of this machine, or a cluster."""
+    from ifcn_tf.common.pool import in_processes
+
+    if not CLUSTER.value:
+        return in_processes
+    from ifcn_tf.cluster.tasks import in_tasks
+
+    return functools.partial(in_tasks, address=CLUSTER.value)
 
 
 def _open_source() -> Source:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
 import math
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ray.data
 
+from ifcn_tf.cluster.connection import connected
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.results.folder import AnyPredictor, Failure, Finish, Output, in_this_process
-
-try:
-    import ray
-    import ray.data
-except ImportError as error:
-    raise UserError("a cluster needs ray: pip install 'ifcn-tf[cluster]'.") from error
-
-#: The address that starts a cluster of this machine alone, for the time of the run.
-LOCAL = "local"
-#: How long the head of a cluster is waited for [s].
-_PATIENCE = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +56,7 @@ def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finis
 
     def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
         absolute = dataclasses.replace(output, folder=output.folder.absolute())
-        with _connected(config.address), _said_by_actors():
+        with connected(config.address):
             for row in _answers(load, [str(path.absolute()) for path in paths], absolute, config).iter_rows():
                 yield Failure(paths[row["number"]], row["reason"]) if row["reason"] else None
 
@@ -113,45 +101,3 @@ def _fitting(config: ClusterConfig) -> int:
             f"no machine of the cluster has room for an actor of {config.cpus:g} CPUs, {config.gpus:g} GPUs."
         )
     return int(min(rooms))
-
-
-@contextlib.contextmanager
-def _connected(address: str) -> Iterator[None]:
-    options = {} if address == LOCAL else {"address": address}
-    try:
-        if ":" in address:
-            _require_listening(address)
-        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster at {address}: start one (`ray start --head`), or give its HOST:PORT, or {LOCAL}."
-        ) from error
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _require_listening(address: str) -> None:
-    """Raises OSError where nobody listens; Ray itself tries again for minutes."""
-    host, _, port = address.rpartition(":")
-    socket.create_connection((host, int(port)), _PATIENCE).close()
-
-
-@contextlib.contextmanager
-def _said_by_actors() -> Iterator[None]:
-    """Makes of the errors of actors one sentence: the UserError of an actor, or the last line of anything else."""
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        raise UserError(f"the cluster ended the run: {_reason(error)}") from error
-
-
-def _reason(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause:
-        if isinstance(cause, UserError):
-            return str(cause)
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return str(error).strip().splitlines()[-1]

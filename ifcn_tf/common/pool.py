@@ -35,7 +35,7 @@ def in_processes(jobs: Iterable[Job[Result]], workers: int) -> Iterator[Result]:
     try:
         # Started afresh rather than forked: a fork of a process that runs TensorFlow may hang.
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            yield from _in_order(jobs, lambda job: pool.submit(job).result, 4 * workers)
+            yield from in_order(jobs, lambda job: pool.submit(job).result, 4 * workers)
     except BrokenProcessPool as error:
         raise UserError(
             "a process that loads images was killed, as happens when memory is short; try fewer workers (--workers)."
@@ -51,10 +51,10 @@ def in_threads(jobs: Iterable[Job[Result]], workers: int) -> Iterator[Result]:
         yield from (job() for job in jobs)
         return
     with ThreadPool(workers) as pool:
-        yield from _in_order(jobs, lambda job: pool.apply_async(job).get, 2 * workers)
+        yield from in_order(jobs, lambda job: pool.apply_async(job).get, 2 * workers)
 
 
-def _in_order(jobs: Iterable[Job[Result]], begin: Callable[[Job[Result]], Job[Result]], ahead: int) -> Iterator[Result]:
+def in_order(jobs: Iterable[Job[Result]], begin: Callable[[Job[Result]], Job[Result]], ahead: int) -> Iterator[Result]:
     """Results in order; `begin` gives what waits for a result. At most `ahead` jobs are begun and not yet taken."""
     begun = map(begin, jobs)
     pending = deque(itertools.islice(begun, ahead))

@@ -117,9 +117,17 @@ def of_categories(source: Source, names: Sequence[str]) -> Source:
 
 #: Consumes examples one by one; the report is complete when they end.
 Write = Callable[[Iterable[Example], Report], None]
+#: Runs jobs, so many at once, and yields their results in order.
+Run = Callable[[Iterable[Job], int], Iterator[Loaded]]
 
 
-def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Problem], None]) -> Report:
+def prepare(
+    source: Source,
+    write: Write,
+    workers: int,
+    on_problem: Callable[[Problem], None],
+    run: Run = in_processes,
+) -> Report:
     """Loads every image of a source and writes it, in one pass; memory does not grow with the number of images.
 
     Args:
@@ -127,12 +135,13 @@ def prepare(source: Source, write: Write, workers: int, on_problem: Callable[[Pr
         write: where to write, for example `records_writer(...)`.
         workers: processes that load.
         on_problem: called with everything that is left out: `tolerate`, or `refuse`.
+        run: takes jobs and `workers`, and yields results in order.
 
     Raises:
         UserError: nothing is left to write, or writing fails.
     """
     report = Report()
-    results = track(in_processes(source.jobs, workers), source.size, "preparing")
+    results = track(run(source.jobs, workers), source.size, "preparing")
     write(_checked(results, report, on_problem), report)
     return report
 

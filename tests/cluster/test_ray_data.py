@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,30 +15,6 @@ from tests.support.exported import encoded, model_folder, scene
 
 ROOT = Path(__file__).parents[2]
 COUNT = 60
-
-ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'ifcn-tf[cluster]'")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    try:
-        yield made
-    finally:
-        made.shutdown()
-
-
-@pytest.fixture
-def nodes(cluster):
-    """Two nodes with a core each, beside the head, which has none."""
-    made = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    cluster.wait_for_nodes()
-    yield made
-    for node in made:
-        with contextlib.suppress(Exception):  # a test may have killed it
-            cluster.remove_node(node)
 
 
 @pytest.fixture(scope="module")
