@@ -45,7 +45,7 @@ def main() -> int:
 
     signal = reproduce(TABLE.value, table, truth, Path(IMAGES.value), setup, RESULTS.value)
     if signal is not None:
-        print("stopped, with a checkpoint; the same command goes on from there")
+        print("stopped; the same command goes on from the last checkpoint")
         return 128 + signal
     return 0
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ifcn_tf.annotations.example import Example
 from ifcn_tf.classifying.classifier import Classifier
-from ifcn_tf.config.network import require_classifier
+from ifcn_tf.config.network import ROI_CELLS, require_classifier
 from ifcn_tf.config.presets import RunConfig
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.data.photographs import photographs_with_regions, pixels_of
@@ -24,6 +24,7 @@ from ifcn_tf.masks.paste import logits
 from ifcn_tf.models.method import Method
 from ifcn_tf.pictures.proposals import draw_proposals, tile
 from ifcn_tf.proposals import Proposals
+from ifcn_tf.proposing.proposer import IMAGE
 from ifcn_tf.results.reader import ImageResults
 from ifcn_tf.training.observers import Pause
 
@@ -79,7 +80,12 @@ def _num_classes(photograph: tuple[Example, Regions]) -> int:
 def namer(network: Method, config: RunConfig) -> Callable[[Example, Regions], Proposals]:
     """What a network makes of the proposals in a record, with its present weights."""
     classifier = Classifier(network, config.classifier)
-    graph = tf.function(lambda image, proposals: classifier(image, proposals, _THRESHOLD), reduce_retracing=True)
+    boxes_spec = tf.TensorSpec([None, 4])
+    masks_spec = tf.TensorSpec([None, ROI_CELLS, ROI_CELLS])
+    proposals_spec = {"boxes_yxyx": boxes_spec, "windows_yxyx": boxes_spec, "mask_logits": masks_spec}
+    graph = tf.function(
+        lambda image, proposals: classifier(image, proposals, _THRESHOLD), input_signature=[IMAGE, proposals_spec]
+    )
 
     def named(example: Example, regions: Regions) -> Proposals:
         first = int((~example.crowd).sum())  # before it are the objects themselves
