@@ -139,7 +139,8 @@ _FCN = RunConfig(
 )
 
 #: The mask classifier on the light trunk, where all fully connected layers begin at random and are narrow. They add up
-#: 6,272 values each, so that at AdamW's usual rate, .001, they soon answer the same for every region.
+#: 6,272 values each, so that at AdamW's usual rate, .001, they soon answer the same for every region. Masks vote as it is
+#: best for the bundled proposer, whose own threshold is .35.
 _CLASSIFIER = RunConfig(
     model=MaskClassifierConfig(trunk="efficientnet_lite2", fusion_channels=128, fc_channels=512),
     data=DataConfig(shorter_sides=(400,), scale_jitter=1.3, longer_side_limit=1000, colour_jitter=0.3),
@@ -152,7 +153,7 @@ _CLASSIFIER = RunConfig(
         trunk_rate=1.0,
         ema=0.995,
     ),
-    classifier=ClassifyingConfig(shorter_side=400),
+    classifier=ClassifyingConfig(shorter_side=400, voting_iou=0.7, voting_threshold=0.3),
 )
 
 #: `paper` is section 3.3, "Training", wherever that states something; `deepmask` the method that it compares with,
