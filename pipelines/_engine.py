@@ -41,12 +41,12 @@ def recipe(start: ProposerConfig | None = None, **defaults: Any) -> Callable[[],
     Flags change single fields of `start`; what is not given is as in `defaults`. Raises UserError on a wrong one.
     """
     file = next((flag for flag in FILES if flag.value), None)
-    if file and _classes.CLASSIFY.value:
+    if file is not None and _classes.CLASSIFY.value:
         raise UserError(f"--{file.name} gives no names: leave --classify out, or give weights instead of the file.")
-    arguments = _of_file(file, start) if file else _network.arguments(start)
+    arguments = _of_file(file, start) if file is not None else _network.arguments(start)
     if _classes.CLASSIFY.value:
         arguments["classes"] = _classes.CLASSIFY.value
-    if not file:
+    if file is None:
         _cli.import_tensorflow()
     settings = {**defaults, **arguments}
     return functools.partial(load, engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **settings)

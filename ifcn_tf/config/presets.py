@@ -139,8 +139,8 @@ _FCN = RunConfig(
 )
 
 #: The mask classifier on the light trunk, where all fully connected layers begin at random and are narrow. They add up
-#: 6,272 values each, so that at AdamW's usual rate, .001, they soon answer the same for every region. Masks vote as it is
-#: best for the bundled proposer, whose own threshold is .35.
+#: 6,272 values each, so that at AdamW's usual rate, .001, they soon answer the same for every region. Masks vote as
+#: it is best for the bundled proposer, whose own threshold is .35.
 _CLASSIFIER = RunConfig(
     model=MaskClassifierConfig(trunk="efficientnet_lite2", fusion_channels=128, fc_channels=512),
     data=DataConfig(shorter_sides=(400,), scale_jitter=1.3, longer_side_limit=1000, colour_jitter=0.3),
