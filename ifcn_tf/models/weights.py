@@ -87,7 +87,10 @@ def load_weights(network: Method, path: Path) -> None:
     variables = {variable.path: variable for variable in network.model.weights}
     unlike = [name for name in arrays.keys() | variables.keys() if not _fits(variables.get(name), arrays, name)]
     if unlike:
-        raise UserError(f"{path} holds the weights of another architecture: {min(unlike)} differs.")
+        raise UserError(
+            f"{path} holds the weights of another architecture: {min(unlike)} differs; the config.json beside "
+            "it must say the network's own settings, such as its classes."
+        )
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
