@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.bundled import quantized_model
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.loading import ENGINES, load
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ONNX = flags.DEFINE_string("onnx", None, "Instead of --model: a file that `ifcn-tf export --format=onnx` wrote.")
 LITERT = flags.DEFINE_string("litert", None, "Instead of --model: a file that `ifcn-tf export --format=litert` wrote.")
 ENGINE = flags.DEFINE_enum(
-    "engine", "auto", ENGINES, "What computes; openvino and onnxruntime take --onnx, litert takes --litert."
+    "engine", "auto", ENGINES, "What computes; openvino, or onnxruntime with --onnx, or litert with --litert."
 )
 #: What names a file in place of weights; one of them at most.
 FILES = (ONNX, LITERT)
@@ -40,21 +41,31 @@ def recipe(start: ProposerConfig | None = None, **defaults: Any) -> Callable[[],
 
     Flags change single fields of `start`; what is not given is as in `defaults`. Raises UserError on a wrong one.
     """
-    file = next((flag for flag in FILES if flag.value), None)
-    if file is not None and _classes.CLASSIFY.value:
-        raise UserError(f"--{file.name} gives no names: leave --classify out, or give weights instead of the file.")
-    arguments = _of_file(file, start) if file is not None else _network.arguments(start)
+    file = _file()
+    if file and _classes.CLASSIFY.value:
+        raise UserError(f"--{file[0]} gives no names: leave --classify out, or give weights instead of the file.")
+    arguments = _of_file(*file, start) if file else _network.arguments(start)
     if _classes.CLASSIFY.value:
         arguments["classes"] = _classes.CLASSIFY.value
-    if file is None:
+    if not file:
         _cli.import_tensorflow()
     settings = {**defaults, **arguments}
     return functools.partial(load, engine=ENGINE.value, max_pixels=_network.MAX_PIXELS.value, **settings)
 
 
-def _of_file(file: flags.FlagHolder[str | None], start: ProposerConfig | None) -> dict[str, Any]:
-    others = [*_network.given(), *(flag.name for flag in FILES if flag.value and flag is not file)]
-    if fixed := [name for name in others if name not in _WITH_FILE]:
-        raise UserError(f"--{file.name} has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
+def _file() -> tuple[str, str] | None:
+    """The flag that names a file, and the file; None for weights. OpenVINO has one that is bundled."""
+    for flag in FILES:
+        if flag.value:
+            return flag.name, flag.value
+    if ENGINE.value == "openvino" and not any(flag.present for flag in _network.NAMING):
+        return ENGINE.name, str(quantized_model())
+    return None
+
+
+def _of_file(name: str, path: str, start: ProposerConfig | None) -> dict[str, Any]:
+    others = [*_network.given(), *(flag.name for flag in FILES if flag.value and flag.name != name)]
+    if fixed := [other for other in others if other not in _WITH_FILE]:
+        raise UserError(f"--{name} has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
     count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
-    return {"weights": file.value, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})
+    return {"weights": path, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})

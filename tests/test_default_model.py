@@ -34,3 +34,16 @@ def test_a_path_and_its_pixels_are_the_same(predictor):
     assert from_path.rles == from_pixels.rles
     with pytest.raises(ifcn_tf.common.files.UserError, match=r"must be uint8 \[H, W, 3\]"):
         predictor.propose(np.zeros((4, 4)))
+
+
+def test_the_model_in_8_bits_finds_them_too():
+    """Without TensorFlow, whose weights it was made of: masks at IoU .8, scores within .15."""
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    expected = json.loads((SAMPLE / "expected.json").read_text())
+    predictor = ifcn_tf.load(engine="openvino", precision="float32")
+    assert "int8" in predictor.engine
+    found = predictor.propose(SAMPLE / "coffee.jpg")
+    overlaps = coco_mask.iou([entry["segmentation"] for entry in expected], found.rles, [0] * len(found))
+    assert overlaps.max(1).min() > 0.8
+    best = overlaps.argmax(1)
+    np.testing.assert_allclose(found.scores[best], [entry["score"] for entry in expected], atol=0.15)

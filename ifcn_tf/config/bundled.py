@@ -29,6 +29,13 @@ def model_weights(name: str) -> Path:
     return path
 
 
+def quantized_model() -> Path:
+    """The file of the default model for OpenVINO, in integers of 8 bits; raises UserError where it is not installed."""
+    path = _SAVEDMODELS / "default" / "int8.onnx"
+    require(path.exists(), f"the default model in 8 bits is not installed here ({path}): give a file of your own.")
+    return path
+
+
 def classifier_weights(weights: str | Path | bool) -> Path:
     """The file of what names proposals: a word, or True, is a trained classifier, all else a path.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.bundled import quantized_model
 from ifcn_tf.config.settings import require
 from ifcn_tf.images.files import MAX_PIXELS
 
@@ -46,7 +47,7 @@ def load(
         weights: what `ifcn_tf.predictor.load` takes, for TensorFlow; or a `.onnx` or `.tflite` file that
             `pipelines.export` wrote.
         engine: what computes: "tensorflow", "openvino", "onnxruntime", "litert", or "auto": TensorFlow for weights, and
-            for a file what `file_engine` says.
+            for a file what `file_engine` says. "openvino" without weights runs the bundled file in 8 bits.
         max_pixels: larger image files are refused.
         **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32" or classes="voc"; with a
             file num_proposals, and on OpenVINO precision.
@@ -54,6 +55,8 @@ def load(
     Raises:
         UserError: a file, engine or setting that cannot be used; says which and why.
     """
+    if weights is None and engine == "openvino":
+        weights = quantized_model()
     require(engine in ENGINES, f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
     suffix = Path(weights).suffix if weights is not None else ""
     if weights is not None and suffix in _FORMATS:
