@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray.data
 
-from ifcn_tf.cluster.connection import connected
+from ifcn_tf.cluster.connection import connected, ray
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.results.folder import AnyPredictor, Failure, Finish, Output, in_this_process

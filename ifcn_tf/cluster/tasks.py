@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 
-from ifcn_tf.cluster.connection import connected
+from ifcn_tf.cluster.connection import connected, ray
 from ifcn_tf.common.pool import Job, Result, in_order
 
 
@@ -17,8 +17,6 @@ def in_tasks(jobs: Iterable[Job[Result]], workers: int, address: str) -> Iterato
     Raises:
         UserError: see `connected`.
     """
-    import ray  # after `connection`, which says what to install
-
     with connected(address):
         task = ray.remote(_result)
         yield from in_order(jobs, lambda job: functools.partial(ray.get, task.remote(job)), 4 * workers)

@@ -38,9 +38,9 @@ RUN = RunFile(
 def test_flags_have_the_values_of_the_run(command):
     command()
     propose._start_from(RUN)
-    assert (_images.IMAGES.value, _images.formats()) == (["photos/"], ["cutouts", "csv", "labelme"])
+    assert (_images.IMAGES.value, _images.output(RUN.shown).formats) == (["photos/"], ["cutouts", "csv", "labelme"])
     assert _images.SIMPLIFY.value == RUN.simplify
-    assert _images.shown(RUN.shown) == RUN.shown and _images._prompt() == RUN.prompt
+    assert _images.output(RUN.shown).shown == RUN.shown and _images._prompt() == RUN.prompt
     arguments = _network.arguments(RUN.proposer)
     assert (arguments["precision"], arguments["weights"].parent.name) == ("float32", "vgg16")
     assert ProposerConfig.from_dict({name: arguments[name] for name in RUN.proposer.to_dict()}) == RUN.proposer
@@ -49,8 +49,8 @@ def test_flags_have_the_values_of_the_run(command):
 def test_the_command_line_goes_before_the_run(command):
     command("--distinct=5", "--weights=mine.h5", "--images=other", "--shorter_sides=119", "--overlay=none")
     propose._start_from(RUN)
-    assert (_images.IMAGES.value, _images.formats()) == (["other"], ["csv", "labelme"])
-    assert _images.shown(RUN.shown) == ShownConfig(5, 0.1, 0.5)
+    assert (_images.IMAGES.value, _images.output(RUN.shown).formats) == (["other"], ["csv", "labelme"])
+    assert _images.output(RUN.shown).shown == ShownConfig(5, 0.1, 0.5)
     arguments = _network.arguments(RUN.proposer)
     assert (arguments["weights"], arguments["nms_iou"]) == ("mine.h5", 0.7)
     assert (arguments["shorter_sides"], arguments["scale_factors"]) == ([119], [])
