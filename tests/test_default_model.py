@@ -47,3 +47,10 @@ def test_the_model_in_8_bits_finds_them_too():
     assert overlaps.max(1).min() > 0.8
     best = overlaps.argmax(1)
     np.testing.assert_allclose(found.scores[best], [entry["score"] for entry in expected], atol=0.15)
+
+
+def test_sizes_that_bfloat16_does_not_have():
+    """322 x 559 px has 293 cells a row at the largest scale, between two numbers of bfloat16."""
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    noise = np.random.default_rng(10).integers(0, 256, (322, 559, 3), np.uint8)
+    assert len(ifcn_tf.load(engine="openvino").propose(noise)) > 100
