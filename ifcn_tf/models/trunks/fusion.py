@@ -71,7 +71,7 @@ class Cropped(keras.layers.Layer):
     def call(self, features: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
         """[B, h, w, C] of an image [B, H, W, 3] -> [B, ceil(H / stride), ceil(W / stride), C]."""
         height, width = tf.unstack((tf.shape(image)[1:3] + self.stride - 1) // self.stride)
-        # No `features[:, :height, :width]`, in whose ONNX form the ends are floats, which engines may round to bfloat16.
+        # No `features[:, :height, :width]`: its ends are floats in ONNX, which engines may round to bfloat16.
         return tf.slice(features, [0, 0, 0, 0], tf.stack([-1, height, width, features.shape[3]]))
 
     def compute_output_shape(self, features_shape: tuple, image_shape: tuple) -> tuple:
