@@ -29,7 +29,7 @@ def connected(address: str) -> Iterator[None]:
         address: HOST:PORT of its head, "auto" of the one that this machine is part of, or `LOCAL`.
 
     Raises:
-        UserError: there is none, or what runs on it fails: the UserError of that, or the last line of anything else.
+        UserError: there is none, or what runs on it fails; says the last line of that.
     """
     options = {} if address == LOCAL else {"address": address}
     try:
@@ -44,7 +44,7 @@ def connected(address: str) -> Iterator[None]:
     try:
         yield
     except ray.exceptions.RayError as error:
-        raise UserError(f"the cluster ended the run: {_reason(error)}") from error
+        raise UserError(f"the cluster ended the run: {str(error).strip().splitlines()[-1]}") from error
     finally:
         ray.shutdown()
 
@@ -53,12 +53,3 @@ def _require_listening(address: str) -> None:
     """Raises OSError where nobody listens; Ray itself tries again for minutes."""
     host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), _PATIENCE).close()
-
-
-def _reason(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause:
-        if isinstance(cause, UserError):
-            return str(cause)
-        cause = getattr(cause, "cause", None) or cause.__cause__
-    return str(error).strip().splitlines()[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -57,20 +58,30 @@ def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finis
         absolute = dataclasses.replace(output, folder=output.folder.absolute())
         with connected(config.address):
             for row in _answers(load, [str(path.absolute()) for path in paths], absolute, config).iter_rows():
+                if row["ends"]:
+                    raise UserError(row["reason"])
                 yield Failure(paths[row["number"]], row["reason"]) if row["reason"] else None
 
     return finish
 
 
 class _Actor:
-    """A predictor on one of the machines."""
+    """A predictor on one of the machines. What ends the run is told in a row: Ray would show where it was raised."""
 
     def __init__(self, load: Callable[[], AnyPredictor], output: Output) -> None:
-        self._finish, self._output = in_this_process(load()), output
+        self._load, self._output = load, output
+
+    @functools.cached_property
+    def _finish(self) -> Finish:
+        return in_this_process(self._load())
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
-        failures = self._finish([Path(path) for path in batch["path"]], self._output)
-        return {"number": batch["number"], "reason": [failure.reason if failure else "" for failure in failures]}
+        try:
+            failures = list(self._finish([Path(path) for path in batch["path"]], self._output))
+        except UserError as error:
+            return {"number": batch["number"][:1], "reason": [str(error)], "ends": [True]}
+        reasons = [failure.reason if failure else "" for failure in failures]
+        return {"number": batch["number"], "reason": reasons, "ends": [False] * len(reasons)}
 
 
 def _answers(
