@@ -57,6 +57,7 @@ class _Scale(NamedTuple):
     features: Tensors
     windows: tf.Tensor  # int32 [n, 2], every window of the image
     logits: tf.Tensor  # float32 [n], their objectness
+    size_hw: tuple[tf.Tensor, tf.Tensor]  # of the image [px]
     pixel_hw: tf.Tensor  # float32 [2], pixels of the original image per pixel of this one
 
 
@@ -84,7 +85,7 @@ class Proposer:
 
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
-        return tf.function(self.__call__).get_concrete_function(IMAGE)
+        return tf.function(self.__call__, autograph=False).get_concrete_function(IMAGE)
 
     def __call__(self, image: tf.Tensor) -> Tensors:
         """Proposes the objects of one image.
@@ -114,7 +115,7 @@ class Proposer:
         proposals = {name: tf.gather(kept[name], order) for name in (*_ANSWERED, "scale", "window")}
         proposals["scores"] = tf.sigmoid(left if expected is None else tf.gather(expected, order))
         first = {name: values[: self.config.num_proposals] for name, values in proposals.items()}
-        answer = self._with_edges(first, image)
+        answer = self._with_edges(first, scales, image)
         return _left(kept, answer, *_ANSWERED, "scores")
 
     def described(self, image: tf.Tensor) -> Tensors:
@@ -129,7 +130,7 @@ class Proposer:
         """
         scales, size = self._scales(image, self._features(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
-        answer = self._with_edges(kept, image) | {"descriptors": self._describe(scales, kept, size)}
+        answer = self._with_edges(kept, scales, image) | {"descriptors": self._describe(scales, kept, size)}
         return _left(kept, answer, *_ANSWERED, "descriptors")
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
@@ -167,7 +168,7 @@ class Proposer:
     def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
         pixel_hw = _quotient(tf.shape(image)[:2], tf.stack([height, width]))
-        return _Scale(features, windows, self.model.objectness(features, windows), pixel_hw)
+        return _Scale(features, windows, self.model.objectness(features, windows), (height, width), pixel_hw)
 
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
         """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
@@ -218,14 +219,14 @@ class Proposer:
         size_hw = tf.cast(image_shape[:2], tf.float32)
         return tf.concat([features, mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
 
-    def _with_edges(self, proposals: Tensors, image: tf.Tensor) -> Tensors:
+    def _with_edges(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Tensors:
         """The proposals with masks that follow the edges of the picture, where they are to."""
         samples = self.config.edge_samples
         if not samples:
             return proposals
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
-        masks, pyramid_hw = proposals["mask_logits"], self._pyramid_hw(image)
+        masks, pyramid_hw = proposals["mask_logits"], [scale.size_hw for scale in scales]
         masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
         return {**proposals, "mask_logits": masks}
 

@@ -27,7 +27,7 @@ import tensorflow as tf
 from ifcn_tf.geometry import OUTSIDE_LOGIT, blended_bins, position_bins
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def assemble(score_maps: tf.Tensor, windows: tf.Tensor, k: int, cells: int) -> tf.Tensor:
     """Assembles the mask logits of windows.
 

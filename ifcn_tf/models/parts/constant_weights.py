@@ -43,8 +43,12 @@ def with_constant_weights(model: keras.Model) -> Callable[[Any], Any]:
             of_graph[graph] = {key: tf.constant(value) for key, value in kernels.items()}
         return [of_graph[graph][id(v)] if id(v) in kernels else tf.convert_to_tensor(others[id(v)]) for v in variables]
 
+    # Traced once for all scales of a graph, which inlines it. Keras has no code for autograph to rewrite.
+    run = tf.function(
+        lambda *arguments: network.stateless_call(*arguments, training=False)[0], autograph=False, reduce_retracing=True
+    )
+
     def call(inputs: Any) -> Any:
-        trainable, frozen = weights(network.trainable_variables), weights(network.non_trainable_variables)
-        return network.stateless_call(trainable, frozen, inputs, training=False)[0]
+        return run(weights(network.trainable_variables), weights(network.non_trainable_variables), inputs)
 
     return call
