@@ -13,31 +13,9 @@ import numpy as np
 
 from ifcn_tf.cluster.connection import connected, ray
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.settings import Settings, require
-from ifcn_tf.results.folder import AnyPredictor, Failure, Finish, Output, in_this_process
-
-
-@dataclasses.dataclass(frozen=True)
-class ClusterConfig(Settings):
-    """Which cluster, and what of it a predictor has to itself."""
-
-    address: str = "auto"
-    """HOST:PORT of Ray's head; "auto": the cluster that this machine is part of; "local": this machine alone."""
-    cpus: float = 1.0
-    """Cores of an actor, which are also its threads [count]."""
-    gpus: float = 0.0
-    """GPUs of an actor; a part of one is shared [count]."""
-    actors: int = 0
-    """Predictors at once; 0: as many as the cluster has cores and GPUs for [count]."""
-    images_per_task: int = 16
-    """Images that an actor gets at a time; what it has not written when its machine fails is done again [count]."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.address), "address must not be empty.")
-        require(self.cpus > 0, f"cpus must be positive, not {self.cpus}.")
-        require(self.gpus >= 0, f"gpus must not be negative, not {self.gpus}.")
-        require(self.actors >= 0, f"actors must not be negative, not {self.actors}.")
-        require(self.images_per_task > 0, f"images_per_task must be positive, not {self.images_per_task}.")
+from ifcn_tf.config.cluster import ClusterConfig
+from ifcn_tf.results.folder import AnyPredictor, Finish, in_this_process
+from ifcn_tf.results.output import Failure, Output
 
 
 def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finish:
@@ -60,7 +38,9 @@ def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finis
             for row in _answers(load, [str(path.absolute()) for path in paths], absolute, config).iter_rows():
                 if row["ends"]:
                     raise UserError(row["reason"])
-                yield Failure(paths[row["number"]], row["reason"]) if row["reason"] else None
+                path = paths[row["number"]]
+                reason = row["reason"].replace(str(path.absolute()), str(path))
+                yield Failure(path, reason) if reason else None
 
     return finish
 

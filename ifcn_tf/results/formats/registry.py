@@ -14,6 +14,7 @@ from ifcn_tf.results.formats.geojson import geojson
 from ifcn_tf.results.formats.image_proposals import Images
 from ifcn_tf.results.formats.label_studio import label_studio
 from ifcn_tf.results.formats.labelme import labelme
+from ifcn_tf.results.formats.parquet import library, parquet
 from ifcn_tf.results.formats.pictures import cutouts, outlines, overlays
 from ifcn_tf.results.formats.pngs import binary_masks, index_png
 from ifcn_tf.results.formats.table import csv_table
@@ -29,10 +30,15 @@ class Format:
             outlines of masks [px], see `masks.outlines`. It writes one file, whole or not at all, or into a folder
             files of each image, each whole or not at all, so that it may be called for one image after the other.
         suffix: of the one file; none of a folder.
+        complete: whether a run gives it all that it found: every proposal, and photographs that failed. Others are
+            given the proposals that are shown.
+        library: imports what else it needs; raises UserError where that is not installed.
     """
 
     write: Callable[[Images, Path, float], None]
     suffix: str = ""
+    complete: bool = False
+    library: Callable[[], object] | None = None
 
     @property
     def summary(self) -> str:
@@ -55,6 +61,7 @@ FORMATS = {
     "labelme": Format(labelme),
     "outlines": Format(outlines),
     "overlays": Format(overlays),
+    "parquet": Format(parquet, ".parquet", complete=True, library=library),
     "yolo": Format(yolo),
 }
 
