@@ -15,6 +15,7 @@ from ifcn_tf.common.files import BadImageError, UserError, read_json, write_json
 from ifcn_tf.common.ids import id_of_file
 from ifcn_tf.common.pool import in_threads
 from ifcn_tf.common.progress import track
+from ifcn_tf.images.bucket import find_in_bucket, is_address
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.output import Failure, Output
@@ -39,6 +40,8 @@ class AnyPredictor(Protocol):
 def find_images(*patterns: str) -> list[Path]:
     """Image files that paths name: a file, the images directly in a folder, or a glob pattern (`**` enters folders).
 
+    A file or folder may be in a bucket, `s3://BUCKET/FOLDER` (`images.bucket.find_in_bucket`).
+
     Raises:
         UserError: nothing found, an unreadable folder, or two files that would have the same image id.
     """
@@ -52,7 +55,9 @@ def _find(pattern: str) -> list[Path]:
         raise UserError("no images named: give a file, a folder or a quoted pattern.")
     path = Path(pattern)
     try:
-        if path.is_dir():
+        if is_address(pattern):
+            found = list[Path](find_in_bucket(pattern, SUFFIXES))
+        elif path.is_dir():
             found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
         elif path.is_file():
             found = [path]
@@ -123,9 +128,9 @@ def propose_images(
         The images that failed; all others are in proposals.json, which is not written where there are none.
 
     Raises:
-        UserError: the folder cannot be written, or resumes a run of other settings; a format needs a missing package.
+        UserError: the folder cannot be written, or resumes a run of other settings; a format cannot be written.
     """
-    output.require_packages()  # or a long run would end without its files
+    output.require_writable(paths)  # or a long run would end without its files
     settings = run_settings(predictor, paths, output)
     if resume:
         _require_same_settings(output.folder / RUN, settings)

@@ -14,7 +14,7 @@ from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
-from ifcn_tf.results.formats.registry import FORMATS
+from ifcn_tf.results.formats.registry import FORMATS, require_writable
 from ifcn_tf.results.parts import merge_parts, read_part, write_part
 
 
@@ -43,12 +43,11 @@ class Output:
     shown: ShownConfig = dataclasses.field(default_factory=ShownConfig)
     simplify: float = 0.0
 
-    def require_packages(self) -> None:
-        """Raises UserError where a package that the files need is not installed."""
+    def require_writable(self, paths: Sequence[Path]) -> None:
+        """Raises UserError where a package that the files need is not installed, or they cannot be of these images."""
         if self.simplify:
             simplifier()
-        for library in filter(None, (FORMATS[name].library for name in self.formats)):
-            library()
+        require_writable(self.formats, paths)
 
     def place(self, name: str) -> Path:
         """The folder or file of a format."""

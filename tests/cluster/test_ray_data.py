@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from tests.support.exported import encoded, model_folder, scene
+from tests.cluster.command import start
+from tests.support.exported import encoded, scene
 
-ROOT = Path(__file__).parents[2]
 COUNT = 400
 
 
@@ -25,19 +22,6 @@ def photographs(tmp_path_factory):
         (folder / f"{number}.png").write_bytes(encoded(scene(number, (30 + number % 7, 40)), "PNG"))
     (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:100])
     return folder
-
-
-def start(photographs, output, *more):
-    """With a relative path, which machines elsewhere do not understand."""
-    arguments = [
-        f"--images={os.path.relpath(photographs, ROOT)}",
-        f"--output={output}",
-        f"--saved_model={model_folder()}",
-        "--overlay=none",
-    ]
-    arguments.append("--format=parquet")
-    line = [sys.executable, "-m", "pipelines.propose", *arguments, *more]
-    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def results(output):
