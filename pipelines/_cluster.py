@@ -13,14 +13,13 @@ from ifcn_tf.results.folder import AnyPredictor, Finish
 
 from . import _images
 
-_DEFAULT = ClusterConfig()
-_HELP = {name: f"With --cluster. {text}" for name, text in descriptions(ClusterConfig).items()}
+_DEFAULT, _HELP = ClusterConfig(), descriptions(ClusterConfig)
 
-CLUSTER = flags.DEFINE_string("cluster", None, f"A Ray cluster: {descriptions(ClusterConfig)['address']}")
-CPUS = flags.DEFINE_float("actor_cpus", _DEFAULT.cpus, _HELP["cpus"])
-GPUS = flags.DEFINE_float("actor_gpus", _DEFAULT.gpus, _HELP["gpus"])
-ACTORS = flags.DEFINE_integer("actors", _DEFAULT.actors, _HELP["actors"])
-TASK = flags.DEFINE_integer("images_per_task", _DEFAULT.images_per_task, _HELP["images_per_task"])
+CLUSTER = flags.DEFINE_string("cluster", None, f"A Ray cluster. {_HELP['address']}")
+CPUS = flags.DEFINE_float("actor_cpus", _DEFAULT.cpus, f"With --cluster. {_HELP['cpus']}")
+GPUS = flags.DEFINE_float("actor_gpus", _DEFAULT.gpus, f"With --cluster. {_HELP['gpus']}")
+ACTORS = flags.DEFINE_integer("actors", _DEFAULT.actors, f"With --cluster. {_HELP['actors']}")
+TASK = flags.DEFINE_integer("images_per_task", _DEFAULT.images_per_task, f"With --cluster. {_HELP['images_per_task']}")
 
 
 def finish(load: Callable[[], AnyPredictor]) -> Finish | None:

@@ -96,8 +96,8 @@ def find_in_bucket(address: str, suffixes: tuple[str, ...]) -> list[BucketPath]:
     """
     place, mark, query = address.removeprefix(_SCHEME).partition("?")
     bucket = place.partition("/")[0]
-    if "@" in bucket:
-        raise UserError(f"{_SCHEME}{bucket.rpartition('@')[2]}: leave keys out of the address, set AWS_ACCESS_KEY_ID.")
+    if {"@", ":"} & set(bucket):
+        raise UserError("s3:// is followed by the name of a bucket: leave keys out, set AWS_ACCESS_KEY_ID instead.")
     root, place = f"{_SCHEME}{bucket}{mark}{query}", place.rstrip("/")
     filesystem = _filesystem(root)
     found = [filesystem.get_file_info(place)]
