@@ -55,7 +55,7 @@ class Predictor(ImagePredictor):
 
     def read(self, path: str | Path) -> np.ndarray:
         """See `ImagePredictor`."""
-        return read_image(Path(path), self.max_pixels)
+        return read_image(Path(path) if isinstance(path, str) else path, self.max_pixels)
 
     def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
         try:

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.config.cluster import ClusterConfig
+from ifcn_tf.config.settings import descriptions
 from ifcn_tf.results.folder import AnyPredictor, Finish
 
 from . import _images
 
-CLUSTER = flags.DEFINE_string(
-    "cluster", None, "HOST:PORT of a Ray cluster; auto: the one of this machine; local: its cores alone."
-)
-CPUS = flags.DEFINE_float("actor_cpus", 1.0, "With --cluster: cores, and threads, of a predictor.")
-GPUS = flags.DEFINE_float("actor_gpus", 0.0, "With --cluster: GPUs of a predictor, such as 1 or 0.5.")
-ACTORS = flags.DEFINE_integer("actors", 0, "With --cluster: predictors at once; 0: as many as there is room for.", 0)
-TASK = flags.DEFINE_integer("images_per_task", 16, "With --cluster: images that a predictor gets at a time.", 1)
+_DEFAULT, _HELP = ClusterConfig(), descriptions(ClusterConfig)
+
+CLUSTER = flags.DEFINE_string("cluster", None, f"A Ray cluster. {_HELP['address']}")
+CPUS = flags.DEFINE_float("actor_cpus", _DEFAULT.cpus, f"With --cluster. {_HELP['cpus']}")
+GPUS = flags.DEFINE_float("actor_gpus", _DEFAULT.gpus, f"With --cluster. {_HELP['gpus']}")
+ACTORS = flags.DEFINE_integer("actors", _DEFAULT.actors, f"With --cluster. {_HELP['actors']}")
+TASK = flags.DEFINE_integer("images_per_task", _DEFAULT.images_per_task, f"With --cluster. {_HELP['images_per_task']}")
 
 
 def finish(load: Callable[[], AnyPredictor]) -> Finish | None:
@@ -28,6 +30,6 @@ def finish(load: Callable[[], AnyPredictor]) -> Finish | None:
         return None
     if _images.POINT.value or _images.BOX.value:
         raise UserError("--point and --box are places of one photograph: leave --cluster out.")
-    from ifcn_tf.cluster.ray_data import ClusterConfig, on_cluster
+    from ifcn_tf.cluster.ray_data import on_cluster
 
     return on_cluster(load, ClusterConfig(CLUSTER.value, CPUS.value, GPUS.value, ACTORS.value, TASK.value))

@@ -19,7 +19,9 @@ from . import _cli
 _SHOWN = ShownConfig()
 
 IMAGES = flags.DEFINE_multi_string(
-    "images", [], "Image file, folder of images, or quoted pattern; may be repeated, and --images= left out."
+    "images",
+    [],
+    "Image file, folder of images, quoted pattern, or s3://BUCKET/FOLDER; may be repeated, and --images= left out.",
 )
 OUTPUT = flags.DEFINE_string("output", "masks", "Folder for proposals.json and overlays/.")
 OVERLAY = flags.DEFINE_enum("overlay", "masks", ["none", *STYLES.values()], "How proposals are drawn over each image.")

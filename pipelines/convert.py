@@ -22,7 +22,7 @@ from ifcn_tf.common.progress import track
 from ifcn_tf.results.convert import READERS, chosen
 from ifcn_tf.results.folder import find_images
 from ifcn_tf.results.formats.image_proposals import ImageProposals, Images
-from ifcn_tf.results.formats.registry import FORMATS, write_whole
+from ifcn_tf.results.formats.registry import FORMATS, require_writable, write_whole
 
 from . import _cli
 
@@ -87,6 +87,7 @@ def _options() -> dict[str, Any]:
 def _convert() -> None:
     """COCO results -> photographs with their proposals -> files of a format."""
     paths = {id_of_file(path): path for path in find_images(*IMAGES.value)}
+    require_writable([TO.value], list(paths.values()))
     print(f"converting {INPUT.value} into {OUTPUT.value} ({TO.value})", flush=True)
     images = chosen(READERS[FROM.value](INPUT.value, paths), MIN_SCORE.value, DISTINCT.value)
     counts: list[int] = []

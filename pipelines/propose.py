@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.images.bucket import is_address
 from ifcn_tf.results.folder import find_images, run_settings
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.run_file import PLACES, RunFile, read_run_file
@@ -92,9 +93,11 @@ def _place(flag: flags.FlagHolder[Any]) -> Any:
     """The value of a flag as any folder understands it."""
     if flag.name not in _PATHS:
         return flag.value
-    if isinstance(flag.value, list):
-        return [str(Path(value).absolute()) for value in flag.value]
-    return str(Path(flag.value).absolute())
+    return [_absolute(value) for value in flag.value] if isinstance(flag.value, list) else _absolute(flag.value)
+
+
+def _absolute(place: str) -> str:
+    return place if is_address(place) else str(Path(place).absolute())
 
 
 def _exported(folder: str) -> Callable[[], Predictor]:

@@ -162,7 +162,7 @@ def test_tensorboard_and_plots_are_part_of_every_installation():
 
 
 def test_no_extra_is_declared_in_vain():
-    """The code names what each brings, but for other builds of what is required (gpu) and tools (dev, browser)."""
+    """The code names what each brings, but for other builds of what is required (gpu) and tools of tests."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     modules = {
         "ai-edge-litert": "ai_edge_litert",
@@ -171,7 +171,7 @@ def test_no_extra_is_declared_in_vain():
         "tensorflow-serving-api": "tensorflow_serving",
     }
     words = {word for path in SOURCES for word in re.findall(r"\w+", path.read_text())}
-    for name in extras.keys() - {"gpu", "dev", "browser"}:
+    for name in extras.keys() - {"gpu", "dev", "browser", "bucket"}:
         packages = {re.match(r"[a-z0-9-]+", line)[0] for line in extras[name]}
         assert {modules.get(package, package) for package in packages} <= words, name
 

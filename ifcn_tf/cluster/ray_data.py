@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,31 +14,10 @@ import numpy as np
 
 from ifcn_tf.cluster.connection import connected, ray
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.settings import Settings, require
-from ifcn_tf.results.folder import AnyPredictor, Failure, Finish, Output, in_this_process
-
-
-@dataclasses.dataclass(frozen=True)
-class ClusterConfig(Settings):
-    """Which cluster, and what of it a predictor has to itself."""
-
-    address: str = "auto"
-    """HOST:PORT of Ray's head; "auto": the cluster that this machine is part of; "local": this machine alone."""
-    cpus: float = 1.0
-    """Cores of an actor, which are also its threads [count]."""
-    gpus: float = 0.0
-    """GPUs of an actor; a part of one is shared [count]."""
-    actors: int = 0
-    """Predictors at once; 0: as many as the cluster has cores and GPUs for [count]."""
-    images_per_task: int = 16
-    """Images that an actor gets at a time; what it has not written when its machine fails is done again [count]."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.address), "address must not be empty.")
-        require(self.cpus > 0, f"cpus must be positive, not {self.cpus}.")
-        require(self.gpus >= 0, f"gpus must not be negative, not {self.gpus}.")
-        require(self.actors >= 0, f"actors must not be negative, not {self.actors}.")
-        require(self.images_per_task > 0, f"images_per_task must be positive, not {self.images_per_task}.")
+from ifcn_tf.config.cluster import ClusterConfig
+from ifcn_tf.images.bucket import read_ahead
+from ifcn_tf.results.folder import AnyPredictor, Finish, in_this_process
+from ifcn_tf.results.output import Failure, Output
 
 
 def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finish:
@@ -57,10 +37,12 @@ def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finis
     def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
         absolute = dataclasses.replace(output, folder=output.folder.absolute())
         with connected(config.address):
-            for row in _answers(load, [str(path.absolute()) for path in paths], absolute, config).iter_rows():
+            for row in _answers(load, paths, absolute, config).iter_rows():
                 if row["ends"]:
                     raise UserError(row["reason"])
-                yield Failure(paths[row["number"]], row["reason"]) if row["reason"] else None
+                path = paths[row["number"]]
+                reason = row["reason"].replace(str(path.absolute()), str(path))
+                yield Failure(path, reason) if reason else None
 
     return finish
 
@@ -76,8 +58,10 @@ class _Actor:
         return in_this_process(self._load())
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        paths = list(map(pickle.loads, batch["path"]))
         try:
-            failures = list(self._finish([Path(path) for path in batch["path"]], self._output))
+            with read_ahead(paths):
+                failures = list(self._finish(paths, self._output))
         except UserError as error:
             return {"number": batch["number"][:1], "reason": [str(error)], "ends": [True]}
         reasons = [failure.reason if failure else "" for failure in failures]
@@ -85,10 +69,10 @@ class _Actor:
 
 
 def _answers(
-    load: Callable[[], AnyPredictor], paths: Sequence[str], output: Output, config: ClusterConfig
+    load: Callable[[], AnyPredictor], paths: Sequence[Path], output: Output, config: ClusterConfig
 ) -> ray.data.Dataset:
     blocks = max(1, math.ceil(len(paths) / config.images_per_task))
-    rows = [{"number": number, "path": path} for number, path in enumerate(paths)]
+    rows = [{"number": number, "path": pickle.dumps(path.absolute())} for number, path in enumerate(paths)]
     size = config.actors or _fitting(config)
     threads = {name: str(max(1, int(config.cpus))) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
     return ray.data.from_items(rows, override_num_blocks=blocks).map_batches(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Iterable
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -69,3 +73,13 @@ class Settings:
             f"{', '.join(unknown)}: {cls.__name__} has no such setting; it has {', '.join(sorted(annotations))}.",
         )
         return cls(**{name: _typed(name, value, annotations[name]) for name, value in values.items()})
+
+
+def descriptions(settings: type[Settings]) -> dict[str, str]:
+    """What stands below each field of some settings, by the field's name, on one line; read from the source."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
+    return {
+        field.target.id: " ".join(ast.literal_eval(text.value).split())
+        for field, text in itertools.pairwise(getattr(definition, "body", ()))
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr)
+    }

@@ -89,7 +89,7 @@ class EnginePredictor(ImagePredictor):
 
     def read(self, path: str | Path) -> np.ndarray:
         """See `ImagePredictor`."""
-        return read_pixels(Path(path), self.max_pixels)
+        return read_pixels(Path(path) if isinstance(path, str) else path, self.max_pixels)
 
 
 def _read(path: Path) -> bytes:

@@ -34,7 +34,7 @@ def read_map_place(path: Path) -> MapPlace | None:
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     try:
-        with Image.open(path, formats=("TIFF",)) as image:
+        with path.open("rb") as file, Image.open(file, formats=("TIFF",)) as image:
             return _place(dict(image.tag_v2))  # type: ignore[attr-defined]
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise BadImageError(f"{path} says of its place on the map what is no GeoTIFF: {error}.") from error

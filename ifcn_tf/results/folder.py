@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,13 +15,11 @@ from ifcn_tf.common.files import BadImageError, UserError, read_json, write_json
 from ifcn_tf.common.ids import id_of_file
 from ifcn_tf.common.pool import in_threads
 from ifcn_tf.common.progress import track
-from ifcn_tf.config.proposing import ShownConfig
+from ifcn_tf.images.bucket import find_in_bucket, is_address
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
-from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.results.formats.image_proposals import ImageProposals
-from ifcn_tf.results.formats.registry import FORMATS
-from ifcn_tf.results.parts import has_parts, is_done, merge_parts, read_part, remove_parts, write_part
+from ifcn_tf.results.output import Failure, Output
+from ifcn_tf.results.parts import has_parts, is_done, remove_parts
 from ifcn_tf.results.run_file import PLACES, RUN
 
 
@@ -40,16 +37,10 @@ class AnyPredictor(Protocol):
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Failure:
-    """An image without proposals, and the reason in one sentence."""
-
-    path: Path
-    reason: str
-
-
 def find_images(*patterns: str) -> list[Path]:
     """Image files that paths name: a file, the images directly in a folder, or a glob pattern (`**` enters folders).
+
+    A file or folder may be in a bucket, `s3://BUCKET/FOLDER` (`images.bucket.find_in_bucket`).
 
     Raises:
         UserError: nothing found, an unreadable folder, or two files that would have the same image id.
@@ -64,7 +55,9 @@ def _find(pattern: str) -> list[Path]:
         raise UserError("no images named: give a file, a folder or a quoted pattern.")
     path = Path(pattern)
     try:
-        if path.is_dir():
+        if is_address(pattern):
+            found = list[Path](find_in_bucket(pattern, SUFFIXES))
+        elif path.is_dir():
             found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
         elif path.is_file():
             found = [path]
@@ -92,53 +85,6 @@ def _require_distinct_ids(paths: Sequence[Path]) -> None:
         other = owner.setdefault(id_of_file(path), path)
         if other is not path:
             raise UserError(f"{other} and {path} would both be image {id_of_file(path)}: rename one of them.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """What is written of images, and where.
-
-    Attributes:
-        folder: made when absent.
-        formats: names of `FORMATS`, in which some proposals are written for people or tools to look at.
-        shown: which proposals these are.
-        simplify: largest distance of polygons from the outlines of masks [px].
-    """
-
-    folder: Path
-    formats: Sequence[str] = ("overlays",)
-    shown: ShownConfig = dataclasses.field(default_factory=ShownConfig)
-    simplify: float = 0.0
-
-    def place(self, name: str) -> Path:
-        """The folder or file of a format."""
-        return self.folder / (name + FORMATS[name].suffix)
-
-    def write(self, path: Path, image: np.ndarray, proposals: Proposals) -> None:
-        """Writes the files of one image: those of formats that have one each, and its COCO results."""
-        best = proposals.distinct(self.shown)
-        for name in self.formats:
-            if not FORMATS[name].suffix:
-                FORMATS[name].write([ImageProposals(path, best, image)], self.place(name), self.simplify)
-        write_part(self.folder, path, proposals)  # last: it marks the image as done
-
-    def write_of_all(self, paths: Sequence[Path], settings: dict[str, Any]) -> None:
-        """Writes the files that hold all images, of which each is written: proposals.json, and those of some formats.
-
-        Args:
-            paths: the images.
-            settings: of the run (`run_settings`).
-        """
-        merge_parts(self.folder, paths)
-        for name in self.formats:
-            if FORMATS[name].suffix:
-                images = track(self._shown(paths, settings), len(paths), name)
-                FORMATS[name].write(images, self.place(name), self.simplify)
-
-    def _shown(self, paths: Sequence[Path], settings: dict[str, Any]) -> Iterator[ImageProposals]:
-        categories = {int(number): name for number, name in settings.get("categories", {}).items()}
-        for path in paths:
-            yield ImageProposals(path, read_part(self.folder, path, categories).distinct(self.shown))
 
 
 #: Proposes for images and writes what is wanted of each: yields for each, in any order, why it failed, or None.
@@ -182,10 +128,9 @@ def propose_images(
         The images that failed; all others are in proposals.json, which is not written where there are none.
 
     Raises:
-        UserError: the folder cannot be written, or resumes a run of other settings; Shapely is not there to simplify.
+        UserError: the folder cannot be written, or resumes a run of other settings; a format cannot be written.
     """
-    if output.simplify:
-        simplifier()  # or a long run would end without its files
+    output.require_writable(paths)  # or a long run would end without its files
     settings = run_settings(predictor, paths, output)
     if resume:
         _require_same_settings(output.folder / RUN, settings)
@@ -197,8 +142,8 @@ def propose_images(
     with _resumable():
         found = [failure for failure in track(finish(waiting, output), len(waiting), "proposing") if failure]
     failed = {failure.path: failure for failure in found}
-    if done := [path for path in paths if path not in failed]:
-        output.write_of_all(done, settings)
+    if len(failed) < len(paths):
+        output.write_of_all(paths, failed, settings)
     return [failed[path] for path in paths if path in failed]
 
 

@@ -23,7 +23,8 @@ def read_part(folder: Path, path: Path, categories: Mapping[int, str]) -> Propos
     """The proposals that `write_part` wrote of an image; `categories` are names that are known besides theirs."""
     entries = read_json(part_path(folder, path))
     scores = np.array([entry["score"] for entry in entries], np.float32)
-    proposals = Proposals(upright_size(path), scores, [entry["segmentation"] for entry in entries])
+    height, width = entries[0]["segmentation"]["size"] if entries else upright_size(path)
+    proposals = Proposals((height, width), scores, [entry["segmentation"] for entry in entries])
     names = {entry["category_id"]: entry["label"] for entry in entries if "label" in entry}
     if not (categories or names):
         return proposals

@@ -69,7 +69,7 @@ class Client:
 
     def read(self, path: str | Path) -> np.ndarray:
         """Reads an image file as `propose` does: uint8 [H, W, 3], upright; raises BadImageError when it cannot."""
-        return read_pixels(Path(path), self.max_pixels)
+        return read_pixels(Path(path) if isinstance(path, str) else path, self.max_pixels)
 
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises as `propose` does."""

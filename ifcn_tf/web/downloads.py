@@ -14,8 +14,9 @@ from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS, write_whole
 
-#: The formats that can be downloaded: all but the one with whole paths, which are nothing to a visitor.
-NAMES = tuple(name for name in FORMATS if name != "fiftyone")
+#: The formats that can be downloaded: all but the one with whole paths, which are nothing to a visitor, and those that
+#: need what not every installation has.
+NAMES = tuple(name for name, form in FORMATS.items() if name != "fiftyone" and not form.library)
 
 
 class Chosen(NamedTuple):

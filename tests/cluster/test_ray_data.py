@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
-from tests.support.exported import encoded, model_folder, scene
+from tests.cluster.command import start
+from tests.support.exported import encoded, scene
 
-ROOT = Path(__file__).parents[2]
-COUNT = 60
+COUNT = 400
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +24,8 @@ def photographs(tmp_path_factory):
     return folder
 
 
-def start(photographs, output, *more):
-    arguments = [f"--images={photographs}", f"--output={output}", f"--saved_model={model_folder()}", "--overlay=none"]
-    line = [sys.executable, "-m", "pipelines.propose", *arguments, *more]
-    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def results(output):
-    return {path.name: path.read_bytes() for path in [output / "proposals.json", *output.glob("parts/*")]}
+    return {path.name: path.read_bytes() for path in [*output.glob("p*.*"), *output.glob("parts/*")]}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ import pytest
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import Precision
-from ifcn_tf.config.settings import Settings
+from ifcn_tf.config.proposing import PromptConfig
+from ifcn_tf.config.settings import Settings, descriptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,3 +45,11 @@ def test_lists_become_tuples_of_the_type_that_is_annotated_even_where_none_is_gi
 def test_other_types_end_with_one_sentence(values, sentence):
     with pytest.raises(UserError, match=sentence):
         Example.from_dict(values)
+
+
+def test_fields_are_described_by_what_stands_below_them():
+    assert descriptions(PromptConfig) == {
+        "point": "Only masks that cover this point: y, x [px].",
+        "box_yxyx": "Only masks that lie in this box: top, left, bottom, right [px].",
+    }
+    assert descriptions(Example) == {}

@@ -160,6 +160,13 @@ def read_label_studio(output, images):
         yield masks, [region["score"] for region in prediction["result"]]
 
 
+def read_parquet(output, images):
+    for row in pytest.importorskip("pyarrow.parquet").read_table(output).to_pylist():
+        size = row["height"], row["width"]
+        rles = [{"size": size, "counts": counts} for counts in row["masks"]]
+        yield [coco_mask.decode(rle) > 0 for rle in rles], row["scores"]
+
+
 READERS = {
     "binary_masks": read_binary_masks,
     "coco": read_coco_results,
@@ -171,8 +178,14 @@ READERS = {
     "index_png": read_index_png,
     "label_studio": read_label_studio,
     "labelme": read_labelme,
+    "parquet": read_parquet,
     "yolo": read_yolo,
 }
+
+
+def require_library(name):
+    if FORMATS[name].library:
+        pytest.importorskip("pyarrow", reason="the extra `arrow` is not installed")
 
 
 def test_every_format_has_a_reader_here_or_is_a_picture():
@@ -184,6 +197,7 @@ def test_every_format_has_a_reader_here_or_is_a_picture():
 def test_every_mask_comes_back(name, simplify, images, tmp_path):
     if simplify:
         pytest.importorskip("shapely", reason="the extra `polygons` is not installed")
+    require_library(name)
     output = tmp_path / ("output" + FORMATS[name].suffix)
     write_whole(name, iter(images), output, simplify)
     found = list(READERS[name](output, images))
@@ -200,6 +214,7 @@ def test_nothing_is_left_of_what_fails(name, images, tmp_path):
         yield images[0]
         raise UserError("proposals.json is cut off.")
 
+    require_library(name)
     output = tmp_path / "folder" / ("output" + FORMATS[name].suffix)
     with pytest.raises(UserError, match="cut off"):
         write_whole(name, broken(), output, 0.0)

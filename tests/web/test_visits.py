@@ -191,8 +191,8 @@ def test_every_format_can_be_downloaded_for_several_photographs(file_format):
     assert not any(tempfile.gettempdir().encode() in file for file in files)  # no path of the server
 
 
-def test_all_formats_can_be_downloaded_but_the_one_of_whole_paths():
-    assert set(FORMATS) - set(NAMES) == {"fiftyone"}
+def test_all_formats_can_be_downloaded_but_those_of_whole_paths_and_of_further_packages():
+    assert set(FORMATS) - set(NAMES) == {"fiftyone", "parquet"}
 
 
 def test_masks_are_downloaded_best_first_whatever_was_clicked_first(photos):

@@ -22,11 +22,18 @@ class ImageProposals:
         path: of its file.
         proposals: best first.
         known_pixels: what its file holds, uint8 [H, W, 3], where somebody has read it already.
+        error: why there are neither proposals nor a size, in one sentence; only complete formats are given such.
     """
 
     path: Path
     proposals: Proposals
     known_pixels: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+    error: str | None = None
+
+    @classmethod
+    def failed(cls, path: Path, error: str) -> ImageProposals:
+        """A photograph that could not be used."""
+        return cls(path, Proposals((0, 0), np.zeros(0, np.float32), []), error=error)
 
     @property
     def image_id(self) -> ImageId:

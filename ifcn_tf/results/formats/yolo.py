@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ def yolo(images: Images, output: Path, simplify: float) -> None:
             file.write(_DATA)
             file.writelines(f"  {number}: {json.dumps(name)}\n" for number, name in enumerate(categories.values()))
         with whole_file(output / "images" / "train" / image.path.name) as copy:
-            shutil.copyfile(image.path, copy)
+            copy.write_bytes(image.path.read_bytes())
         numbers = [list(categories).index(number) for number in category_ids_of(image.proposals)]
         pairs = zip(numbers, image.proposals.rles, strict=True)
         with atomic_write(output / "labels" / "train" / f"{image.path.stem}.txt") as file:
