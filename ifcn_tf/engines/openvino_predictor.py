@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +67,19 @@ class OpenvinoPredictor(EnginePredictor):
         model = onnx.load_model_from_string(content)
         parts = apart(model)
         pyramid, network, rest = (model_of(part).SerializeToString() for part in parts)
-        self._pyramid, self._rest = session(pyramid), session(rest)
+        with ThreadPoolExecutor(1) as beside:
+            compiled = beside.submit(_compiled, network, self._hint)
+            self._pyramid, self._rest = session(pyramid, arena=False), session(rest, arena=False)
+        self._network = compiled.result()
         self._scales, self._answers = ([value.name for value in part.output] for part in (parts.pyramid, parts.rest))
-        self._network = _compiled(network, self._hint)
         return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
 
     def _run(self, image: np.ndarray) -> Arrays:
         images = self._pyramid.run(self._scales, {"image": image})
         features = self._features(dict(zip(self._scales, images, strict=True)))
-        return dict(zip(self._answers, self._rest.run(self._answers, {"image": image, **features}), strict=True))
+        _give_back_memory()
+        answers = self._rest.run(self._answers, {"image": image, **features})
+        return dict(zip(self._answers, answers, strict=True))
 
     def _features(self, images: dict[str, np.ndarray]) -> Arrays:
         """What the network finds in each image of the pyramid, by the names that the rest knows."""
@@ -101,8 +107,18 @@ def _compiled(network: bytes, hint: dict[str, str]) -> openvino.CompiledModel:
     threads = usable_cores()
     model = core().read_model(network)
     _keep_single_channels(model)
-    options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": min(_STREAMS, threads), **hint}
+    options = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": min(_STREAMS, threads),
+        "CPU_RUNTIME_CACHE_CAPACITY": "0",  # kernels of each size of image that was ever seen; making them takes 2 %
+        **hint,
+    }
     return core().compile_model(model, "CPU", options)
+
+
+def _give_back_memory() -> None:
+    """Of what the network no longer needs, where the C library has a function for that: it keeps it otherwise."""
+    getattr(ctypes.pythonapi, "malloc_trim", lambda left: 0)(0)
 
 
 def _keep_single_channels(network: openvino.Model) -> None:
