@@ -163,7 +163,7 @@ class Proposer:
     def _best(self, scales: list[_Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
-        return self._assemble(scales, best)
+        return self._assemble(scales, tf.sort(best))  # masks are read from memory in its order: a sixth of the time
 
     def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
