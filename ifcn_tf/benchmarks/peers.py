@@ -51,13 +51,21 @@ class Step(NamedTuple):
     engine: str
 
 
-class _Photograph(NamedTuple):
+class Photograph(NamedTuple):
+    """A photograph in the forms in which it is taken.
+
+    Attributes:
+        file: encoded.
+        image: its pixels, uint8 [480, 640, 3], RGB.
+        longer: at PEER_HW, float32 [1, 768, 1024, 3], in 0..255.
+    """
+
     file: Path
-    image: np.ndarray  # uint8 [480, 640, 3]
-    longer: np.ndarray  # float32 [1, 768, 1024, 3], in 0..255
+    image: np.ndarray
+    longer: np.ndarray
 
 
-_Steps = dict[Step, Callable[[], Any]]
+Steps = dict[Step, Callable[[], Any]]
 
 
 def run(photograph: Path, files: Sequence[Path], rounds: int) -> Iterator[dict[str, Any]]:
@@ -77,12 +85,12 @@ def run(photograph: Path, files: Sequence[Path], rounds: int) -> Iterator[dict[s
     """
     image = resized(read_image(photograph), SIZE_HW)
     with tempfile.TemporaryDirectory() as folder:
-        given = _Photograph(Path(folder) / "photograph.jpg", image, resized(image, PEER_HW)[None].astype(np.float32))
+        given = Photograph(Path(folder) / "photograph.jpg", image, resized(image, PEER_HW)[None].astype(np.float32))
         Image.fromarray(image).save(given.file, quality=92)
         steps = _of_peers(given, Path(folder))
         predictors = [OpenvinoPredictor(file) for file in files]
         for predictor, file in zip(predictors, files, strict=True):
-            steps |= _on_openvino(predictor, file, given)
+            steps |= on_openvino(predictor, file, given)
         config = predictors[0].config
         for precision in ("auto", "float32"):
             steps |= _on_tensorflow(precision, config, given)
@@ -105,7 +113,7 @@ def rows(seconds: Mapping[Step, Sequence[float]]) -> Iterator[dict[str, Any]]:
         yield {**step._asdict(), "ms": median_ms(values), "ratio": median_ratio(values, first), **beside}
 
 
-def _of_peers(photograph: _Photograph, folder: Path) -> _Steps:
+def _of_peers(photograph: Photograph, folder: Path) -> Steps:
     from ifcn_tf.benchmarks import torch_peers
 
     image = np.ascontiguousarray(photograph.longer.transpose(0, 3, 1, 2) / 255)
@@ -120,7 +128,8 @@ def _of_peers(photograph: _Photograph, folder: Path) -> _Steps:
     }
 
 
-def _on_openvino(predictor: OpenvinoPredictor, file: Path, photograph: _Photograph) -> _Steps:
+def on_openvino(predictor: OpenvinoPredictor, file: Path, photograph: Photograph) -> Steps:
+    """The default model from a file and the predictor of this: bare network at one scale and at all, and the whole."""
     network = read_network(model_of(apart(onnx.load_model(file)).network).SerializeToString())
     network.reshape(photograph.longer.shape)  # YOLO's file is of one size, too
     scales = predictor.pyramid(photograph.image)
@@ -131,7 +140,7 @@ def _on_openvino(predictor: OpenvinoPredictor, file: Path, photograph: _Photogra
     }
 
 
-def _on_tensorflow(precision: Precision, settings: ProposerConfig, photograph: _Photograph) -> _Steps:
+def _on_tensorflow(precision: Precision, settings: ProposerConfig, photograph: Photograph) -> Steps:
     network, config = load_network(precision=precision, **settings.to_dict())
     predictor = Predictor.of_network(network, config)
     scales = [resize(photograph.image, *size)[None] for size in config.pyramid_hw(*SIZE_HW)]
