@@ -14,7 +14,7 @@ from typing import Any
 from absl import flags
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.bundled import SAMPLE
+from ifcn_tf.config.bundled import SAMPLE, quantized_model
 
 from . import _classes, _cli, _network
 
@@ -23,12 +23,12 @@ flags.adopt_module_key_flags(_network)
 WHAT = flags.DEFINE_enum(
     "what",
     None,
-    ["inference", "models", "engines", "start", "classify", "train", "data", "evaluate", "serving", "page"],
+    ["inference", "models", "engines", "peers", "start", "classify", "train", "data", "evaluate", "serving", "page"],
     "What to measure.",
     required=True,
 )
 IMAGE = flags.DEFINE_string("image", str(SAMPLE), "All but train, data, evaluate: photograph to measure on.")
-ONNX = flags.DEFINE_string("onnx", None, "engines, start: a file that `ifcn-tf export --format=onnx` wrote.")
+ONNX = flags.DEFINE_string("onnx", None, "engines, peers, start: a file that `ifcn-tf export --format=onnx` wrote.")
 LITERT = flags.DEFINE_string("litert", None, "engines, start: likewise one of --format=litert; may be left out.")
 DATA = flags.DEFINE_list("data", [], "data: folders that `ifcn-tf prepare-data` wrote.")
 ROUNDS = flags.DEFINE_integer(
@@ -61,6 +61,14 @@ def engines() -> Iterator[dict[str, Any]]:
 
     _cli.bound_memory()
     return run(Path(IMAGE.value), _files(), _network.arguments()["weights"], ROUNDS.value)
+
+
+def peers() -> Iterator[dict[str, Any]]:
+    """The default model, of which --onnx is, beside YOLOv8s-seg and MobileSAM."""
+    from ifcn_tf.benchmarks.peers import run
+
+    _cli.bound_memory()
+    return run(Path(IMAGE.value), [_files()[0], quantized_model()], ROUNDS.value)
 
 
 def start() -> Iterator[dict[str, Any]]:
@@ -133,7 +141,7 @@ def page() -> Iterator[dict[str, Any]]:
     return run(load(**{"num_proposals": 200} | _network.arguments()), Path(IMAGE.value), ROUNDS.value)
 
 
-_ALL = (inference, models, engines, start, classify, train, data, evaluate, serving, page)
+_ALL = (inference, models, engines, peers, start, classify, train, data, evaluate, serving, page)
 MEASUREMENTS = {function.__name__: function for function in _ALL}
 
 

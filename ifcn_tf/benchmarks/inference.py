@@ -102,7 +102,7 @@ def _steps(
     """The whole, and its parts one by one, each on the results of the part before."""
     resize_all = tf.function(lambda pixels: [resize(pixels, *size)[None] for size in sizes])
     inputs = resize_all(image)
-    trunk, bare = (_on_all_scales(part, inputs) for part in (network.trunk_model, network.map_model))
+    trunk, bare = (on_all_scales(part, inputs) for part in (network.trunk_model, network.map_model))
     windows = network.window_model(predictor.config)
     known = _KnownMaps(windows, [windows.features(pixels) for pixels in inputs])
     proposer = Proposer(known, predictor.config, network.config.grid)
@@ -137,7 +137,7 @@ def _throughput(predictor: Predictor, encoded: Path, rounds: int) -> Iterator[Ro
     yield {"memory": "peak, batches too", "gib": peak_gib()}
 
 
-def _on_all_scales(part: keras.Model, inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:
+def on_all_scales(part: keras.Model, inputs: list[tf.Tensor]) -> Callable[[], list[Any]]:
     """A part of the network, weights as constants, on all inputs in one graph."""
     constant = with_constant_weights(part)
     graph = tf.function(lambda *images: [constant(image) for image in images])

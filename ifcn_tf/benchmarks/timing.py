@@ -6,18 +6,20 @@ import re
 import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 
-def in_turn(steps: Mapping[str, Callable[[], Any]], rounds: int, warm_up: int = 2) -> dict[str, list[float]]:
+def in_turn(steps: Mapping[Name, Callable[[], Any]], rounds: int, warm_up: int = 2) -> dict[Name, list[float]]:
     """Runs all steps in every round, one after the other, so that a drift of the machine's speed meets all of them.
 
     Returns:
         Seconds of each step in each round, after `warm_up` rounds that do not count.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    seconds: dict[Name, list[float]] = {name: [] for name in steps}
     for round_number in range(warm_up + rounds):
         for name, step in steps.items():
             start = time.perf_counter()

@@ -26,6 +26,8 @@ try:
 except ImportError as error:
     raise UserError("OpenVINO is not installed: pip install 'ifcn-tf[openvino]'.") from error
 
+#: Name and version.
+RUNTIME = f"openvino {openvino.get_version().split('-')[0]}"
 #: OpenVINO's names of precisions.
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 #: Scales that are computed at once, on as many parts of the cores: the largest is about as much work as all others.
@@ -56,32 +58,34 @@ class OpenvinoPredictor(EnginePredictor):
     @property
     def precision(self) -> str:
         """See `EnginePredictor`."""
-        taken = self._network.get_property("INFERENCE_PRECISION_HINT").to_string()
-        return next((name for name, hint in _HINTS.items() if hint == taken), taken)
+        return precision_of(self._network)
 
     @property
     def _runtime(self) -> str:
-        return f"openvino {openvino.get_version().split('-')[0]}"
+        return RUNTIME
 
     def _load(self, path: Path, content: bytes) -> str:
         model = onnx.load_model_from_string(content)
         parts = apart(model)
         pyramid, network, rest = (model_of(part).SerializeToString() for part in parts)
         with ThreadPoolExecutor(1) as beside:
-            compiled = beside.submit(_compiled, network, self._hint)
+            made = beside.submit(lambda: compiled(read_network(network), min(_STREAMS, usable_cores()), **self._hint))
             self._pyramid, self._rest = session(pyramid, arena=False), session(rest, arena=False)
-        self._network = compiled.result()
+        self._network = made.result()
         self._scales, self._answers = ([value.name for value in part.output] for part in (parts.pyramid, parts.rest))
         return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
 
     def _run(self, image: np.ndarray) -> Arrays:
-        images = self._pyramid.run(self._scales, {"image": image})
-        features = self._features(dict(zip(self._scales, images, strict=True)))
+        features = self.features(self.pyramid(image))
         _give_back_memory()
         answers = self._rest.run(self._answers, {"image": image, **features})
         return dict(zip(self._answers, answers, strict=True))
 
-    def _features(self, images: dict[str, np.ndarray]) -> Arrays:
+    def pyramid(self, image: np.ndarray) -> Arrays:
+        """Image uint8 [H, W, 3] -> the image at each scale, float32 [1, h, w, 3], by name."""
+        return dict(zip(self._scales, self._pyramid.run(self._scales, {"image": image}), strict=True))
+
+    def features(self, images: Arrays) -> Arrays:
         """What the network finds in each image of the pyramid, by the names that the rest knows."""
         requests = {scale: self._network.create_infer_request() for scale in images}
         for scale in sorted(images, key=lambda scale: -images[scale].size):  # the longest first
@@ -103,17 +107,28 @@ def core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compiled(network: bytes, hint: dict[str, str]) -> openvino.CompiledModel:
-    threads = usable_cores()
-    model = core().read_model(network)
+def read_network(content: bytes) -> openvino.Model:
+    """The network of a file (`Parts.network`, serialized), whose objectness stays in float32."""
+    model = core().read_model(content)
     _keep_single_channels(model)
+    return model
+
+
+def compiled(model: openvino.Model, streams: int, **hint: str) -> openvino.CompiledModel:
+    """A model on all cores, of which each of so many requests at a time has a part."""
     options = {
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": min(_STREAMS, threads),
+        "INFERENCE_NUM_THREADS": usable_cores(),
+        "NUM_STREAMS": streams,
         "CPU_RUNTIME_CACHE_CAPACITY": "0",  # kernels of each size of image that was ever seen; making them takes 2 %
         **hint,
     }
     return core().compile_model(model, "CPU", options)
+
+
+def precision_of(network: openvino.CompiledModel) -> str:
+    """The arithmetic that OpenVINO took: "float32", "bfloat16", or its own name of another."""
+    taken = network.get_property("INFERENCE_PRECISION_HINT").to_string()
+    return next((name for name, hint in _HINTS.items() if hint == taken), taken)
 
 
 def _give_back_memory() -> None:

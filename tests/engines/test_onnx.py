@@ -102,8 +102,28 @@ def test_in_bfloat16_objectness_has_as_many_values_as_in_float32(file):
     require_openvino()
     predictor = ifcn_tf.load(file, **{**OPENVINO, "precision": "bfloat16"})
     noise = np.random.default_rng(0).uniform(0, 255, (1, 200, 300, 3)).astype(np.float32)
-    found = predictor._features({"scale0": noise})
+    found = predictor.features({"scale0": noise})
     assert len(np.unique(found["scale0/objectness_logits"])) > 0.99 * 25 * 38
+
+
+def test_the_bare_network_that_is_timed_beside_peers_is_that_of_the_file(file, tmp_path):
+    require_openvino()
+    from ifcn_tf.benchmarks import peers
+
+    predictor = ifcn_tf.load(file, engine="openvino")
+    Image.fromarray(scene(0, (60, 80))).save(tmp_path / "photograph.png")
+    longer = scene(0, (96, 128))[None].astype(np.float32)
+    photograph = peers.Photograph(tmp_path / "photograph.png", scene(0, (60, 80)), longer)
+    steps = peers.on_openvino(predictor, file, photograph)
+    one, scales, whole = (
+        steps["default", what, predictor.engine] for what in (peers.ONE_SCALE, peers.ALL_SCALES, peers.WHOLE)
+    )
+    assert len(whole()) == len(predictor.propose(photograph.image)) > 0
+    assert len(scales()) == len(CONFIG.shorter_sides) * len(one())
+    expected = predictor.features({"scale0": longer})
+    for output, values in one().items():
+        wanted = expected[f"scale0/{output.any_name}"]
+        np.testing.assert_allclose(values, wanted, atol=0.05 * np.abs(wanted).max())  # in bfloat16, where there is it
 
 
 def test_a_process_that_had_openvino_can_be_interrupted(file):
