@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [height, width, 3], in 0..255.
     """
-    return tf.image.resize(image, tf.cast(tf.stack([height, width]), tf.int32), antialias=True)
+    size = tf.cast(tf.stack([height, width]), tf.int32)
+    # Where nothing is averaged, plain interpolation gives the same in half the time.
+    enlarged, averaged = (functools.partial(tf.image.resize, image, size, antialias=flag) for flag in (False, True))
+    return tf.cond(tf.reduce_all(size >= tf.shape(image)[:2]), enlarged, averaged)
 
 
 def resize_by_products(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
