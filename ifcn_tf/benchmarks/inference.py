@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import tempfile
@@ -22,7 +23,8 @@ from ifcn_tf.models.method import WindowMethod, output_shapes
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
-from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors, WindowModel
+from ifcn_tf.proposing.network import network_proposer
+from ifcn_tf.proposing.proposer import IMAGE, Tensors, WindowModel
 
 SIZE_HW = (480, 640)
 _TEN_SIZES = (
@@ -103,9 +105,9 @@ def _steps(
     resize_all = tf.function(lambda pixels: [resize(pixels, *size)[None] for size in sizes])
     inputs = resize_all(image)
     trunk, bare = (on_all_scales(part, inputs) for part in (network.trunk_model, network.map_model))
-    windows = network.window_model(predictor.config)
-    known = _KnownMaps(windows, [windows.features(pixels) for pixels in inputs])
-    proposer = Proposer(known, predictor.config, network.config.grid)
+    asking = network_proposer(network, predictor.config)
+    known = _KnownMaps(asking.model, [asking.model.features(pixels) for pixels in inputs])
+    proposer = dataclasses.replace(asking, model=known)
     assemble = tf.function(proposer.best_windows).get_concrete_function(IMAGE)
     after_network = proposer.compile()
     found = {name: value.numpy() for name, value in after_network(tf.constant(image)).items()}
@@ -116,7 +118,7 @@ def _steps(
         "decode": lambda: predictor.read(encoded),
         "resize": lambda: resize_all(image),
         "assemble": lambda: assemble(tf.constant(image)),
-        "assemble, boxes, NMS": lambda: after_network(tf.constant(image)),
+        "assemble, boxes, NMS, ranking": lambda: after_network(tf.constant(image)),
         "paste and RLE": lambda: Proposals.from_windows(
             found["scores"], found["windows_yxyx"], found["mask_logits"], SIZE_HW, predictor.config.mask_threshold
         ),
@@ -150,6 +152,7 @@ class _KnownMaps:
 
     def __init__(self, windows: WindowModel, maps: list[Tensors]) -> None:
         self.objectness, self.masks = windows.objectness, windows.masks
+        self.descriptors = getattr(windows, "descriptors", None)
         self._maps = itertools.cycle(maps)
 
     def features(self, image: tf.Tensor) -> Tensors:
