@@ -8,7 +8,9 @@ from typing import Any
 
 from absl import flags
 
+from ifcn_tf.common.files import UserError
 from ifcn_tf.config.proposing import PromptConfig, ShownConfig
+from ifcn_tf.images.bucket import is_address
 from ifcn_tf.results.folder import AnyPredictor, Finish, Output, find_images, left_out, propose_images, summary
 from ifcn_tf.results.formats.pictures import STYLES
 from ifcn_tf.results.formats.registry import FORMATS
@@ -67,6 +69,8 @@ def propose(
 
 def output(start: ShownConfig) -> Output:
     """What is written of the images, and where."""
+    if is_address(OUTPUT.value):
+        raise UserError(f"--output={OUTPUT.value}: the output is a folder of a disk, not of a bucket.")
     names = [name for name, style in STYLES.items() if style == OVERLAY.value] + FORMAT.value
     shown = dataclasses.replace(start, count=COUNT.value, min_score=MIN_SCORE.value)
     return Output(Path(OUTPUT.value), names, shown, SIMPLIFY.value)

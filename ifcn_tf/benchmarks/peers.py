@@ -94,9 +94,9 @@ def run(photograph: Path, files: Sequence[Path], rounds: int) -> Iterator[dict[s
         config = predictors[0].config
         for precision in ("auto", "float32"):
             steps |= _on_tensorflow(precision, config, given)
-        for name in _OTHERS:
-            other = load(name, shorter_sides=config.shorter_sides)
-            steps[Step(name, WHOLE, other.engine)] = partial(other.propose, given.file)
+            for name in _OTHERS:
+                other = load(name, precision=precision, shorter_sides=config.shorter_sides)
+                steps[Step(name, WHOLE, other.engine)] = partial(other.propose, given.file)
         yield from rows(in_turn(steps, rounds, warm_up=1))
 
 

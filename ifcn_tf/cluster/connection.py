@@ -31,11 +31,10 @@ def connected(address: str) -> Iterator[None]:
     Raises:
         UserError: there is none, or what runs on it fails; says the last line of that.
     """
-    options = {} if address == LOCAL else {"address": address}
     try:
         if ":" in address:
             _require_listening(address)
-        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (OSError, ValueError) as error:
         raise UserError(
             f"no Ray cluster at {address}: start one (`ray start --head`), or give its HOST:PORT, or {LOCAL}."
@@ -43,6 +42,11 @@ def connected(address: str) -> Iterator[None]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         yield
+    except (ray.exceptions.ActorDiedError, ray.exceptions.WorkerCrashedError) as error:
+        raise UserError(
+            "the cluster ended the run, since a predictor died again and again at the same images: they may need more "
+            "memory than there is, or be damaged; --images_per_task=1 finds out which."
+        ) from error
     except ray.exceptions.RayError as error:
         raise UserError(f"the cluster ended the run: {str(error).strip().splitlines()[-1]}") from error
     finally:

@@ -27,7 +27,7 @@ class PlanConfig(Settings):
     """Predictors on each [count]."""
     images_per_task: int = 16
     """Photographs that one of them gets at a time [count]."""
-    seconds: float = 2.5
+    seconds: float = 2.1
     """An actor's time for a photograph [s]."""
     start_seconds: float = 20.0
     """Until an actor has its predictor, at first and after its machine failed [s]."""
@@ -50,6 +50,18 @@ class PlanConfig(Settings):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             require(value > 0 or field.name == "seed", f"{field.name} must be positive, not {value}.")
+        require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        require(self.lost_share < 0.5, "machines fail before they have done a task: plan with fewer images_per_task.")
+
+    @property
+    def task_seconds(self) -> float:
+        """An actor's time for a task [s]."""
+        return self.images_per_task * self.seconds
+
+    @property
+    def lost_share(self) -> float:
+        """Part of the tasks that are lost by a failure of their machine."""
+        return self.task_seconds / (self.days_between_failures * 86_400)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +99,12 @@ def simulate(config: PlanConfig) -> Plan:
     at_once = min(config.machines * config.actors, tasks)
     shared = config.images_per_task * (config.read_mb + config.write_mb) / config.shared_mb_per_second
     pace = max(1 / config.tasks_per_second, shared)
-    alone = config.images_per_task * config.seconds
-    lost_share = alone / (config.days_between_failures * 86_400)  # of a task by a failure of its machine
     free = [config.start_seconds] * at_once
     handed_out, last, lost, left = 0.0, 0.0, 0, tasks
     while left:
         handed_out = max(heapq.heappop(free), handed_out + pace)
-        end = handed_out + alone * max(0.0, random.normal(1, 0.2))
-        if random.random() < lost_share:
+        end = handed_out + config.task_seconds * max(0.0, random.normal(1, 0.2))
+        if random.random() < config.lost_share:
             lost += 1
             end += config.start_seconds
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -19,6 +20,9 @@ from ifcn_tf.images.bucket import read_ahead
 from ifcn_tf.results.folder import AnyPredictor, Finish, in_this_process
 from ifcn_tf.results.output import Failure, Output
 
+#: How often images are tried again whose actor died, be it of them or with its machine.
+_RETRIES = 3
+
 
 def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finish:
     """How a cluster proposes for images and writes what is wanted of each; see `results.folder.propose_images`.
@@ -31,13 +35,18 @@ def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finis
         config: which cluster.
 
     Raises:
-        UserError: there is no such cluster, or an actor cannot make its predictor or write; says what it said.
+        UserError: there is no such cluster, or no room on it; then an actor cannot make its predictor or write, says
+            what it said, or dies again and again.
     """
+
+    connection = contextlib.ExitStack()
+    connection.enter_context(connected(config.address))  # at once: before a run that is not to be is begun
+    room = _room(config)
 
     def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
         absolute = dataclasses.replace(output, folder=output.folder.absolute())
-        with connected(config.address):
-            for row in _answers(load, paths, absolute, config).iter_rows():
+        with connection:
+            for row in _answers(load, paths, absolute, config, room).iter_rows():
                 if row["ends"]:
                     raise UserError(row["reason"])
                 path = paths[row["number"]]
@@ -62,36 +71,39 @@ class _Actor:
         try:
             with read_ahead(paths):
                 failures = list(self._finish(paths, self._output))
-        except UserError as error:
-            return {"number": batch["number"][:1], "reason": [str(error)], "ends": [True]}
+        except Exception as error:
+            reason = str(error) if isinstance(error, UserError) else f"a predictor failed: {error!r}"
+            return {"number": batch["number"][:1], "reason": [reason], "ends": [True]}
         reasons = [failure.reason if failure else "" for failure in failures]
         return {"number": batch["number"], "reason": reasons, "ends": [False] * len(reasons)}
 
 
 def _answers(
-    load: Callable[[], AnyPredictor], paths: Sequence[Path], output: Output, config: ClusterConfig
+    load: Callable[[], AnyPredictor], paths: Sequence[Path], output: Output, config: ClusterConfig, room: int
 ) -> ray.data.Dataset:
     blocks = max(1, math.ceil(len(paths) / config.images_per_task))
     rows = [{"number": number, "path": pickle.dumps(path.absolute())} for number, path in enumerate(paths)]
-    size = config.actors or _fitting(config)
+    size = min(config.actors or room, room, blocks)
     threads = {name: str(max(1, int(config.cpus))) for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
     return ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
         _Actor,
         fn_constructor_args=(load, output),
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(size, blocks)),
+        batch_size=config.images_per_task,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size),
+        max_task_retries=_RETRIES,
         num_cpus=config.cpus,
         num_gpus=config.gpus,
         runtime_env={"env_vars": {**threads, "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}},
     )
 
 
-def _fitting(config: ClusterConfig) -> int:
-    """How many actors the cluster has room for, at least one."""
-    there = ray.cluster_resources()
-    rooms = [there.get(name, 0) / wanted for name, wanted in (("CPU", config.cpus), ("GPU", config.gpus)) if wanted]
-    if min(rooms) < 1:
+def _room(config: ClusterConfig) -> int:
+    """How many actors the machines of the cluster have room for; raises UserError where it is none."""
+    wanted = {name: count for name, count in (("CPU", config.cpus), ("GPU", config.gpus)) if count}
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = sum(int(min(there.get(name, 0) / count for name, count in wanted.items())) for there in machines)
+    if not room:
         raise UserError(
-            f"no machine of the cluster has room for an actor of {config.cpus:g} CPUs, {config.gpus:g} GPUs."
+            f"no machine of the cluster has room for a predictor of {config.cpus:g} CPUs, {config.gpus:g} GPUs."
         )
-    return int(min(rooms))
+    return room

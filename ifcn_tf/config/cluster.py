@@ -25,7 +25,8 @@ class ClusterConfig(Settings):
 
     def __post_init__(self) -> None:
         require(bool(self.address), "address must not be empty.")
-        require(self.cpus > 0, f"cpus must be positive, not {self.cpus}.")
-        require(self.gpus >= 0, f"gpus must not be negative, not {self.gpus}.")
-        require(self.actors >= 0, f"actors must not be negative, not {self.actors}.")
-        require(self.images_per_task > 0, f"images_per_task must be positive, not {self.images_per_task}.")
+        require(self.cpus > 0, f"cpus (--actor_cpus) must be positive, not {self.cpus}.")
+        require(self.gpus >= 0, f"gpus (--actor_gpus) must not be negative, not {self.gpus}.")
+        require(self.actors >= 0, f"actors (--actors) must not be negative, not {self.actors}.")
+        images = self.images_per_task
+        require(images > 0, f"images_per_task (--images_per_task) must be positive, not {images}.")

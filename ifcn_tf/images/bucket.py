@@ -96,6 +96,8 @@ def find_in_bucket(address: str, suffixes: tuple[str, ...]) -> list[BucketPath]:
     """
     place, mark, query = address.removeprefix(_SCHEME).partition("?")
     bucket = place.partition("/")[0]
+    if not bucket:
+        raise UserError(f"{address} names no bucket: give s3://BUCKET/FOLDER.")
     if {"@", ":"} & set(bucket):
         raise UserError("s3:// is followed by the name of a bucket: leave keys out, set AWS_ACCESS_KEY_ID instead.")
     root, place = f"{_SCHEME}{bucket}{mark}{query}", place.rstrip("/")

@@ -125,7 +125,8 @@ def propose_images(
         places: what run.json says of where images and network are, so that the run can be repeated.
 
     Returns:
-        The images that failed; all others are in proposals.json, which is not written where there are none.
+        The images that failed; all others are in proposals.json, which is not written where there are none, nor are
+        formats that do not tell of failures.
 
     Raises:
         UserError: the folder cannot be written, or resumes a run of other settings; a format cannot be written.
@@ -142,8 +143,7 @@ def propose_images(
     with _resumable():
         found = [failure for failure in track(finish(waiting, output), len(waiting), "proposing") if failure]
     failed = {failure.path: failure for failure in found}
-    if len(failed) < len(paths):
-        output.write_of_all(paths, failed, settings)
+    output.write_of_all(paths, failed, settings)
     return [failed[path] for path in paths if path in failed]
 
 
@@ -173,8 +173,8 @@ def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals
 def summary(output: Output, num_images: int, failures: Sequence[Failure]) -> str:
     """What a run wrote and what failed, for the terminal."""
     done = num_images - len(failures)
-    written = [output.folder / "proposals.json", *(output.place(name) for name in output.formats)]
-    lines = [f"{done} of {num_images} image(s) done: {', '.join(map(str, written)) if done else 'nothing written'}"]
+    written = output.written(done > 0)
+    lines = [f"{done} of {num_images} image(s) done: {', '.join(map(str, written)) or 'nothing written'}"]
     return "\n".join(lines + [f"failed: {failure.reason}" for failure in failures])
 
 

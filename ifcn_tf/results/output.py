@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ifcn_tf.common.files import UserError
 from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS, require_writable
-from ifcn_tf.results.parts import merge_parts, read_part, write_part
+from ifcn_tf.results.parts import merge_parts, parts_folder, read_part, write_part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +49,18 @@ class Output:
         if self.simplify:
             simplifier()
         require_writable(self.formats, paths)
+        for place in (parts_folder(self.folder), *map(self.place, self.formats)):
+            if place.is_symlink():
+                raise UserError(f"{place} is a link, and nothing is written outside of {self.folder}: remove it.")
 
     def place(self, name: str) -> Path:
         """The folder or file of a format."""
         return self.folder / (name + FORMATS[name].suffix)
+
+    def written(self, some: bool) -> list[Path]:
+        """The files and folders for people, of which there are all where some images have proposals."""
+        names = [name for name in self.formats if some or FORMATS[name].complete]
+        return [self.folder / "proposals.json"] * some + [self.place(name) for name in names]
 
     def write(self, path: Path, image: np.ndarray, proposals: Proposals) -> None:
         """Writes the files of one image: those of formats that have one each, and its COCO results."""
@@ -66,12 +75,14 @@ class Output:
 
         Args:
             paths: the images, of which each is written or failed.
-            failed: those that failed; complete formats say why.
+            failed: those that failed; complete formats say why, and are all that is written where none is left.
             settings: of the run (`run_settings`).
         """
-        merge_parts(self.folder, [path for path in paths if path not in failed])
+        done = [path for path in paths if path not in failed]
+        if done:
+            merge_parts(self.folder, done)
         for name in self.formats:
-            if FORMATS[name].suffix:
+            if FORMATS[name].suffix and (done or FORMATS[name].complete):
                 images = self._found(track(paths, len(paths), name), failed, settings, FORMATS[name].complete)
                 FORMATS[name].write(images, self.place(name), self.simplify)
 

@@ -34,7 +34,12 @@ def read_part(folder: Path, path: Path, categories: Mapping[int, str]) -> Propos
 
 def part_path(folder: Path, path: Path) -> Path:
     """Where `write_part` keeps the results of an image."""
-    return folder / "parts" / f"{path.stem}.json"
+    return parts_folder(folder) / f"{path.stem}.json"
+
+
+def parts_folder(folder: Path) -> Path:
+    """Where the results of all images are kept one by one."""
+    return folder / "parts"
 
 
 def is_done(folder: Path, path: Path) -> bool:
@@ -45,12 +50,12 @@ def is_done(folder: Path, path: Path) -> bool:
 
 def has_parts(folder: Path) -> bool:
     """Whether an earlier run left results of images."""
-    return any((folder / "parts").glob("*.json"))
+    return any(parts_folder(folder).glob("*.json"))
 
 
 def remove_parts(folder: Path) -> None:
     """Removes the results of an earlier run."""
-    for part in (folder / "parts").glob("*.json"):
+    for part in parts_folder(folder).glob("*.json"):
         part.unlink()
 
 

@@ -53,6 +53,15 @@ def test_merging_is_copying():
     assert simulate(PlanConfig(photographs=1_000, write_mb=0.4, merge_mb_per_second=100.0)).merge_seconds == 4
 
 
+def test_machines_that_fail_before_they_have_done_a_task_are_refused():
+    """A task takes 40 s, a machine fails each 79 s: more are lost than done."""
+    with pytest.raises(UserError, match="fewer images_per_task"):
+        PlanConfig(images_per_task=16, seconds=2.5, days_between_failures=79 / 86_400)
+    assert PlanConfig(images_per_task=16, seconds=2.5, days_between_failures=81 / 86_400).lost_share < 0.5
+
+
 def test_nothing_is_none():
     with pytest.raises(UserError, match="machines must be positive, not 0"):
         PlanConfig(machines=0)
+    with pytest.raises(UserError, match="seed must not be negative, not -1"):
+        PlanConfig(seed=-1)

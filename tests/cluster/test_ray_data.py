@@ -9,6 +9,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.cluster import ClusterConfig
+from ifcn_tf.results.output import Output
 from tests.cluster.command import start
 from tests.support.exported import encoded, scene
 
@@ -68,6 +71,61 @@ def test_a_driver_that_is_killed_and_started_again_does_the_rest(cluster, nodes,
     assert (again.returncode, f"{COUNT} of {COUNT + 1} image(s) done" in out) == (1, True), err
     assert results(tmp_path) == alone
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_actors_share_a_gpu(cluster, alone, photographs, tmp_path):
+    node = cluster.add_node(num_cpus=1, num_gpus=1)
+    cluster.wait_for_nodes()
+    some = start(
+        f"{photographs}/1?.png", tmp_path, f"--cluster={cluster.address}", "--actor_cpus=.5", "--actor_gpus=.5"
+    )
+    out, err = some.communicate(timeout=200)
+    cluster.remove_node(node)
+    assert (some.returncode, "10 of 10 image(s) done" in out) == (0, True), err
+    assert all(alone[path.name] == path.read_bytes() for path in tmp_path.glob("parts/*"))
+
+
+def test_a_cluster_of_this_machine_alone_does_not_ask_for_another(photographs, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="ray is not installed: pip install '.[cluster]'")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    some = start(f"{photographs}/1?.png", tmp_path, "--cluster=local")
+    out, err = some.communicate(timeout=200)
+    assert (some.returncode, "10 of 10 image(s) done" in out) == (0, True), err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(["--cluster=127.0.0.1:1"], "no Ray cluster"), (["--actor_cpus=2"], "no machine of the cluster has room")],
+)
+def test_a_run_that_cannot_begin_leaves_what_is_there(flags, said, cluster, nodes, photographs, tmp_path):
+    """Each of two machines has one core."""
+    part = tmp_path / "parts" / "1.json"
+    part.parent.mkdir()
+    part.write_text("[]")
+    process = start(photographs, tmp_path, f"--cluster={cluster.address}", *flags)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1 and said in err.splitlines()[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["parts"] and part.exists()
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [(lambda: os.kill(os.getpid(), signal.SIGKILL), "died again and again"), (lambda: 1 / 0, "ZeroDivisionError")],
+)
+def test_a_predictor_that_always_fails_ends_the_run(ends, said, cluster, nodes, tmp_path):
+    pytest.importorskip("ray")
+    from ifcn_tf.cluster.ray_data import on_cluster
+
+    def load():  # within the test, so that it is pickled as it stands
+        class Failing:
+            def propose_file(self, path):
+                ends()
+
+        return Failing()
+
+    finish = on_cluster(load, ClusterConfig(cluster.address))
+    with pytest.raises(UserError, match=said):
+        list(finish([tmp_path / "any.png"], Output(tmp_path)))
 
 
 def wait_for_parts(process, output, count):

@@ -120,6 +120,16 @@ def test_a_run_that_could_not_write_its_polygons_does_not_begin(photos, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["parts", "overlays"])
+def test_nothing_is_written_through_a_link_out_of_the_folder(name, photos, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"out/{name} is a link"):
+        run(photos, tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_formats_are_written_as_asked_for(photos, tmp_path):
     """Overlays unless others are named; with none, COCO's results alone."""
     for options, folders in (({}, ["overlays"]), ({"formats": ["csv"]}, ["csv"]), ({"formats": []}, [])):

@@ -60,6 +60,14 @@ def test_a_row_a_photograph_with_all_proposals_or_the_error(photographs, tmp_pat
     assert (small["height"], small["width"], small["scores"], small["masks"]) == (8, 9, [], [])
 
 
+def test_the_table_tells_of_failures_where_all_photographs_fail(photographs, tmp_path):
+    for name in ("000000000139.png", "small.png"):
+        (photographs / name).unlink()
+    (bad,) = rows(photographs, tmp_path / "out", Two())
+    assert bad["error"].endswith("bad.png is not a readable JPEG, PNG, GIF, BMP, WebP or TIFF image.")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"parquet.parquet", "run.json"}
+
+
 def test_names_are_columns(photographs, tmp_path):
     found, bad, small = rows(photographs, tmp_path / "out", Two({7: "cup", 9: "spoon"}))
     assert (bad["labels"], small["category_ids"], small["labels"]) == (None, [], [])
