@@ -20,8 +20,8 @@ from ifcn_tf.images.bucket import read_ahead
 from ifcn_tf.results.folder import AnyPredictor, Finish, in_this_process
 from ifcn_tf.results.output import Failure, Output
 
-#: How often images are tried again whose actor died, be it of them or with its machine.
-_RETRIES = 3
+#: How often an actor is started again that died, be it of its images or with its machine; Ray alone never gives up.
+_RESTARTS = 4
 
 
 def on_cluster(load: Callable[[], AnyPredictor], config: ClusterConfig) -> Finish:
@@ -90,9 +90,9 @@ def _answers(
         fn_constructor_args=(load, output),
         batch_size=config.images_per_task,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size),
-        max_task_retries=_RETRIES,
         num_cpus=config.cpus,
         num_gpus=config.gpus,
+        ray_remote_args_fn=lambda: {"max_restarts": _RESTARTS},
         runtime_env={"env_vars": {**threads, "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}},
     )
 
