@@ -26,13 +26,14 @@ def make_strategy(name: StrategyName) -> tf.distribute.Strategy:
             "auto": "mirrored" where there are several GPUs, else "one_device".
 
     Raises:
-        UserError: an unknown name, or no usable TF_CONFIG.
+        UserError: an unknown name, no usable TF_CONFIG, or another worker that does not come within TensorFlow's limit.
     """
     if name not in get_args(StrategyName):
         raise UserError(f"strategy must be one of {', '.join(get_args(StrategyName))}, not {name}.")
     if name == "multi_worker":
         _say_who_is_waited_for(*_addresses())
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with workers_present():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
@@ -52,10 +53,10 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextlib.contextmanager
 def workers_present() -> Iterator[None]:
-    """Raises UserError when another worker of the run ends while this one waits for it."""
+    """Raises UserError when another worker of the run ends, or does not come, while this one waits for it."""
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise UserError(
             "another worker of this run has ended or cannot be reached: see what it printed, then start the same "
             "commands again on all of them; the run goes on from its last checkpoint."

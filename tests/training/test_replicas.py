@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.method import build_network
@@ -168,7 +169,7 @@ def test_an_address_without_a_port_is_named(address, monkeypatch):
 def test_who_is_waited_for_is_said_before_the_wait(index, monkeypatch, capsys):
     """Also where the cluster has a chief, and an address is one of IPv6; a worker alone waits for nobody."""
     said = []
-    monkeypatch.setattr("tensorflow.distribute.MultiWorkerMirroredStrategy", lambda: said.append(capsys.readouterr()))
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: said.append(capsys.readouterr()))
     workers = ["[::1]:2222", "b:2222"]
     cluster = {"chief": ["c:2222"], "worker": workers}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}))
@@ -178,3 +179,14 @@ def test_who_is_waited_for_is_said_before_the_wait(index, monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", json.dumps(alone))
     make_strategy("multi_worker")
     assert said[1].out == ""
+
+
+def test_a_worker_that_does_not_come_is_told_in_one_sentence(monkeypatch):
+    def late():
+        raise tf.errors.DeadlineExceededError(None, None, "Barrier timed out")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", late)
+    config = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UserError, match="another worker of this run has ended or cannot be reached"):
+        make_strategy("multi_worker")
