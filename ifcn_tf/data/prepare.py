@@ -152,7 +152,8 @@ def tolerate(problem: Problem) -> None:
 
 def refuse(problem: Problem) -> None:
     """Makes a problem an error."""
-    raise UserError(f"{problem.kind}: {problem.where}; mend it, or leave it out by preparing without --strict.")
+    where = problem.where.removesuffix(".")  # it may end with another error's sentence
+    raise UserError(f"{problem.kind}: {where}; mend it, or leave it out by preparing without --strict.")
 
 
 def _checked(results: Iterable[Loaded], report: Report, on_problem: Callable[[Problem], None]) -> Iterator[Example]:

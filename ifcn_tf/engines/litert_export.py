@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tempfile
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from ifcn_tf.common.files import UserError, atomic_write
+from ifcn_tf.common.files import UserError, atomic_write, naming, unfinished_folder
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.engines.exporting import require_float32, stored_settings
 from ifcn_tf.engines.predictor import METADATA
@@ -32,23 +31,31 @@ def export_litert(network: WindowMethod, config: ProposerConfig, path: Path) -> 
     require_float32(network, "a LiteRT")
     # LiteRT has no arithmetic of 64 bits.
     proposer = dataclasses.replace(network_proposer(network, config), resize=resize_by_products, size_type=tf.int32)
-    try:
-        content = _converted(proposer)
-    except Exception as error:  # the converter's own
-        refused = re.search(r"TF Select ops: (.*)", str(error))
-        reason = refused[1] if refused else str(error).splitlines()[0]
-        raise UserError(f"{network.config.method} does what LiteRT has no operator for: {reason}.") from error
+    with naming(path), unfinished_folder(path.parent) as folder:  # only a SavedModel keeps the names of outputs
+        _save(proposer, folder, path)
+        content = _converted(folder, network.config.method)
     with atomic_write(path, "wb") as file:
         file.write(_with_metadata(content, stored_settings(config)))
 
 
-def _converted(proposer: Proposer) -> bytes:
+def _save(proposer: Proposer, folder: Path, path: Path) -> None:
     holder = tf.Module()
     holder.propose = proposer.compile()
     holder.weights = holder.propose.graph.variables  # a SavedModel has to find them
-    with tempfile.TemporaryDirectory() as folder:  # only a SavedModel keeps the names of outputs
-        tf.saved_model.save(holder, folder, signatures=holder.propose)
-        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+    try:
+        tf.saved_model.save(holder, str(folder), signatures=holder.propose)
+    except tf.errors.OpError as error:  # such as a full disk
+        reason = f"its SavedModel beside it: {error.message}"
+        raise UserError(f"cannot write {path}, {reason}; free some space or choose another place.") from error
+
+
+def _converted(folder: Path, method: str) -> bytes:
+    try:
+        return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+    except Exception as error:  # the converter's own
+        refused = re.search(r"TF Select ops: (.*)", str(error))
+        reason = refused[1] if refused else str(error).splitlines()[0]
+        raise UserError(f"{method} does what LiteRT has no operator for: {reason}.") from error
 
 
 def _with_metadata(content: bytes, settings: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 import tensorflow as tf
@@ -13,6 +13,8 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError
 
 StrategyName = Literal["auto", "one_device", "mirrored", "multi_worker"]
+#: Jobs of a cluster whose tasks train.
+_JOBS = ("chief", "worker")
 
 
 def make_strategy(name: StrategyName) -> tf.distribute.Strategy:
@@ -20,17 +22,18 @@ def make_strategy(name: StrategyName) -> tf.distribute.Strategy:
 
     Args:
         name: "one_device": the first GPU, or the CPU. "mirrored": all GPUs of this machine, or all logical CPUs.
-            "multi_worker": the machines that the environment variable TF_CONFIG names. "auto": "mirrored" where there
-            are several GPUs, else "one_device".
+            "multi_worker": the machines that the environment variable TF_CONFIG names; waits for them, which it says.
+            "auto": "mirrored" where there are several GPUs, else "one_device".
 
     Raises:
-        UserError: an unknown name, or no usable TF_CONFIG.
+        UserError: an unknown name, no usable TF_CONFIG, or another worker that does not come within TensorFlow's limit.
     """
     if name not in get_args(StrategyName):
         raise UserError(f"strategy must be one of {', '.join(get_args(StrategyName))}, not {name}.")
     if name == "multi_worker":
-        _require_tf_config()
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        _say_who_is_waited_for(*_addresses())
+        with workers_present():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
@@ -50,25 +53,43 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextlib.contextmanager
 def workers_present() -> Iterator[None]:
-    """Raises UserError when another worker of the run ends while this one waits for it."""
+    """Raises UserError when another worker of the run ends, or does not come, while this one waits for it."""
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
         raise UserError(
             "another worker of this run has ended or cannot be reached: see what it printed, then start the same "
             "commands again on all of them; the run goes on from its last checkpoint."
         ) from error
 
 
-def _require_tf_config() -> None:
+def _say_who_is_waited_for(own: str, others: Sequence[str]) -> None:
+    if others:
+        workers = f"{len(others)} other worker{'s' * (len(others) > 1)}: {', '.join(others)}"
+        print(f"{own} waits for {workers}; kill -9 {os.getpid()} ends the wait", flush=True)
+
+
+def _addresses() -> tuple[str, list[str]]:
+    """The HOST:PORT of this worker, and those of the others; raises UserError where TF_CONFIG does not say them."""
     try:
         config = json.loads(os.environ["TF_CONFIG"])
         task, index = config["task"]["type"], config["task"]["index"]
-        usable = task in ("chief", "worker") and 0 <= index < len(config["cluster"][task])
-    except (KeyError, TypeError, ValueError) as error:
+        jobs = {job: config["cluster"].get(job, []) for job in _JOBS}
+        others = {(job, number): address for job in _JOBS for number, address in enumerate(jobs[job])}
+        own = others.pop((task, index), None)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "--strategy=multi_worker needs the environment variable TF_CONFIG: "
             '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.'
         ) from error
-    if not usable:
-        raise UserError(f"TF_CONFIG has no host:port for its task: its cluster lists no {task} number {index}.")
+    if own is None:
+        raise UserError(f"TF_CONFIG has no host:port for its task: its cluster lists no {task} number {index!r}.")
+    for address in (own, *others.values()):
+        _require_port(address)
+    return own, list(others.values())
+
+
+def _require_port(address: object) -> None:
+    host, _, port = str(address).rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise UserError(f"TF_CONFIG names a worker {address!r}: give it as HOST:PORT, such as '10.0.0.1:2222'.")

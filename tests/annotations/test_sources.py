@@ -201,6 +201,14 @@ def test_strict_refuses_and_tolerant_counts(tmp_path):
     assert written["categories"] == {"3": "bird", "12": "dog"}
 
 
+def test_strictness_is_one_sentence_where_the_problem_is_one_already(tmp_path):
+    source = coco(tmp_path, [])
+    path = tmp_path / "images" / "2008_000001.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match=rf"unreadable image: {path} [^.]*; mend it, or leave it out"):
+        prepare(source, records_writer(source, tmp_path / "strict", 1), 1, refuse)
+
+
 def test_a_source_that_is_partial_is_prepared_as_such(tmp_path):
     source = dataclasses.replace(coco(tmp_path, [(3, rle(INSTANCES == 2, "list"))]), is_partial=True)
     prepare(source, records_writer(source, tmp_path / "out", 1), 1, tolerate)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import ifcn_tf
 from ifcn_tf.common.files import UserError
@@ -83,3 +84,13 @@ def test_what_cannot_be_run_or_written_is_refused_by_a_sentence(file, tmp_path):
     with pytest.raises(UserError, match="a LiteRT file holds a float32 network, not one of bfloat16"):
         export_litert(build_network(TINY, "bfloat16"), CONFIG, tmp_path / "x.tflite")
     assert not (tmp_path / "x.tflite").exists()
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(network, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(UserError, match=rf"cannot write {tmp_path}/x\.tflite, .*: No space left on device; free some"):
+        export_litert(network, CONFIG, tmp_path / "x.tflite")
+    assert not any(tmp_path.iterdir())

@@ -52,6 +52,8 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.names) - set(_CAMPAIGNS):
         parser.error(f"no campaign {', '.join(sorted(unknown))}")
+    if given.jobs < 1:
+        parser.error(f"--jobs is the number of campaigns at once, at least 1, not {given.jobs}")
     if given.folder is None:
         folder = Path(tempfile.mkdtemp(prefix="torture_"))
         with ThreadPool(given.jobs) as pool:

@@ -66,13 +66,26 @@ COMMANDS = {
         ("prepare_data", "--source=shapes", "--count=60", "--num_shards=4", "--workers=2", "--output={output}")
     ),
     "propose": Command(
-        ("propose", "--images={inputs}/photographs", _WEIGHTS, "--format=labelme", "--output={output}"),
-        results=("proposals.json", "parts/*", "labelme/*", "overlays/*"),
+        (
+            *("propose", "--images={inputs}/photographs", _WEIGHTS, "--format=labelme", "--format=parquet"),
+            "--output={output}",
+        ),
+        results=("proposals.json", "parts/*", "labelme/*", "overlays/*", "parquet.parquet"),
         again=("--resume",),
         whole=False,
     ),
     "export": Command(("export", _WEIGHTS, "--output={output}"), results=("1/saved_model.pb", "1/assets.extra/*")),
     "onnx": Command(("export", _WEIGHTS, "--format=onnx", "--output={output}/model.onnx")),
+    "litert": Command(("export", _WEIGHTS, "--format=litert", "--output={output}/model.tflite")),
+    "evaluate": Command(
+        (
+            *("evaluate", "--proposals={inputs}/results.json", "--annotations={inputs}/truth.json"),
+            *("--num_proposals=1,5", "--resamples=10", "--output={output}"),
+        ),
+        # metrics.json says where the proposals lie, and SVG files name their parts at random.
+        results=("metrics.csv", "*.png"),
+        whole=False,
+    ),
     "convert": Command(
         (
             *("convert", "--input={inputs}/found/proposals.json", "--to=labelme", "--images={inputs}/photographs"),
@@ -97,6 +110,7 @@ def _make_inputs(folder: Path) -> None:
     folder.mkdir()
     KINDS["weights"]().make(folder)
     KINDS["records"]().make(folder)
+    KINDS["results"]().make(folder)
     (folder / "photographs").mkdir()
     for number in range(12):
         (folder / "photographs" / f"{number}.png").write_bytes(encoded(scene(number, (60, 80)), "PNG"))
@@ -148,7 +162,7 @@ def half_written(command: Command, output: Path, expected: dict[str, str]) -> st
 
 def _digest(path: Path) -> str:
     """Of a file's bytes; of weights those of the arrays, of a model what it answers: their files have no order."""
-    if path.suffix == ".onnx":
+    if path.suffix in (".onnx", ".tflite"):
         return _answer(ifcn_tf.load(path))
     if path.name == "saved_model.pb":
         return _answer(ifcn_tf.load_saved_model(path.parent))

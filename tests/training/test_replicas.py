@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.method import build_network
@@ -153,4 +154,39 @@ def test_multi_worker_needs_tf_config(tf_config, monkeypatch):
     if tf_config:
         monkeypatch.setenv("TF_CONFIG", tf_config)
     with pytest.raises(UserError, match="TF_CONFIG"):
+        make_strategy("multi_worker")
+
+
+@pytest.mark.parametrize("address", ["b", "b:", ":2222", "b:port", "b:0", "b:65536", 2222])
+def test_an_address_without_a_port_is_named(address, monkeypatch):
+    config = {"cluster": {"worker": ["a:2222", address]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UserError, match=rf"names a worker '?{address}'?: give it as HOST:PORT"):
+        make_strategy("multi_worker")
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_who_is_waited_for_is_said_before_the_wait(index, monkeypatch, capsys):
+    """Also where the cluster has a chief, and an address is one of IPv6; a worker alone waits for nobody."""
+    said = []
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: said.append(capsys.readouterr()))
+    workers = ["[::1]:2222", "b:2222"]
+    cluster = {"chief": ["c:2222"], "worker": workers}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}))
+    make_strategy("multi_worker")
+    assert f"{workers[index]} waits for 2 other workers: c:2222, {workers[1 - index]};" in said[0].out
+    alone = {"cluster": {"worker": workers[:1]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(alone))
+    make_strategy("multi_worker")
+    assert said[1].out == ""
+
+
+def test_a_worker_that_does_not_come_is_told_in_one_sentence(monkeypatch):
+    def late():
+        raise tf.errors.DeadlineExceededError(None, None, "Barrier timed out")
+
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", late)
+    config = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UserError, match="another worker of this run has ended or cannot be reached"):
         make_strategy("multi_worker")
