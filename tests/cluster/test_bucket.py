@@ -126,12 +126,12 @@ def test_the_results_are_those_of_a_folder(cluster, nodes, bucket, photographs, 
 def test_a_run_that_is_resumed_does_what_is_new(cluster, nodes, bucket, photographs, tmp_path):
     output, where = tmp_path / "out", f"--cluster={cluster.address}"
     finished(start(bucket.address, output, where))
-    before = {path.name: path.stat().st_mtime_ns for path in output.glob("parts/*")}
+    before = {path.name: path.stat().st_mtime_ns for path in output.glob("parts/*.json")}
     (output / "parts" / "7.json").unlink()
     time.sleep(1.1)  # a bucket knows seconds
     bucket.write("5.png", (photographs / "6.png").read_bytes())
     finished(start(bucket.address, output, where, "--resume"))
-    after = {path.name: path.stat().st_mtime_ns for path in output.glob("parts/*")}
+    after = {path.name: path.stat().st_mtime_ns for path in output.glob("parts/*.json")}
     assert {name for name in after if after[name] != before[name]} == {"5.json", "7.json"}
     masks = {row["image_id"]: row["masks"] for row in rows(output)}
     assert masks["5"] == masks["6"] != masks["7"]

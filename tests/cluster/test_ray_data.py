@@ -28,7 +28,7 @@ def photographs(tmp_path_factory):
 
 
 def results(output):
-    return {path.name: path.read_bytes() for path in [*output.glob("p*.*"), *output.glob("parts/*")]}
+    return {path.name: path.read_bytes() for path in [*output.glob("p*.*"), *output.glob("parts/*.json")]}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_driver_that_is_killed_and_started_again_does_the_rest(cluster, nodes,
     wait_for_parts(process, tmp_path, 8)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*")}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*.json")}
     again = start(photographs, tmp_path, where, "--resume")
     out, err = again.communicate(timeout=300)
     assert (again.returncode, f"{COUNT} of {COUNT + 1} image(s) done" in out) == (1, True), err
@@ -82,7 +82,7 @@ def test_actors_share_a_gpu(cluster, alone, photographs, tmp_path):
     out, err = some.communicate(timeout=200)
     cluster.remove_node(node)
     assert (some.returncode, "10 of 10 image(s) done" in out) == (0, True), err
-    assert all(alone[path.name] == path.read_bytes() for path in tmp_path.glob("parts/*"))
+    assert all(alone[path.name] == path.read_bytes() for path in tmp_path.glob("parts/*.json"))
 
 
 def test_a_cluster_of_this_machine_alone_does_not_ask_for_another(photographs, tmp_path, monkeypatch):
