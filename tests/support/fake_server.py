@@ -72,7 +72,10 @@ def rest_server(model: Model, versions: dict[int, str] | None = None) -> Iterato
             self.reply(200 if known else 404, {"model_version_status": states} if known else missing)
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            try:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            except ValueError as error:
+                return self.reply(400, {"error": f"JSON Parse error: {error}"})
             place, _, verb = self.path.partition(":")
             if place not in ("/v1/models/ifcn", *(f"/v1/models/ifcn/versions/{s['version']}" for s in states)):
                 return self.reply(404, {"error": "Servable not found for request"})

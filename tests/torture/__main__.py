@@ -71,7 +71,9 @@ def _page() -> types.ModuleType:
 
 
 def _all() -> Iterator[str]:
-    """Names of the campaigns that can be run here; says which cannot."""
+    """Names of the campaigns that can be run here; says what cannot."""
+    if not surroundings.is_installed(surroundings.TURKISH):
+        print(f"left out  Turkish surroundings: the locale {surroundings.TURKISH} is not installed", flush=True)
     for name in _CAMPAIGNS:
         if name in _NEEDS and importlib.util.find_spec(_NEEDS[name]) is None:
             print(f"left out  {name}: {_NEEDS[name]} is not installed", flush=True)
@@ -97,7 +99,7 @@ def _in_process(name: str, given: argparse.Namespace, folder: Path) -> int:
     tried = f"{name}, {_count(name, given.share)} times: {time.perf_counter() - start:.0f} s"
     print(f"{'FAILED' if done.returncode else 'held'}  {tried}", flush=True)
     if done.returncode:
-        print(done.stdout, done.stderr[-2000:] if done.returncode != 1 else "", f"see {place}", flush=True)
+        print(done.stdout, done.stderr[-2000:] if not done.stdout.strip() else "", f"see {place}", flush=True)
     return 1 if done.returncode else 0
 
 

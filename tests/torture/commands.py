@@ -143,8 +143,9 @@ def run(command: Command, inputs: Path, output: Path, *more: str, **options: Any
 
 
 def written(command: Command, output: Path) -> dict[str, str]:
-    """Digests of the results below a folder, by their names (`_digest`)."""
+    """Digests of the results below a folder, by their names (`_digest`), without what is being written."""
     files = {path for pattern in command.results for path in output.glob(pattern) if path.is_file()}
+    files = {path for path in files if _UNFINISHED not in str(path.relative_to(output))}
     return {str(path.relative_to(output)): _digest(path) for path in sorted(files)}
 
 
@@ -153,7 +154,7 @@ def half_written(command: Command, output: Path, expected: dict[str, str]) -> st
 
     What comes whole or not at all is there as expected or not at all; of other results each file can be read.
     """
-    left = {name: digest for name, digest in written(command, output).items() if _UNFINISHED not in name}
+    left = written(command, output)
     if command.whole and left and left != expected:
         wrong = [name for name, digest in left.items() if expected.get(name) != digest]
         return f"leaves {', '.join(wrong) or 'a part of its files'} in {output}"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,26 +14,20 @@ from ifcn_tf.proposals import Proposals
 from ifcn_tf.web.page import Page
 from ifcn_tf.web.serving import MAX_FILE_BYTES, served
 from tests.support.exported import encoded, scene
+from tests.torture.rude import LARGE, Target, rude_visitors
 
-#: Rude visitors of each kind, at once.
-_RUDE = 3
 #: What a polite visitor waits at most [s].
 _PATIENCE = 10
-#: A file that is too large [byte].
-_LARGE = 100 * 10**6
 _UPLOAD = "/gradio_api/upload"
-_HEAD = (
-    f"POST {_UPLOAD} HTTP/1.1\r\nHost: page\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    "Content-Length: {length}\r\n\r\n"
-)
 _PART = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
 
 
 def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
     """Loads the page and drops a photograph `count` times while others are rude; yields what is not served."""
     image = encoded(scene(seed, (60, 80)), "PNG")
+    assert LARGE > MAX_FILE_BYTES
     with served(Page(_nothing), 200, "127.0.0.1", None) as address:
-        with _rude_visitors(_place(address)) as failed:
+        with rude_visitors(_target(address)) as failed:
             for _ in range(count):
                 yield from _polite(address.rstrip("/"), image)
         yield from failed
@@ -48,10 +39,10 @@ def _nothing(image: np.ndarray) -> Proposals:
     return Proposals((height, width), np.zeros(0, np.float32), [])
 
 
-def _place(address: str) -> tuple[str, int]:
+def _target(address: str) -> Target:
     parts = urlsplit(address)
     assert parts.hostname and parts.port
-    return parts.hostname, parts.port
+    return Target((parts.hostname, parts.port), _UPLOAD, "multipart/form-data; boundary=x", _PART)
 
 
 def _polite(address: str, image: bytes) -> Iterator[str]:
@@ -66,64 +57,3 @@ def _polite(address: str, image: bytes) -> Iterator[str]:
         yield f"is answered {page.status_code}, and {uploaded.status_code}: {uploaded.text[:200]}"
     elif Path(uploaded.json()[0]).read_bytes() != image:
         yield "gets another photograph"
-
-
-@contextlib.contextmanager
-def _rude_visitors(server: tuple[str, int]) -> Iterator[list[str]]:
-    """Keeps rude visitors coming while the block runs; gives what was done wrong to them, which grows."""
-    over, failed = threading.Event(), list[str]()
-
-    def visit(rude: Callable[[socket.socket, threading.Event], str]) -> None:
-        while not over.is_set():
-            with (
-                socket.create_connection(_place(server), timeout=_PATIENCE) as connection,
-                contextlib.suppress(OSError),
-            ):
-                if wrong := rude(connection, over):
-                    failed.append(wrong)
-
-    threads = [threading.Thread(target=visit, args=(rude,)) for rude in _KINDS for _ in range(_RUDE)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield failed
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-
-
-def _hangs_up(connection: socket.socket, over: threading.Event) -> str:
-    connection.sendall(_HEAD.format(length=10**6).encode() + _PART + b"half")
-    over.wait(0.05)
-    return ""
-
-
-def _sends_slowly(connection: socket.socket, over: threading.Event) -> str:
-    for letter in _HEAD.format(length=10**6):
-        connection.sendall(letter.encode())
-        if over.wait(0.2):
-            break
-    return ""
-
-
-def _sends_nonsense(connection: socket.socket, over: threading.Event) -> str:
-    connection.sendall(b"\x00\xff\r\n" * 1000 + b"\r\n\r\n")
-    answer = connection.recv(12)
-    over.wait(0.05)
-    return f"answers {answer!r} to nonsense" if answer.startswith(b"HTTP/1.1 2") else ""
-
-
-def _sends_too_much(connection: socket.socket, over: threading.Event) -> str:
-    assert _LARGE > MAX_FILE_BYTES
-    connection.sendall(_HEAD.format(length=_LARGE).encode() + _PART)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        for _ in range(_LARGE // 2**20):
-            connection.sendall(bytes(2**20))
-            if over.is_set():
-                return ""
-    answer = connection.recv(12)
-    return f"answers {answer!r} to {_LARGE} bytes" if answer.startswith(b"HTTP/1.1 2") else ""
-
-
-_KINDS = (_hangs_up, _sends_slowly, _sends_nonsense, _sends_too_much)

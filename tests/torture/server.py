@@ -1,8 +1,12 @@
-"""An exported model behind HTTP, asked by eight clients at once, a tenth of whose photographs are damaged."""
+"""An exported model behind HTTP, asked by eight clients at once, a tenth of whose photographs are damaged.
+
+The first of them come beside rude visitors, and one photograph has 100 MB.
+"""
 
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from ifcn_tf.serving import connect
-from ifcn_tf.serving.transport import Transport
+from ifcn_tf.serving.transport import INPUT, SIGNATURE, Transport
 from tests.support.exported import encoded, scene, session
 from tests.support.fake_server import rest_server
 from tests.torture.mutation import mutated
+from tests.torture.rude import LARGE, Target, rude_visitors
 
 _CLIENTS, _DAMAGED = 8, 0.1
 #: Different photographs.
@@ -29,13 +34,19 @@ def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
     model = session()
     expected = [model(image_bytes=[image]) for image in images]
     requests = [_request(images, expected, random) for _ in range(count)]
-    with rest_server(lambda image: model(image_bytes=[image])) as server:
+    early = int(_LEVEL * count)
+    with (
+        rest_server(lambda image: model(image_bytes=[image])) as server,
+        concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool,
+    ):
         transport = connect(server, timeout=60).transport
-        with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool:
-            early = int(_LEVEL * count)
+        with rude_visitors(_target(server)) as failed:
+            too_large = pool.submit(_wrong, transport, bytes(LARGE), None)
             yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[:early]))
-            level = _memory()
-            yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[early:]))
+            yield from filter(None, [too_large.result()])
+        yield from failed
+        level = _memory()
+        yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[early:]))
     grown = _memory() / level - 1
     if grown > _GROWTH:
         yield f"memory grows by {grown:.0%} over the {level / 2**20:.0f} MiB after {early} requests"
@@ -43,6 +54,12 @@ def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
 
 #: What an answer is of, and the outputs that are right; None of a damaged photograph.
 _Request = tuple[bytes, dict[str, np.ndarray] | None]
+
+
+def _target(server: str) -> Target:
+    host, _, port = server.partition(":")
+    begin = json.dumps({"signature_name": SIGNATURE, "inputs": {INPUT: [{"b64": ""}]}})[: -len('"}]}}')].encode()
+    return Target((host, int(port)), "/v1/models/ifcn:predict", "application/json", begin)
 
 
 def _image(number: int, random: np.random.Generator) -> bytes:
