@@ -11,7 +11,7 @@ from absl import flags
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import quantized_model
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.engines.loading import ENGINES, load
+from ifcn_tf.engines.loading import ENGINES, default_engine, load
 
 from . import _classes, _cli, _network
 
@@ -41,6 +41,8 @@ def recipe(start: ProposerConfig | None = None, **defaults: Any) -> Callable[[],
 
     Flags change single fields of `start`; what is not given is as in `defaults`. Raises UserError on a wrong one.
     """
+    if _is_any(start):
+        flags.FLAGS.set_default(ENGINE.name, default_engine()[0])  # so that a run says which it was
     file = _file()
     if file and _classes.CLASSIFY.value:
         raise UserError(f"--{file[0]} gives no names: leave --classify out, or give weights instead of the file.")
@@ -61,6 +63,12 @@ def _file() -> tuple[str, str] | None:
     if ENGINE.value == "openvino" and not any(flag.present for flag in _network.NAMING):
         return ENGINE.name, str(quantized_model())
     return None
+
+
+def _is_any(start: ProposerConfig | None) -> bool:
+    """Whether any engine will do: nothing is asked for but the default model, as it is."""
+    asked = {*_network.given(), *(flag.name for flag in (*FILES, _classes.CLASSIFY) if flag.value)}
+    return ENGINE.value == "auto" and not start and not asked - {_network.MAX_PIXELS.name, _network.NUM_PROPOSALS.name}
 
 
 def _of_file(name: str, path: str, start: ProposerConfig | None) -> dict[str, Any]:

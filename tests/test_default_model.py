@@ -14,7 +14,7 @@ SAMPLE = Path(__file__).parents[1] / "savedmodels" / "sample"
 
 @pytest.fixture(scope="module")
 def predictor():
-    return ifcn_tf.load()
+    return ifcn_tf.load(engine="tensorflow")
 
 
 def test_finds_the_stored_masks(predictor):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from ifcn_tf.benchmarks import installation
+from ifcn_tf.common import processor
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config import bundled
 from ifcn_tf.models.parts import precision
@@ -60,7 +61,7 @@ def test_extras_are_there_if_all_their_packages_are():
     ],
 )
 def test_the_reason_of_a_precision(flags, fast, reason, monkeypatch):
-    monkeypatch.setattr(precision, "processor_flags", lambda: flags)
+    monkeypatch.setattr(processor, "processor_flags", lambda: flags)
     monkeypatch.setattr(precision.tf.config, "list_physical_devices", lambda kind: [])
     assert precision.fast_bfloat16() == (fast, reason)
     assert precision.dtype_policy("auto") == ("mixed_bfloat16" if fast else "float32")

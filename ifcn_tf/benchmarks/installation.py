@@ -17,9 +17,10 @@ import tensorflow as tf
 from ifcn_tf import __version__
 from ifcn_tf.annotations.shapes import draw_scene
 from ifcn_tf.common.pool import usable_cores
+from ifcn_tf.common.processor import processor_flags
 from ifcn_tf.config.bundled import MODELS, SAMPLE, installed_models
-from ifcn_tf.engines.loading import file_engine, installed_engines
-from ifcn_tf.models.parts.precision import dtype_policy, fast_bfloat16, processor_flags
+from ifcn_tf.engines.loading import default_engine, file_engine, installed_engines
+from ifcn_tf.models.parts.precision import dtype_policy, fast_bfloat16
 from ifcn_tf.models.weights import read_record, read_weights
 from ifcn_tf.predictor import Predictor
 
@@ -51,6 +52,7 @@ def lines(load: Callable[[], Predictor]) -> Iterator[str]:
     yield from models()
     predictor = load()
     yield f"engine auto: {predictor.engine}, since weights are TensorFlow's; {_of_files()}"
+    yield "the default model alone is run by {}, since {}".format(*default_engine())
     yield photograph(predictor)
 
 

@@ -14,6 +14,8 @@ _SAVEDMODELS = _INSTALLED if _INSTALLED.exists() else _CLONED
 BACKBONES = _SAVEDMODELS / "backbones"
 #: A photograph to try things on.
 SAMPLE = _SAVEDMODELS / "sample" / "coffee.jpg"
+#: The default model for OpenVINO, in integers of 8 bits.
+QUANTIZED = _SAVEDMODELS / "default" / "int8.onnx"
 #: Names of the trained models, each a folder with a model card.
 MODELS = ("default", "vgg16")
 
@@ -31,9 +33,11 @@ def model_weights(name: str) -> Path:
 
 def quantized_model() -> Path:
     """The file of the default model for OpenVINO, in integers of 8 bits; raises UserError where it is not installed."""
-    path = _SAVEDMODELS / "default" / "int8.onnx"
-    require(path.exists(), f"the default model in 8 bits is not installed here ({path}): give a file of your own.")
-    return path
+    require(
+        QUANTIZED.exists(),
+        f"the default model in 8 bits is not installed here ({QUANTIZED}): give a file of your own.",
+    )
+    return QUANTIZED
 
 
 def classifier_weights(weights: str | Path | bool) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.config.bundled import quantized_model
+from ifcn_tf.common.processor import bfloat16_instructions
+from ifcn_tf.config.bundled import QUANTIZED, quantized_model
 from ifcn_tf.config.settings import require
 from ifcn_tf.images.files import MAX_PIXELS
 
@@ -34,6 +36,10 @@ _FILE_ENGINES = {
 #: Values of `export --format`, by the suffix of what they write.
 _FORMATS = {".onnx": "onnx", ".tflite": "litert"}
 ENGINES = ("auto", "tensorflow", *_FILE_ENGINES)
+#: Settings that a file does not fix.
+_NOT_FIXED = {"num_proposals"}
+#: Where there is a GPU that TensorFlow may use.
+_NVIDIA = Path("/proc/driver/nvidia/version")
 #: Processors on which OpenVINO was measured to be the faster one.
 _OPENVINO_FASTER = ("x86_64", "AMD64")
 
@@ -46,8 +52,9 @@ def load(
     Args:
         weights: what `ifcn_tf.predictor.load` takes, for TensorFlow; or a `.onnx` or `.tflite` file that
             `pipelines.export` wrote.
-        engine: what computes: "tensorflow", "openvino", "onnxruntime", "litert", or "auto": TensorFlow for weights, and
-            for a file what `file_engine` says. "openvino" without weights runs the bundled file in 8 bits.
+        engine: what computes: "tensorflow", "openvino", "onnxruntime", "litert", or "auto": TensorFlow for weights, for
+            a file what `file_engine` says, and for neither what `default_engine` says. "openvino" without weights runs
+            the bundled file in 8 bits.
         max_pixels: larger image files are refused.
         **settings: with weights those of `ifcn_tf.predictor.load`, such as precision="float32" or classes="voc"; with a
             file num_proposals, and on OpenVINO precision.
@@ -55,6 +62,8 @@ def load(
     Raises:
         UserError: a file, engine or setting that cannot be used; says which and why.
     """
+    if weights is None and engine == "auto":
+        engine, _ = default_engine(settings)
     if weights is None and engine == "openvino":
         weights = quantized_model()
     require(engine in ENGINES, f"engine must be one of {', '.join(ENGINES)}, not {engine!r}.")
@@ -73,6 +82,22 @@ def load(
     from ifcn_tf.predictor import load as load_weights
 
     return load_weights(weights, max_pixels=max_pixels, **settings)
+
+
+def default_engine(settings: Collection[str] = ()) -> tuple[str, str]:
+    """What computes the default model fastest here, with some settings of `load`: "tensorflow" or "openvino", and why.
+
+    On two cores with AVX-512 seven scales take 1.1 s in OpenVINO's 8 bits, and in TensorFlow 1.8 s in float32 and 1.0 s
+    in bfloat16 (docs/speed.md).
+    """
+    found, reason = bfloat16_instructions()
+    if fixed := set(settings) - _NOT_FIXED:
+        return "tensorflow", f"the file in 8 bits has its own {min(fixed)}"
+    if _NVIDIA.exists():
+        return "tensorflow", "there is an NVIDIA GPU"
+    if file_engine() != "openvino" or not QUANTIZED.exists():
+        return "tensorflow", "OpenVINO or its file are not installed, or this is no x86"
+    return ("tensorflow" if found else "openvino"), reason
 
 
 def file_engine(suffix: str = ".onnx") -> str:

@@ -43,3 +43,20 @@ def test_what_does_not_go_with_a_file_is_refused(flag, tmp_path):
     assert done.stderr == (
         f"error: --{flag} gives no names: leave --classify out, or give weights instead of the file.\n"
     )
+
+
+#: `propose` on a processor that does not compute in bfloat16.
+OLDER = "from ifcn_tf.common import processor; processor.processor_flags = set; from pipelines import _cli, propose; "
+
+
+@pytest.mark.parametrize(
+    ("flags", "engine"), [((), "openvino"), (("--nms_iou=0.7",), "tensorflow"), (("--model=default",), "tensorflow")]
+)
+def test_the_default_model_is_run_by_what_is_fastest_here(flags, engine, tmp_path):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install '.[openvino]'")
+    Image.fromarray(scene(0, (60, 80))).save(tmp_path / "a.png")
+    line = [sys.executable, "-c", OLDER + "_cli.run(propose.main)", *flags, f"--output={tmp_path / 'masks'}"]
+    done = subprocess.run([*line, str(tmp_path / "a.png")], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.startswith(f"engine: {engine} ")) == (0, True), done.stdout + done.stderr
+    named = json.loads((tmp_path / "masks" / "run.json").read_text())["places"]["engine"]
+    assert named == (engine if engine == "openvino" else "auto")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.common.processor import bfloat16_instructions
 from ifcn_tf.config.network import Precision
 
 
@@ -31,12 +30,5 @@ def fast_bfloat16() -> tuple[bool, str]:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         lowest = min(device.get("compute_capability", (0, 0)) for device in details)
         return lowest >= (8, 0), f"GPU of compute capability {lowest[0]}.{lowest[1]}, 8.0 has it"
-    found = [name for name in ("avx512_bf16", "amx_bf16") if name in processor_flags()]
-    return bool(found), f"the processor has {' and '.join(found) or 'neither avx512_bf16 nor amx_bf16'}"
-
-
-def processor_flags() -> set[str]:
-    """The instructions of the processor, by Linux' names; none are known elsewhere."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    found, reason = bfloat16_instructions()
+    return bool(found), reason
