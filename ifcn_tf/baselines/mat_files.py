@@ -12,7 +12,7 @@ import scipy.io
 
 from ifcn_tf.baselines.order import scores_of_order
 from ifcn_tf.common.files import UserError
-from ifcn_tf.common.ids import ImageId, id_of_file, id_of_text
+from ifcn_tf.common.ids import ImageId, id_of_file, id_of_text, repeated
 from ifcn_tf.masks.rle import areas, encode
 from ifcn_tf.proposals import Proposals
 
@@ -68,8 +68,11 @@ def read_selective_search(path: Path) -> Iterator[Result]:
         if "images" not in content:
             yield from _of_boxes(id_of_file(path), content["boxes"])
             return
-        for name, boxes in zip(_cell(content["images"]), _cell(content["boxes"]), strict=True):
-            yield from _of_boxes(id_of_text(Path(str(name.item())).stem), boxes)
+        names = [Path(str(name.item())).stem for name in _cell(content["images"])]
+        if again := repeated(names):
+            raise ValueError(f"it has {again[0]} twice")
+        for name, boxes in zip(names, _cell(content["boxes"]), strict=True):
+            yield from _of_boxes(id_of_text(name), boxes)
 
 
 def _load(path: Path, program: str, needed: list[str], further: list[str] | None = None) -> dict[str, np.ndarray]:

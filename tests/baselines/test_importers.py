@@ -206,6 +206,9 @@ def test_boxes_of_many_images_in_one_file(tmp_path):
         (5, [1, 2, 1, 1], 0),
         (5, [0, 0, 8, 6], 1),
     ]
+    path = mat(tmp_path, {"boxes": boxes.T, "images": cell("000005", "000005.jpg")})
+    with pytest.raises(UserError, match=r"is no file of Selective Search, or damaged: it has 000005 twice"):
+        list(read_selective_search(path))
 
 
 @pytest.mark.parametrize(

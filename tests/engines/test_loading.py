@@ -35,7 +35,7 @@ def test_what_the_file_fixes_is_left_to_tensorflow(older):
     [
         ("file_engine", lambda: "onnxruntime", "OpenVINO or its file are not installed, or this is no x86"),
         ("_NVIDIA", Path(__file__), "there is an NVIDIA GPU"),
-        ("QUANTIZED", Path("/nonexistent"), "OpenVINO or its file are not installed, or this is no x86"),
+        ("QUANTIZED", Path("/dev/null/none"), "OpenVINO or its file are not installed, or this is no x86"),
     ],
 )
 def test_what_leaves_it_to_tensorflow(name, value, reason, older, monkeypatch):

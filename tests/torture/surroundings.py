@@ -21,7 +21,7 @@ _CASES: dict[str, dict[str, str]] = {
     "ascii": {"LC_ALL": "C", "LANG": "C"},
     "no_home": {"HOME": "", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""},
     "home_that_cannot_be_written": {"HOME": "/proc"},
-    "home_that_is_not_there": {"HOME": "/nonexistent"},
+    "home_that_is_not_there": {"HOME": "/dev/null/home"},
 }
 #: Folders between the campaign's and what a command reads and writes.
 _STRANGE_PLACE = Path("mit Leerzeichen", "ığüşöç 写真 🐟", "a%20b#c&d'e")
