@@ -111,4 +111,5 @@ def _parse(positional: flags.FlagHolder[list[str]] | None, argv: Sequence[str]) 
 
 def _fail(message: str) -> None:
     print(f"error: {message}", file=sys.stderr)
+    sys.unraisablehook = lambda _: None  # that is the last word: pools of TensorFlow's strategies end in tracebacks
     sys.exit(1)

@@ -50,13 +50,16 @@ def main() -> int:
     from ifcn_tf.training.forecast import forecast
     from ifcn_tf.training.observers import Profile
     from ifcn_tf.training.run import Places, train_on_data
-    from ifcn_tf.training.strategy import StrategyName, make_strategy
+    from ifcn_tf.training.strategy import StrategyName, make_strategy, worker_addresses
 
     validation = [Path(folder) for folder in VALIDATION.value]
     places = Places(data, validation, workdir, WEIGHTS.value, BACKBONE.value, shares)
     if config.train.steps == 0:
         print(describe(config, data, shares), "timing a few steps", sep="\n", flush=True)
-        alone = "auto" if STRATEGY.value == "multi_worker" else STRATEGY.value
+        alone = STRATEGY.value
+        if alone == "multi_worker":
+            alone = "auto"
+            print(f"on this machine alone, of the {1 + len(worker_addresses()[1])} that TF_CONFIG lists", flush=True)
         print(forecast(_run_settings.run_config(), places, make_strategy(cast(StrategyName, alone))))
         return 0
     strategy = make_strategy(cast(StrategyName, STRATEGY.value))

@@ -10,6 +10,9 @@ import numpy as np
 
 from ifcn_tf.config.settings import Settings, require
 
+#: That are simulated, in half a minute [count].
+MOST_TASKS = 10_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class PlanConfig(Settings):
@@ -37,8 +40,8 @@ class PlanConfig(Settings):
     """What is written of a photograph [MB]."""
     shared_mb_per_second: float = 5_000.0
     """What the shared disk reads and writes, of all machines together [MB/s]."""
-    tasks_per_second: float = 500.0
-    """Tasks that the head hands out [1/s]."""
+    tasks_per_second: float = 120.0
+    """Tasks that the head hands out [1/s]; so many one of two busy cores did."""
     merge_mb_per_second: float = 200.0
     """What one process copies, when it puts proposals.json together [MB/s]."""
     days_between_failures: float = 100.0
@@ -51,7 +54,16 @@ class PlanConfig(Settings):
             value = getattr(self, field.name)
             require(value > 0 or field.name == "seed", f"{field.name} must be positive, not {value}.")
         require(self.seed >= 0, f"seed must not be negative, not {self.seed}.")
+        require(
+            self.tasks <= MOST_TASKS,
+            f"{self.tasks:,} tasks are too many to simulate, over {MOST_TASKS:,}: plan with more images_per_task.",
+        )
         require(self.lost_share < 0.5, "machines fail before they have done a task: plan with fewer images_per_task.")
+
+    @property
+    def tasks(self) -> int:
+        """Of all photographs [count]."""
+        return math.ceil(self.photographs / self.images_per_task)
 
     @property
     def task_seconds(self) -> float:
@@ -95,7 +107,7 @@ def simulate(config: PlanConfig) -> Plan:
     and take results in no faster than they can. A failing machine loses the tasks at hand, which others then do.
     """
     random = np.random.default_rng(config.seed)
-    tasks = math.ceil(config.photographs / config.images_per_task)
+    tasks = config.tasks
     at_once = min(config.machines * config.actors, tasks)
     shared = config.images_per_task * (config.read_mb + config.write_mb) / config.shared_mb_per_second
     pace = max(1 / config.tasks_per_second, shared)

@@ -173,8 +173,11 @@ def read_arrays(path: Path, section: str) -> dict[str, np.ndarray]:
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with h5py.File(io.BytesIO(content)) as file:
-        file.visititems(collect)
+    try:
+        with h5py.File(io.BytesIO(content)) as file:
+            file.visititems(collect)
+    except OSError as error:  # whatever `config.json` says of it
+        raise UserError(f"{path} is no HDF5 file, as weights are: copy it again.") from error
     return arrays
 
 

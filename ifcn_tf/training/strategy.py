@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.common.ids import repeated
 
 StrategyName = Literal["auto", "one_device", "mirrored", "multi_worker"]
 #: Jobs of a cluster whose tasks train.
@@ -31,7 +32,7 @@ def make_strategy(name: StrategyName) -> tf.distribute.Strategy:
     if name not in get_args(StrategyName):
         raise UserError(f"strategy must be one of {', '.join(get_args(StrategyName))}, not {name}.")
     if name == "multi_worker":
-        _say_who_is_waited_for(*_addresses())
+        _say_who_is_waited_for(*worker_addresses())
         with workers_present():
             return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
@@ -69,7 +70,7 @@ def _say_who_is_waited_for(own: str, others: Sequence[str]) -> None:
         print(f"{own} waits for {workers}; kill -9 {os.getpid()} ends the wait", flush=True)
 
 
-def _addresses() -> tuple[str, list[str]]:
+def worker_addresses() -> tuple[str, list[str]]:
     """The HOST:PORT of this worker, and those of the others; raises UserError where TF_CONFIG does not say them."""
     try:
         config = json.loads(os.environ["TF_CONFIG"])
@@ -84,12 +85,15 @@ def _addresses() -> tuple[str, list[str]]:
         ) from error
     if own is None:
         raise UserError(f"TF_CONFIG has no host:port for its task: its cluster lists no {task} number {index!r}.")
-    for address in (own, *others.values()):
+    addresses = [own, *others.values()]
+    for address in addresses:
         _require_port(address)
-    return own, list(others.values())
+    if again := repeated(addresses):
+        raise UserError(f"TF_CONFIG lists {again[0]} twice: each worker has an address of its own.")
+    return own, addresses[1:]
 
 
 def _require_port(address: object) -> None:
     host, _, port = str(address).rpartition(":")
-    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+    if not (host and "/" not in host and port.isdecimal() and 0 < int(port) < 2**16):
         raise UserError(f"TF_CONFIG names a worker {address!r}: give it as HOST:PORT, such as '10.0.0.1:2222'.")

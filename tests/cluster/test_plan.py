@@ -65,3 +65,8 @@ def test_nothing_is_none():
         PlanConfig(machines=0)
     with pytest.raises(UserError, match="seed must not be negative, not -1"):
         PlanConfig(seed=-1)
+
+
+def test_more_tasks_than_can_be_simulated_are_refused():
+    with pytest.raises(UserError, match=r"10,000,001 tasks are too many .* plan with more images_per_task"):
+        PlanConfig(photographs=20_000_001, images_per_task=2)

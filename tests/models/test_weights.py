@@ -1,6 +1,7 @@
 """Weights files: what is written comes back, and what was damaged or exchanged is refused with one sentence."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 
@@ -112,6 +113,15 @@ def test_any_flipped_byte_is_refused(saved):
 def test_other_contents_are_refused(saved, content):
     saved.write_bytes(content)
     with pytest.raises(UserError, match="is damaged"):
+        read_weights(saved)
+
+
+def test_a_file_of_another_kind_is_refused_whoever_vouches_for_it(saved):
+    saved.write_bytes(b"no weights")
+    record = json.loads((saved.parent / "config.json").read_text())
+    record["weights"]["sha256"] = hashlib.sha256(b"no weights").hexdigest()
+    (saved.parent / "config.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"model\.weights\.h5 is no HDF5 file, as weights are: copy it again"):
         read_weights(saved)
 
 

@@ -73,7 +73,7 @@ def rest_server(model: Model, versions: dict[int, str] | None = None) -> Iterato
 
         def do_POST(self) -> None:
             try:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
             except ValueError as error:
                 return self.reply(400, {"error": f"JSON Parse error: {error}"})
             place, _, verb = self.path.partition(":")

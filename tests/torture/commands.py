@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import dataclasses
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import h5py
 import numpy as np
+import pyarrow.parquet
+from PIL import Image
 
 import ifcn_tf
 from tests.support.exported import encoded, scene
@@ -35,12 +41,14 @@ class Command:
         results: of what it writes, the files that are the same each time, as patterns.
         again: further arguments of a command that goes on where it was stopped.
         whole: what it writes is there whole or not at all.
+        replaces: it takes the place of what it wrote before.
     """
 
     arguments: tuple[str, ...]
     results: tuple[str, ...] = ("**/*",)
     again: tuple[str, ...] = ()
     whole: bool = True
+    replaces: bool = False
 
 
 _WEIGHTS = "--weights={inputs}/run/model.weights.h5"
@@ -75,8 +83,8 @@ COMMANDS = {
         whole=False,
     ),
     "export": Command(("export", _WEIGHTS, "--output={output}"), results=("1/saved_model.pb", "1/assets.extra/*")),
-    "onnx": Command(("export", _WEIGHTS, "--format=onnx", "--output={output}/model.onnx")),
-    "litert": Command(("export", _WEIGHTS, "--format=litert", "--output={output}/model.tflite")),
+    "onnx": Command(("export", _WEIGHTS, "--format=onnx", "--output={output}/model.onnx"), replaces=True),
+    "litert": Command(("export", _WEIGHTS, "--format=litert", "--output={output}/model.tflite"), replaces=True),
     "evaluate": Command(
         (
             *("evaluate", "--proposals={inputs}/results.json", "--annotations={inputs}/truth.json"),
@@ -85,6 +93,7 @@ COMMANDS = {
         # metrics.json says where the proposals lie, and SVG files name their parts at random.
         results=("metrics.csv", "*.png"),
         whole=False,
+        replaces=True,
     ),
     "convert": Command(
         (
@@ -136,17 +145,26 @@ def started(command: Command, inputs: Path, output: Path, *more: str, **options:
 
 
 def run(command: Command, inputs: Path, output: Path, *more: str, **options: Any) -> subprocess.CompletedProcess:
-    """The command from begin to end."""
+    """The command from begin to end; raises AssertionError, and ends it, where it hangs."""
     process = started(command, inputs, output, *more, **options)
-    out, err = process.communicate(timeout=LIMIT)
+    out, err = ended(process)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+def ended(process: subprocess.Popen) -> tuple[str, str]:
+    """What a command has said at its end; raises AssertionError, and ends it, where it hangs."""
+    try:
+        return process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError(f"hangs after {LIMIT} s: {' '.join(map(str, process.args))}") from None
+
+
 def written(command: Command, output: Path) -> dict[str, str]:
-    """Digests of the results below a folder, by their names (`_digest`), without what is being written."""
+    """Digests of the results below a folder, by their names (`digest`), without what is being written."""
     files = {path for pattern in command.results for path in output.glob(pattern) if path.is_file()}
     files = {path for path in files if _UNFINISHED not in str(path.relative_to(output))}
-    return {str(path.relative_to(output)): _digest(path) for path in sorted(files)}
+    return {str(path.relative_to(output)): digest(path) for path in sorted(files)}
 
 
 def half_written(command: Command, output: Path, expected: dict[str, str]) -> str:
@@ -154,14 +172,59 @@ def half_written(command: Command, output: Path, expected: dict[str, str]) -> st
 
     What comes whole or not at all is there as expected or not at all; of other results each file can be read.
     """
+    if not command.whole:
+        files = [path for path in output.rglob("*") if path.is_file() and _UNFINISHED not in str(path)]
+        return next((f"leaves {path}, half written: {wrong}" for path in files if (wrong := _damage(path))), "")
     left = written(command, output)
-    if command.whole and left and left != expected:
+    if left and left != expected:
         wrong = [name for name, digest in left.items() if expected.get(name) != digest]
         return f"leaves {', '.join(wrong) or 'a part of its files'} in {output}"
     return ""
 
 
-def _digest(path: Path) -> str:
+def _damage(path: Path) -> str:
+    """What is wrong with a file of a kind that can be told to be whole, in words; logs grow line by line."""
+    read = _READERS.get(path.suffix)
+    try:
+        if read:
+            read(path)
+    except Exception as error:  # each kind has its own
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _read_csv(path: Path) -> None:
+    rows = list(csv.reader(path.read_text().splitlines(), strict=True))
+    assert rows and {len(row) for row in rows} == {len(rows[0])} and path.read_text().endswith("\n")
+
+
+def _read_svg(path: Path) -> None:
+    ElementTree.parse(path)
+
+
+def _read_image(path: Path) -> None:
+    with Image.open(path) as image:
+        image.load()
+
+
+def _read_hdf5(path: Path) -> None:
+    with h5py.File(path) as file:
+        file.visititems(_bytes)
+
+
+#: By suffix, what reads a file to its end.
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".csv": _read_csv,
+    ".h5": _read_hdf5,
+    ".jpg": _read_image,
+    ".json": lambda path: json.loads(path.read_text()),
+    ".parquet": lambda path: pyarrow.parquet.read_table(path),
+    ".png": _read_image,
+    ".svg": _read_svg,
+}
+
+
+def digest(path: Path) -> str:
     """Of a file's bytes; of weights those of the arrays, of a model what it answers: their files have no order."""
     if path.suffix in (".onnx", ".tflite"):
         return _answer(ifcn_tf.load(path))

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.torture.commands import COMMANDS, Command, half_written, inputs_beside, run, written
+from tests.torture.commands import COMMANDS, Command, digest, half_written, inputs_beside, run, written
 
 #: What runs a campaign where it may mount, if anything does.
 MAY_MOUNT = ("unshare", "--mount", "--map-root-user")
 _PLENTY = 2**28
+#: What is in the files that were there.
+_EARLIER = "from before"
 
 
 def campaign(name: str, count: int, seed: int, folder: Path) -> Iterator[str]:
@@ -32,18 +34,22 @@ def campaign(name: str, count: int, seed: int, folder: Path) -> Iterator[str]:
     sizes = [path.stat().st_size for path in undisturbed.rglob("*") if path.is_file()]
     for number in range(count):
         with _Disk(folder / f"disk_{number}") as disk:
-            options = disk.limit(random.uniform(0.02, 0.9), sizes)
-            wrong = _filled(command, inputs, disk, expected, options)
-            if wrong:
+            if wrong := _filled(command, inputs, disk, expected, random.uniform(0.02, 0.9), sizes):
                 kept = folder / f"failed_{number}"
                 shutil.copytree(disk.folder, kept)
                 yield f"{name}, disk {number + 1}, kept in {kept}: {wrong}"
 
 
-def _filled(command: Command, inputs: Path, disk: _Disk, expected: dict[str, str], options: dict[str, Any]) -> str:
-    output, earlier = disk.folder / "output", disk.folder / "earlier.txt"
-    earlier.write_text("from before")
-    done = run(command, inputs, output, **options)
+def _filled(
+    command: Command, inputs: Path, disk: _Disk, expected: dict[str, str], share: float, sizes: list[int]
+) -> str:
+    """Runs a command until a share of the files of these sizes [byte] is written, and then to its end."""
+    output = disk.folder / "output"
+    earlier = [output / name for name in expected] if command.replaces else [disk.folder / "beside.txt"]
+    for path in earlier:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_EARLIER)
+    done = run(command, inputs, output, **disk.limit(share, sizes))
     if done.returncode == 0:
         return "" if written(command, output) == expected else "says nothing of a full disk"
     lines = done.stderr.strip().splitlines() or [""]
@@ -51,15 +57,25 @@ def _filled(command: Command, inputs: Path, disk: _Disk, expected: dict[str, str
         return f"status {done.returncode}: {done.stderr[-2000:]}"
     if str(disk.folder) not in lines[-1]:
         return f"does not name the file: {lines[-1]}"
-    if wrong := half_written(command, output, expected):
+    if wrong := _changed(earlier, output, expected) or (
+        not command.replaces and half_written(command, output, expected)
+    ):
         return wrong
     disk.free()
     again = run(command, inputs, output, *command.again)
     if again.returncode:
         return f"with space the same command says {again.stderr.strip()[-2000:]}"
-    if earlier.read_text() != "from before":
-        return "changes a file beside the output"
     return "" if written(command, output) == expected else "the result is another"
+
+
+def _changed(earlier: list[Path], output: Path, expected: dict[str, str]) -> str:
+    """Which of the files that were there are neither as they were nor as they were to be, in words; empty if none."""
+    for path in earlier:
+        if not path.exists():
+            return f"removes {path}"
+        if path.read_bytes() != _EARLIER.encode() and digest(path) != expected.get(str(path.relative_to(output))):
+            return f"changes {path}"
+    return ""
 
 
 class _Disk:
@@ -71,6 +87,7 @@ class _Disk:
 
     def __enter__(self) -> _Disk:
         self.folder.mkdir(parents=True)
+        self._mounted = self._mount(f"size={_PLENTY}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,8 +96,11 @@ class _Disk:
 
     def limit(self, share: float, sizes: list[int]) -> dict[str, Any]:
         """Leaves space for a share of files of these sizes [byte]; returns options of `commands.run`."""
-        self._mounted = self._mount(f"size={max(4096, int(share * sum(sizes)))}")
-        return {} if self._mounted else {"preexec_fn": _limit_of_files(int(share * max(sizes)))}
+        if not self._mounted:
+            return {"preexec_fn": _limit_of_files(int(share * max(sizes)))}
+        used = shutil.disk_usage(self.folder).used
+        assert self._mount(f"remount,size={used + max(4096, int(share * sum(sizes)))}")
+        return {}
 
     def free(self) -> None:
         """Gives the disk plenty of space."""

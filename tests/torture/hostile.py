@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import pickle
@@ -12,7 +13,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from ifcn_tf.annotations.example import Source
@@ -178,30 +178,35 @@ def _pickled_index(folder: Path) -> str | None:
     return wrong or ("runs code" if (folder / "proof").exists() else None)
 
 
-def _pickle_as_weights(folder: Path) -> str | None:
+def _as_weights(make: Callable[[Path], bytes], folder: Path) -> str | None:
+    """A file of other kind in the place of weights, which `config.json` beside it vouches for."""
     KINDS["weights"]().make(folder)
-    path = folder / "run" / "model.weights.h5"
-    path.write_bytes(pickle.dumps(_Escape(folder / "proof")))
+    path, proof = folder / "run" / "model.weights.h5", folder / "proof"
+    path.write_bytes(make(proof))
+    record = json.loads((folder / "run" / "config.json").read_text())
+    record["weights"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "run" / "config.json").write_text(json.dumps(record))
     wrong = _refusal(lambda: load_network(path), "model.weights.h5")
-    return wrong or ("runs code" if (folder / "proof").exists() else None)
+    return wrong or ("runs code" if proof.exists() else None)
 
 
-def _lambda_layer(folder: Path) -> str | None:
-    """Weights whose file says that it is a whole model with a layer of any code, as Keras' older format could."""
-    KINDS["weights"]().make(folder)
-    path = folder / "run" / "model.weights.h5"
-    layer = {"class_name": "Lambda", "config": {"name": "run", "function": ["import os; os.abort()", None, None]}}
-    with h5py.File(path, "a") as file:
-        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}})
-    return _refusal(lambda: load_network(path), "model.weights.h5")
+def _pickle(proof: Path) -> bytes:
+    return pickle.dumps(_Escape(proof))
 
 
-def _whole_model_as_weights(folder: Path) -> str | None:
+def _model_with_code(suffix: str, proof: Path) -> bytes:
+    """A whole Keras model with a layer of any code, which runs where the model is trusted."""
     import keras
 
-    path = folder / "model.keras"
-    keras.Sequential([keras.Input([1]), keras.layers.Lambda(lambda x: x)]).save(path)
-    return _refusal(lambda: load_network(path), "model.keras")
+    path = proof.with_name("model" + suffix)
+    place = str(proof)  # a model keeps texts, and no names but builtin ones
+    layer = keras.layers.Lambda(lambda x: (open(place, "w").close(), x)[1])  # noqa: PTH123
+    keras.Sequential([keras.Input([1]), layer]).save(path)
+    proof.unlink(missing_ok=True)
+    keras.saving.load_model(path, safe_mode=False)
+    assert proof.exists(), "code that does not run would prove nothing"
+    proof.unlink()
+    return path.read_bytes()
 
 
 _CASES: dict[str, Callable[[Path], str | None]] = {
@@ -220,7 +225,7 @@ _CASES: dict[str, Callable[[Path], str | None]] = {
     "link_in_output": _link_in_output,
     "bomb": _bomb,
     "pickled_index": _pickled_index,
-    "pickle_as_weights": _pickle_as_weights,
-    "lambda_layer": _lambda_layer,
-    "whole_model_as_weights": _whole_model_as_weights,
+    "pickle_as_weights": functools.partial(_as_weights, _pickle),
+    "model_with_code": functools.partial(_as_weights, functools.partial(_model_with_code, ".keras")),
+    "older_model_with_code": functools.partial(_as_weights, functools.partial(_model_with_code, ".h5")),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.torture.commands import COMMANDS, Command, half_written, inputs_beside, run, started, written
+from tests.torture.commands import COMMANDS, LIMIT, Command, ended, half_written, inputs_beside, run, started, written
 
 #: Between two looks whether a command has begun to write [s].
 _TICK = 0.002
@@ -34,14 +34,15 @@ def _seconds(command: Command, inputs: Path, output: Path) -> float:
     process = started(command, inputs, output)
     _await_first_file(process, output)
     begin = time.perf_counter()
-    _, errors = process.communicate()
+    _, errors = ended(process)
     assert process.returncode == 0, errors
     return time.perf_counter() - begin
 
 
 def _await_first_file(process: object, output: Path) -> None:
     output.parent.mkdir(parents=True)
-    while process.poll() is None and not any(output.parent.iterdir()):
+    end = time.monotonic() + LIMIT
+    while process.poll() is None and not any(output.parent.iterdir()) and time.monotonic() < end:
         time.sleep(_TICK)
 
 

@@ -6,6 +6,9 @@ The first of them come beside rude visitors, and one photograph has 100 MB.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import ctypes
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -23,8 +26,10 @@ from tests.torture.rude import LARGE, Target, rude_visitors
 _CLIENTS, _DAMAGED = 8, 0.1
 #: Different photographs.
 _IMAGES = 100
-#: Share of the requests after which memory has its level, and how much of it may be added after that.
-_LEVEL, _GROWTH = 0.2, 0.1
+#: Shares of the requests: which come beside rude visitors, and after which memory has its level.
+_RUDE, _LEVEL = 0.1, 0.2
+#: How much memory may be added after that [byte].
+_GROWTH = 32 * 2**20
 
 
 def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
@@ -34,22 +39,25 @@ def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
     model = session()
     expected = [model(image_bytes=[image]) for image in images]
     requests = [_request(images, expected, random) for _ in range(count)]
-    early = int(_LEVEL * count)
+    rude, early = int(_RUDE * count), int(_LEVEL * count)
     with (
         rest_server(lambda image: model(image_bytes=[image])) as server,
         concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool,
     ):
         transport = connect(server, timeout=60).transport
+
+        def asked(some: list[_Request]) -> Iterator[str]:
+            yield from filter(None, pool.map(lambda request: _wrong(transport, *request), some))
+
         with rude_visitors(_target(server)) as failed:
-            too_large = pool.submit(_wrong, transport, bytes(LARGE), None)
-            yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[:early]))
-            yield from filter(None, [too_large.result()])
+            yield from asked([(bytes(LARGE), None), *requests[:rude]])
         yield from failed
+        yield from asked(requests[rude:early])
         level = _memory()
-        yield from filter(None, pool.map(lambda request: _wrong(transport, *request), requests[early:]))
-    grown = _memory() / level - 1
+        yield from asked(requests[early:])
+        grown = _memory() - level
     if grown > _GROWTH:
-        yield f"memory grows by {grown:.0%} over the {level / 2**20:.0f} MiB after {early} requests"
+        yield f"memory grows by {grown / 2**20:.0f} MiB over the {level / 2**20:.0f} MiB after {early} requests"
 
 
 #: What an answer is of, and the outputs that are right; None of a damaged photograph.
@@ -87,5 +95,8 @@ def _wrong(transport: Transport, image: bytes, expected: dict[str, np.ndarray] |
 
 
 def _memory() -> int:
-    """What this process has in memory [byte]."""
+    """What this process has in memory, without what it has freed [byte]."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

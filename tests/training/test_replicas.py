@@ -157,11 +157,18 @@ def test_multi_worker_needs_tf_config(tf_config, monkeypatch):
         make_strategy("multi_worker")
 
 
-@pytest.mark.parametrize("address", ["b", "b:", ":2222", "b:port", "b:0", "b:65536", 2222])
+@pytest.mark.parametrize("address", ["b", "b:", ":2222", "b:port", "b:0", "b:65536", "http://b:2222", 2222])
 def test_an_address_without_a_port_is_named(address, monkeypatch):
     config = {"cluster": {"worker": ["a:2222", address]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
     with pytest.raises(UserError, match=rf"names a worker '?{address}'?: give it as HOST:PORT"):
+        make_strategy("multi_worker")
+
+
+def test_an_address_that_is_listed_twice_is_named(monkeypatch):
+    config = {"cluster": {"worker": ["a:2222", "b:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    with pytest.raises(UserError, match="TF_CONFIG lists b:2222 twice"):
         make_strategy("multi_worker")
 
 
