@@ -87,8 +87,8 @@ def load(
 def default_engine(settings: Collection[str] = ()) -> tuple[str, str]:
     """What computes the default model fastest here, with some settings of `load`: "tensorflow" or "openvino", and why.
 
-    On two cores with AVX-512 seven scales take 1.1 s in OpenVINO's 8 bits, and in TensorFlow 1.8 s in float32 and 1.0 s
-    in bfloat16 (docs/speed.md).
+    On two cores with AVX-512 seven scales take 1.2 s in OpenVINO's 8 bits with float32 around them, and in TensorFlow
+    1.8 s in float32, and 1.1 s in bfloat16.
     """
     found, reason = bfloat16_instructions()
     if fixed := set(settings) - _NOT_FIXED:
