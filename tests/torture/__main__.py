@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib.util
+import math
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ _ALONE = "--alone"
 #: How often things are tried at a share of 1, and by what: number, seed and a new folder -> what went wrong.
 _CAMPAIGNS: dict[str, tuple[int, Callable[[int, int, Path], Iterator[str]]]] = {
     "hostile": (1, lambda count, seed, folder: hostile.campaign(folder)),
-    **{f"damage:{kind}": (2_000 // len(KINDS), functools.partial(damage.campaign, kind)) for kind in KINDS},
+    **{f"damage:{kind}": (math.ceil(2_000 / len(KINDS)), functools.partial(damage.campaign, kind)) for kind in KINDS},
     **{f"kills:{name}": (20 if name == "train" else 5, functools.partial(kills.campaign, name)) for name in COMMANDS},
     **{f"full_disk:{name}": (5, functools.partial(full_disk.campaign, name)) for name in COMMANDS},
     **{f"surroundings:{name}": (9, functools.partial(surroundings.campaign, name)) for name in COMMANDS},

@@ -97,11 +97,13 @@ def test_a_signal_to_one_worker_ends_both_with_a_checkpoint(tmp_path):
 
 
 def test_a_worker_that_is_gone_is_told_in_one_sentence(tmp_path):
-    workers = start_workers(tmp_path, 100_000)
+    """By each of the two others."""
+    workers = start_workers(tmp_path, 100_000, images=6, count=3)
     wait_for_steps(tmp_path, workers)
-    workers[1].kill()
-    assert workers[0].wait(60) == 1
-    assert "another worker of this run has ended" in workers[0].stderr.read()
+    workers.pop(1).kill()
+    for worker in workers:
+        assert worker.wait(60) == 1
+        assert "another worker of this run has ended" in worker.stderr.read()
 
 
 def test_after_a_kill_the_run_goes_on_exactly(tmp_path):
