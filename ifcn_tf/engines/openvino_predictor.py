@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.common.memory import give_back_memory
 from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.settings import require
@@ -77,7 +77,7 @@ class OpenvinoPredictor(EnginePredictor):
 
     def _run(self, image: np.ndarray) -> Arrays:
         features = self.features(self.pyramid(image))
-        _give_back_memory()
+        give_back_memory()
         answers = self._rest.run(self._answers, {"image": image, **features})
         return dict(zip(self._answers, answers, strict=True))
 
@@ -129,11 +129,6 @@ def precision_of(network: openvino.CompiledModel) -> str:
     """The arithmetic that OpenVINO took: "float32", "bfloat16", or its own name of another."""
     taken = network.get_property("INFERENCE_PRECISION_HINT").to_string()
     return next((name for name, hint in _HINTS.items() if hint == taken), taken)
-
-
-def _give_back_memory() -> None:
-    """Of what the network no longer needs, where the C library has a function for that: it keeps it otherwise."""
-    getattr(ctypes.pythonapi, "malloc_trim", lambda left: 0)(0)
 
 
 def _keep_single_channels(network: openvino.Model) -> None:

@@ -6,16 +6,15 @@ The first of them come beside rude visitors, and one photograph has 100 MB.
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
-import ctypes
 import gc
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from ifcn_tf.benchmarks.timing import resident_gib
+from ifcn_tf.common.memory import give_back_memory
 from ifcn_tf.serving import connect
 from ifcn_tf.serving.transport import INPUT, SIGNATURE, Transport
 from tests.support.exported import encoded, scene, session
@@ -28,8 +27,8 @@ _CLIENTS, _DAMAGED = 8, 0.1
 _IMAGES = 100
 #: Shares of the requests: which come beside rude visitors, and after which memory has its level.
 _RUDE, _LEVEL = 0.1, 0.2
-#: How much memory may be added after that [byte].
-_GROWTH = 32 * 2**20
+#: How much memory may be added after that [MiB].
+_GROWTH = 32
 
 
 def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
@@ -53,11 +52,11 @@ def campaign(count: int, seed: int, folder: Path) -> Iterator[str]:
             yield from asked([(bytes(LARGE), None), *requests[:rude]])
         yield from failed
         yield from asked(requests[rude:early])
-        level = _memory()
+        level = _memory_mib()
         yield from asked(requests[early:])
-        grown = _memory() - level
+        grown = _memory_mib() - level
     if grown > _GROWTH:
-        yield f"memory grows by {grown / 2**20:.0f} MiB over the {level / 2**20:.0f} MiB after {early} requests"
+        yield f"memory grows by {grown:.0f} MiB over the {level:.0f} MiB after {early} requests"
 
 
 #: What an answer is of, and the outputs that are right; None of a damaged photograph.
@@ -94,9 +93,8 @@ def _wrong(transport: Transport, image: bytes, expected: dict[str, np.ndarray] |
     return f"answers other {', '.join(differing)} than alone" if differing else ""
 
 
-def _memory() -> int:
-    """What this process has in memory, without what it has freed [byte]."""
+def _memory_mib() -> float:
+    """What this process has in memory, without what it has freed [MiB]."""
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    give_back_memory()
+    return 1024 * resident_gib()
