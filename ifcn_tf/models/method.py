@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import tensorflow as tf
@@ -16,6 +16,9 @@ from ifcn_tf.config.settings import require
 from ifcn_tf.config.training import LossConfig
 from ifcn_tf.models.parts.precision import dtype_policy
 from ifcn_tf.models.trunks.trunk import trunk_of
+
+if TYPE_CHECKING:
+    from ifcn_tf.models.refiner import Refiner
 
 Tensors = dict[str, tf.Tensor]
 #: Tensors of a functional model that is being built, by name.
@@ -47,9 +50,9 @@ class Method(abc.ABC):
         """Builds `map_model` and `model` on an image, float32 [B, H, W, 3], RGB in 0..255."""
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """Arithmetic of the layers: "float32" or "bfloat16"."""
-        return self.dtype.removeprefix("mixed_")
+        return cast(Precision, self.dtype.removeprefix("mixed_"))
 
     @abc.abstractmethod
     def losses(self, outputs: Tensors, inputs: Tensors, targets: Tensors, config: LossConfig) -> Tensors:
@@ -88,11 +91,13 @@ class WindowMethod(Method):
         model: a dict of image float32 [B, H, W, 3], RGB in 0..255, and windows int32 [B, N, 2], centre cells (y, x) on
             the map -> a dict of float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
         score_head: what tells how good the proposals of these weights are (`models.score_head`), or None.
+        refiner: what corrects the masks of these weights (`models.refiner`), or None.
         scorer: a network of the same windows that scores them in place of this one, or None.
     """
 
     config: WindowConfig
     score_head: keras.Model | None = None
+    refiner: Refiner | None = None
     scorer: WindowMethod | None = None
 
     def build(self, image: keras.KerasTensor) -> tuple[keras.Model, keras.Model]:

@@ -11,11 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ifcn_tf.common.files import UserError, whole_folder, write_bytes
-from ifcn_tf.models.weights import SCORE_HEAD, read_arrays, read_record, write_arrays
+from ifcn_tf.common.files import UserError
+from ifcn_tf.models.weights import REFINER, SCORE_HEAD, beside, read_beside, save_beside
 
-#: Its section of the `config.json` beside the network's weights.
-_SECTION = "score_head"
 _HIDDEN = 128
 #: Descriptors are held within so many deviations of their mean.
 FARTHEST = 4.0
@@ -53,16 +51,13 @@ def build_score_head(num_descriptors: int) -> keras.Model:
 
 
 def save_with_score_head(weights: Path, head: keras.Model, folder: Path) -> None:
-    """Copies a network's weights file with its `config.json` into a new folder, and a score head beside them.
+    """Copies a network's weights file with its `config.json` and refiner into a new folder, a score head beside them.
 
     Raises:
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
-    record, content = read_record(weights), weights.read_bytes()
     arrays = {variable.path: np.array(variable) for variable in head.weights}
-    with whole_folder(folder) as unfinished:
-        write_bytes(unfinished / "model.weights.h5", content)
-        write_arrays(unfinished / SCORE_HEAD, arrays, record, _SECTION)
+    save_beside(weights, arrays, folder, SCORE_HEAD, kept=[REFINER])
 
 
 def load_score_head(weights: Path) -> keras.Model | None:
@@ -71,16 +66,13 @@ def load_score_head(weights: Path) -> keras.Model | None:
     Raises:
         UserError: the head's file is absent, damaged, or not the one that `config.json` describes.
     """
-    if _SECTION not in read_record(weights):
+    if (arrays := read_beside(weights, SCORE_HEAD)) is None:
         return None
-    path = weights.parent / SCORE_HEAD
-    if not path.is_file():
-        raise UserError(f"there is no {path}, the score head that config.json beside it names: copy it along.")
-    arrays = read_arrays(path, _SECTION)
     try:
         head = build_score_head(len(arrays["standardized/mean"]))
         for variable in head.weights:
             variable.assign(arrays[variable.path])
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} holds no score head of this program: train it anew.") from error
+        file = beside(weights, SCORE_HEAD)
+        raise UserError(f"{file} holds no score head of this program: train it anew.") from error
     return head

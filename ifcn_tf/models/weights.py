@@ -16,7 +16,7 @@ import h5py
 import keras
 import numpy as np
 
-from ifcn_tf.common.files import UserError, read_json, write_bytes, write_json
+from ifcn_tf.common.files import UserError, read_json, whole_folder, write_bytes, write_json
 from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.classifying import ClassifyingConfig
 from ifcn_tf.config.network import NetworkConfig, network_config
@@ -29,8 +29,8 @@ from ifcn_tf.models.method import Method
 FORMAT_VERSION = 2
 #: The weights' file, and its section of `config.json`.
 _NAME, _SECTION = "model.weights.h5", "weights"
-#: The file of a score head beside them.
-SCORE_HEAD = "score_head.weights.h5"
+#: What is trained after a network: sections of `config.json`, each of a file beside the weights (`beside`).
+SCORE_HEAD, REFINER = "score_head", "refiner"
 
 _Settings = TypeVar("_Settings", bound=Settings)
 
@@ -55,9 +55,53 @@ def save_weights(network: Method, folder: Path, record: dict[str, Any], metrics:
 def store_as_float16(source: Path, folder: Path) -> None:
     """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
     arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
-    if (head := source.parent / SCORE_HEAD).exists():  # it is small, and stays as it is
-        write_bytes(folder / SCORE_HEAD, head.read_bytes())
+    for section in read_record(source).keys() & {SCORE_HEAD, REFINER}:  # they are small, and stay as they are
+        write_bytes(beside(folder / _NAME, section), _content(beside(source, section)))
     write_arrays(folder / _NAME, arrays, read_record(source))
+
+
+def beside(weights: Path, section: str) -> Path:
+    """The file beside a weights file that a section of `config.json` describes."""
+    return weights.parent / f"{section}.weights.h5"
+
+
+def save_beside(
+    weights: Path, arrays: Mapping[str, np.ndarray], folder: Path, section: str, kept: Sequence[str] = (), **record: Any
+) -> None:
+    """Copies a weights file with its `config.json` into a new folder, and writes what was trained after it beside it.
+
+    Args:
+        weights: the file.
+        arrays: to write.
+        folder: to make.
+        section: of the arrays; others of what was trained after the network are left behind.
+        kept: but these, where there are some.
+        **record: further sections of the new `config.json`.
+
+    Raises:
+        UserError: the weights cannot be read, or the folder is there already or cannot be written.
+    """
+    left = {SCORE_HEAD, REFINER}.difference(kept)
+    old = {name: value for name, value in read_record(weights).items() if name not in left}
+    with whole_folder(folder) as unfinished:
+        target = unfinished / _NAME
+        write_bytes(target, _content(weights))
+        for name in old.keys() & set(kept):
+            write_bytes(beside(target, name), _content(beside(weights, name)))
+        write_arrays(beside(target, section), arrays, {**old, **record}, section)
+
+
+def read_beside(weights: Path, section: str) -> dict[str, np.ndarray] | None:
+    """The arrays that a section of the `config.json` of a weights file describes, None where there is no such section.
+
+    Raises:
+        UserError: their file is absent, damaged, or not the one that is described.
+    """
+    if section not in read_record(weights):
+        return None
+    if not (path := beside(weights, section)).is_file():
+        raise UserError(f"there is no {path}, which config.json beside it names: copy it along.")
+    return read_arrays(path, section)
 
 
 def average_weights(sources: Sequence[Path], folder: Path) -> None:

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.edges import enlarge, fit_to_colours
 from ifcn_tf.masks.paste import PROBABILITY_MARGIN
+
+
+class Fitted(NamedTuple):
+    """Masks of finer cells, and of what they were made.
+
+    Attributes:
+        mask_logits: float32 [n, samples m, samples m], with borders where the colours change.
+        held: float32 [n, m, m], the masks as predicted; cells outside the image are those of the nearest inside.
+        colours: float32 [n, samples m, samples m, 3] in 0..1, the picture in the windows.
+    """
+
+    mask_logits: tf.Tensor
+    held: tf.Tensor
+    colours: tf.Tensor
 
 
 def follow_edges(
@@ -19,8 +34,8 @@ def follow_edges(
     window_px: int,
     samples: int,
     resize: Resize = resize,
-) -> tf.Tensor:
-    """Masks of finer cells, with borders where the colours change.
+) -> Fitted:
+    """Fits masks to the colours of a picture.
 
     Args:
         mask_logits: float32 [n, m, m].
@@ -30,9 +45,6 @@ def follow_edges(
         window_px: side of a window [px of the resized image].
         samples: cells of the answer along each side of a cell.
         resize: see `Proposer`.
-
-    Returns:
-        float32 [n, samples m, samples m], logits.
     """
     cells = mask_logits.shape[-1]
     sizes = tf.cast(tf.stack([tf.stack(size) for size in pyramid_hw]), tf.int32)
@@ -44,7 +56,8 @@ def follow_edges(
     colours = _colours(_at_scales(image, grids, resize), grids, places[:, 0], first, cells * samples)
     fitted, trust = fit_to_colours(tf.sigmoid(held), colours)
     fitted = tf.clip_by_value(fitted, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
-    return trust * tf.math.log(fitted / (1 - fitted)) + (1 - trust) * enlarge(held, samples)
+    fitted = trust * tf.math.log(fitted / (1 - fitted)) + (1 - trust) * enlarge(held, samples)
+    return Fitted(fitted, held, tf.stack(colours, -1))
 
 
 def _hold(mask_logits: tf.Tensor, first: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:

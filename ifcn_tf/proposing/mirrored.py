@@ -51,6 +51,10 @@ class Mirrored:
         """What the model says of proposals in the image itself."""
         return cast(DescribingModel, self._model).descriptors(features, windows, mask_logits)
 
+    def in_windows(self, maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """The cells of windows in maps of the image itself."""
+        return cast(DescribingModel, self._model).in_windows(maps, windows)
+
     @property
     def _later(self) -> int:
         """How many cells after the middle of a window its centre is."""

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import Precision, WindowConfig, network_config, require_windows
@@ -13,10 +15,11 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
 from ifcn_tf.models.method import WindowMethod, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
+from ifcn_tf.models.refiner import SAMPLES, load_refiner
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
 from ifcn_tf.proposing.mirrored import Mirrored
-from ifcn_tf.proposing.proposer import Proposer
+from ifcn_tf.proposing.proposer import Proposer, Refining
 from ifcn_tf.proposing.scored_by_another import ScoredByAnother
 
 
@@ -41,10 +44,11 @@ def load_network(
     _require_held({"trunk": trunk, "k": k}, network_settings, path)
     config = read_proposer_config(path).changed(settings)
     network = _loaded(path, network_settings, precision)
-    if score_weights:  # which score in place of a head
+    if score_weights:  # which score in place of a head, and give no features to refine by
         _take_scorer(network, weights_file(score_weights), precision)
     else:
         network.score_head = load_score_head(path)
+        network.refiner = load_refiner(path, network.config.grid.mask_cells, network.precision)
     return network, config
 
 
@@ -75,18 +79,25 @@ def _take_scorer(network: WindowMethod, path: Path, precision: Precision) -> Non
 def network_proposer(network: WindowMethod, config: ProposerConfig) -> Proposer:
     """The proposer around a copy of the present weights of a network."""
     head = None if network.score_head is None else with_constant_weights(network.score_head)
+    refiner = None if network.refiner is None else Refining(*map(with_constant_weights, network.refiner))
+    if refiner is not None:
+        known = (0, SAMPLES)
+        require(
+            config.edge_samples in known, f"edge_samples must be one of {known} with a refiner, as of these weights."
+        )
     model = network.window_model(config)
     if network.scorer is not None:
         model = ScoredByAnother(model, network.scorer.window_model(config))
     if config.flip:
         model = Mirrored(model, network.config.grid)
-    return Proposer(model, config, network.config.grid, head)
+    return Proposer(model, config, network.config.grid, head, refiner)
 
 
 def settings_of(network: WindowMethod, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
-    parts = (network.model, network.score_head, None if network.scorer is None else network.scorer.model)
-    arrays = [array for part in parts if part is not None for array in part.get_weights()]
+    scorer = None if network.scorer is None else network.scorer.model
+    parts = (network.model, network.score_head, network.refiner, scorer)
+    arrays = [np.array(variable) for part in parts if part is not None for variable in part.weights]
     return {
         "weights": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
         "precision": network.precision,

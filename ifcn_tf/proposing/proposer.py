@@ -13,7 +13,7 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.paste import logit
-from ifcn_tf.proposing.edges import follow_edges
+from ifcn_tf.proposing.edges import Fitted, follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.statistics import mask_statistics
 
@@ -45,10 +45,20 @@ class WindowModel(Protocol):
 
 
 class DescribingModel(WindowModel, Protocol):
-    """A model whose proposals a score head can judge; of its features the one named `TRUNK` is for that alone."""
+    """A model whose proposals can be judged and refined; of its features the one named `TRUNK` is for that alone."""
 
     def descriptors(self, features: Tensors, windows: tf.Tensor, mask_logits: tf.Tensor) -> tf.Tensor:
         """Features, windows int32 [N, 2] and their masks [N, m, m] -> what the features say of them, float32 [N, D]."""
+
+    def in_windows(self, maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """Maps [1, h, w, F] and windows int32 [N, 2] -> the cells of each, [N, m, m, F]; outside, the nearest one's."""
+
+
+class Refining(NamedTuple):
+    """What corrects masks: both parts of a `models.refiner.Refiner`, as functions of tensors."""
+
+    projection: Callable[[tf.Tensor], tf.Tensor]
+    network: Callable[[Tensors], tf.Tensor]
 
 
 class _Scale(NamedTuple):
@@ -71,6 +81,7 @@ class Proposer:
         grid: the windows; the paper's by default. The resolution m of their masks is the model's own.
         score_head: from the descriptors [n, D] of proposals to the logits [n] of the IoU that is to be expected of
             them, or None; the model then is a `DescribingModel`.
+        refiner: what corrects the masks that are fitted to the picture, or None; likewise.
         resize: `images.tensors.resize`, or in an operator set that lacks it, `resize_by_products`.
         size_type: of the products of sides. 32 bits, where there are no others, suffice for sides up to
             2^31 / (2 longer_side_limit).
@@ -80,6 +91,7 @@ class Proposer:
     config: ProposerConfig
     grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
     score_head: Callable[[tf.Tensor], tf.Tensor] | None = None
+    refiner: Refining | None = None
     resize: Resize = resize
     size_type: tf.DType = tf.int64
 
@@ -101,7 +113,7 @@ class Proposer:
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
-        return self.of_features(image, self._features(image))
+        return self.of_features(image, self.found(image))
 
     def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
         """As `__call__`, given what the model finds in each image of `pyramid`."""
@@ -128,10 +140,25 @@ class Proposer:
             boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
-        scales, size = self._scales(image, self._features(image)), tf.shape(image)
+        scales, size = self._scales(image, self.found(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
         answer = self._with_edges(kept, scales, image) | {"descriptors": self._describe(scales, kept, size)}
         return _left(kept, answer, *_ANSWERED, "descriptors")
+
+    def refinable(self, image: tf.Tensor) -> Tensors:
+        """What suppression leaves of one image, with what a refiner is asked of it.
+
+        Args:
+            image: uint8 [H, W, 3], RGB.
+
+        Returns:
+            windows_yxyx as of `__call__`, by falling objectness, mask_logits as `edge_samples` = 0 leaves them, and the
+            other inputs of `models.refiner.Refiner.network`.
+        """
+        scales, size = self._scales(image, self.found(image)), tf.shape(image)
+        kept = self._select(self._best(scales), size)
+        found = {**kept, **self._refinable(kept, scales, image)}
+        return _left(kept, found, "windows_yxyx", "mask_logits", "features", "fitted", "colours")
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -143,7 +170,7 @@ class Proposer:
             logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms; of each its scale, int32 [n], and
             its window in it, int32 [n, 2].
         """
-        return self._best(self._scales(image, self._features(image)))
+        return self._best(self._scales(image, self.found(image)))
 
     def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
         """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
@@ -153,7 +180,8 @@ class Proposer:
         height, width = tf.unstack(tf.shape(image, out_type=self.size_type)[:2])
         return self.config.pyramid_hw(height, width)
 
-    def _features(self, image: tf.Tensor) -> list[Tensors]:
+    def found(self, image: tf.Tensor) -> list[Tensors]:
+        """What the model finds in each image of `pyramid`: uint8 [H, W, 3] -> its features, one dict a scale."""
         return [self.model.features(resized) for resized in self.pyramid(image)]
 
     def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[_Scale]:
@@ -208,27 +236,56 @@ class Proposer:
 
     def _describe(self, scales: list[_Scale], kept: Tensors, image_shape: tf.Tensor) -> tf.Tensor:
         """What a score head is asked of proposals, float32 [n, D]; the features are those of a proposal's own scale."""
-        model, described, numbers = cast(DescribingModel, self.model), [], []
-        for number, scale in enumerate(scales):
-            chosen = tf.where(kept["scale"] == number)[:, 0]
-            windows, masks = (tf.gather(kept[name], chosen) for name in ("window", "mask_logits"))
-            described.append(model.descriptors(scale.features, windows, masks))
-            numbers.append(chosen)
-        shape = tf.stack([tf.size(kept["scale"], tf.int64), described[0].shape[1]])
-        features = tf.scatter_nd(tf.concat(numbers, 0)[:, None], tf.concat(described, 0), shape)
+        model = cast(DescribingModel, self.model)
+        features = _of_own_scale(
+            scales,
+            kept,
+            lambda scale, chosen: model.descriptors(scale.features, chosen["window"], chosen["mask_logits"]),
+        )
         size_hw = tf.cast(image_shape[:2], tf.float32)
         return tf.concat([features, mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
 
     def _with_edges(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Tensors:
         """The proposals with masks that follow the edges of the picture, where they are to."""
-        samples = self.config.edge_samples
-        if not samples:
+        if not self.config.edge_samples:
             return proposals
+        if self.refiner is None:
+            return {**proposals, "mask_logits": self._fitted(proposals, scales, image).mask_logits}
+        return {**proposals, "mask_logits": self.refiner.network(self._refinable(proposals, scales, image))}
+
+    def _fitted(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Fitted:
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
         masks, pyramid_hw = proposals["mask_logits"], [scale.size_hw for scale in scales]
-        masks = follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
-        return {**proposals, "mask_logits": masks}
+        samples = self.config.edge_samples
+        return follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
+
+    def _refinable(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Tensors:
+        """What a refiner is asked of proposals: the inputs of `models.refiner.Refiner.network`."""
+        model, project = cast(DescribingModel, self.model), cast(Refining, self.refiner).projection
+        fitted = self._fitted(proposals, scales, image)
+        features = _of_own_scale(
+            scales,
+            proposals,
+            lambda scale, chosen: model.in_windows(project(scale.features[TRUNK]), chosen["window"]),
+        )
+        return {
+            "mask_logits": fitted.held,
+            "features": features,
+            "fitted": fitted.mask_logits,
+            "colours": fitted.colours,
+        }
+
+
+def _of_own_scale(scales: list[_Scale], proposals: Tensors, ask: Callable[[_Scale, Tensors], tf.Tensor]) -> tf.Tensor:
+    """What is asked of each scale about those proposals that were found in it, in the order of the proposals."""
+    answers, numbers = [], []
+    for number, scale in enumerate(scales):
+        chosen = tf.where(proposals["scale"] == number)[:, 0]
+        answers.append(ask(scale, {name: tf.gather(proposals[name], chosen) for name in ("window", "mask_logits")}))
+        numbers.append(chosen)
+    found = tf.concat(answers, 0)
+    return tf.scatter_nd(tf.concat(numbers, 0)[:, None], found, tf.shape(found, tf.int64))
 
 
 def _quotient(dividend: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:

@@ -17,12 +17,12 @@ from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor
 from tests.support.exported import scene
 from tests.support.tiny import TINY
-from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_score_head
+from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_heads
 
 
 @pytest.fixture(scope="module")
 def network():
-    with network_with_score_head() as network:
+    with network_with_heads() as network:
         yield network
 
 

@@ -31,7 +31,7 @@ from ifcn_tf.predictor import Predictor
 from tests.support.exported import SAMPLE, scene
 from tests.support.onnx_run import assert_same_features, on_onnxruntime
 from tests.support.tiny import TINY
-from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_score_head
+from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_heads
 
 #: In the precision of the others.
 OPENVINO = {"engine": "openvino", "precision": "float32"}
@@ -43,7 +43,7 @@ def require_openvino():
 
 @pytest.fixture(scope="module")
 def network():
-    with network_with_score_head() as network:
+    with network_with_heads() as network:
         yield network
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.score_head import build_score_head, load_score_head, save_with_score_head
-from ifcn_tf.models.weights import SCORE_HEAD, read_weights, save_weights, store_as_float16
+from ifcn_tf.models.weights import SCORE_HEAD, beside, read_weights, save_weights, store_as_float16
 from tests.support.exported import narrow_network
 
 
@@ -46,7 +46,7 @@ def test_weights_that_are_trained_further_lose_it(scored):
 
 
 def test_what_is_not_the_head_that_was_saved_is_refused(scored):
-    path = scored.parent / SCORE_HEAD
+    path = beside(scored, SCORE_HEAD)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(UserError, match=r"score_head\.weights\.h5 is damaged, or not the file that"):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.models.refiner import Refiner, build_refiner
 from ifcn_tf.models.score_head import build_score_head
 from tests.support.exported import narrow_network
 
@@ -29,13 +30,23 @@ CONFIG = ProposerConfig(
 SIZES_HW = [(60, 80), (97, 61), (40, 300), (7, 9), (230, 180)]
 
 
+def random_refiner(channels: int, cells: int = 21) -> Refiner:
+    """One that changes masks a little, always the same."""
+    refiner, random = build_refiner(channels, cells), np.random.default_rng(0)
+    for variable in refiner.weights:
+        variable.assign(random.normal(0, 1.5 / np.sqrt(np.prod(variable.shape[:-1]) or 1), variable.shape))
+    kernel, bias = refiner.network.get_layer("change").get_weights()
+    refiner.network.get_layer("change").set_weights([0.3 * kernel, 0 * bias])
+    return refiner
+
+
 @contextlib.contextmanager
-def network_with_score_head() -> Iterator:
-    """The narrow network; the weights of its head are random."""
+def network_with_heads() -> Iterator:
+    """The narrow network with a score head and a refiner, whose weights are random."""
     network = narrow_network()
-    network.score_head = build_score_head(3 * 16 + 25)
+    network.score_head, network.refiner = build_score_head(3 * 16 + 25), random_refiner(16)
     yield network
-    network.score_head = None
+    network.score_head = network.refiner = None
 
 
 def assert_same_proposals(predictor, expected, image) -> None:

@@ -34,7 +34,7 @@ class InferenceModel:
         """Image float32 [1, H, W, 3], RGB -> "score_maps" [1, h, w, k * k] and "objectness_logits" [1, h, w], float32.
 
         Map bin_y * k + bin_x scores "this cell is that part of an object"; objectness is of the window centred at a
-        cell. "trunk" [1, h, w, C], in the precision of the network, is for `descriptors`.
+        cell. "trunk" [1, h, w, C], in the precision of the network, is for `descriptors` and refiners.
         """
         maps = self._network(image)
         return {
@@ -71,3 +71,13 @@ class InferenceModel:
         means = tf.math.divide_no_nan(weights @ values, tf.reduce_sum(weights, -1, keepdims=True))
         centre = tf.cast(tf.gather_nd(trunk, windows), tf.float32)
         return tf.concat([means[:, 0], means[:, 1], centre], 1)
+
+    def in_windows(self, maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+        """Maps [1, h, w, F] and windows int32 [N, 2] -> the cells of each, [N, m, m, F]; outside, the nearest one's."""
+        offsets = tf.range(self._cells) - self._cells // 2
+        _, height, width, _ = tf.unstack(tf.shape(maps))
+        rows, columns = (
+            tf.clip_by_value(windows[:, axis, None] + offsets, 0, last)
+            for axis, last in enumerate((height - 1, width - 1))
+        )
+        return tf.gather(tf.reshape(maps, [-1, maps.shape[-1]]), rows[:, :, None] * width + columns[:, None, :])

@@ -1,0 +1,100 @@
+"""A refiner on proposals: what it is asked of each, in the graph and in exported models."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.models.instance_fcn.inference import InferenceModel
+from ifcn_tf.predictor import Predictor, load_saved_model
+from ifcn_tf.proposing.proposer import Proposer, Refining
+from ifcn_tf.saved_model.export import export
+from tests.proposing.test_proposer import Windowed, blobs
+from tests.support.exported import CONFIG, narrow_network, scene
+from tests.support.whole_method import random_refiner
+
+BLOBS = ProposerConfig(shorter_sides=(50, 75, 110), num_proposals=30, edge_samples=2)
+
+
+class Seeing(Windowed):
+    """Its features are its images; of a window it sees place and height of the image that it was found in."""
+
+    def features(self, image):
+        return {"image": image, "trunk": tf.shape(image)[1]}
+
+    def objectness(self, features, windows):
+        return super().objectness(features["image"], windows)
+
+    def masks(self, features, windows):
+        return super().masks(features["image"], windows)
+
+    def in_windows(self, maps, windows):
+        return tf.cast(tf.concat([windows, tf.fill([tf.shape(windows)[0], 1], maps)], 1), tf.float32)
+
+
+def test_every_mask_is_refined_by_features_of_its_own_scale():
+    """A refiner that answers what it sees: twice the height of the image, the window's row and its column."""
+
+    def network(asked):
+        return tf.broadcast_to(asked["features"][:, None], tf.concat([tf.shape(asked["fitted"])[:2], [3]], 0))
+
+    image = tf.constant(scene(0, (60, 75)))
+    refining = Refining(lambda height: 2 * height, network)
+    found = Proposer(Seeing(blobs), BLOBS, refiner=refining)(image)
+    y, x, height = found["mask_logits"].numpy()[:, 0].T
+    assert set(height) == {100, 150, 220}
+    expected = 8 * (np.stack([y, x], 1) - 10) * 60 / (height[:, None] / 2)
+    np.testing.assert_allclose(found["windows_yxyx"][:, :2], expected, rtol=0.03, atol=0.5)
+
+
+def test_nothing_is_refined_where_masks_are_to_stay_as_predicted():
+    refining = Refining(tf.identity, lambda asked: asked["fitted"] + 1000)
+    image = tf.constant(scene(0, (60, 75)))
+    plain = dataclasses.replace(BLOBS, edge_samples=0)
+    found, expected = Proposer(Seeing(blobs), plain, refiner=refining)(image), Proposer(Seeing(blobs), plain)(image)
+    np.testing.assert_array_equal(found["mask_logits"], expected["mask_logits"])
+
+
+def test_what_a_refiner_is_asked():
+    """Beside features the masks at cells and at samples, and the colours there, of all that suppression leaves."""
+    refining, image = Refining(tf.identity, lambda asked: asked["fitted"]), tf.constant(scene(0, (60, 75)))
+    asked = Proposer(Seeing(blobs), BLOBS, refiner=refining).refinable(image)
+    count = len(asked["windows_yxyx"])
+    assert asked["mask_logits"].shape[1:] == (21, 21) and asked["fitted"].shape == (count, 42, 42)
+    assert asked["colours"].shape == (count, 42, 42, 3) and tf.reduce_min(asked["colours"]) >= 0
+    assert 0.3 < tf.reduce_max(asked["colours"]) <= 1
+    fitted = Proposer(Seeing(blobs), BLOBS)(image)
+    by_window = {
+        tuple(window): mask for window, mask in zip(asked["windows_yxyx"].numpy(), asked["fitted"], strict=True)
+    }
+    for window, mask in zip(fitted["windows_yxyx"].numpy(), fitted["mask_logits"].numpy(), strict=True):
+        np.testing.assert_allclose(by_window[tuple(window)], mask, rtol=1e-4, atol=1e-4)
+
+
+def test_cells_of_windows_by_hand():
+    """Windows of 3 cells on a map of 2 x 4; outside of it the nearest cell."""
+    model = InferenceModel.__new__(InferenceModel)
+    model._cells = 3
+    maps = np.arange(8.0, dtype=np.float32).reshape(1, 2, 4, 1)
+    found = model.in_windows(tf.constant(maps), tf.constant([[0, 0], [1, 2]]))[..., 0]
+    np.testing.assert_array_equal(found, [[[0, 0, 1], [0, 0, 1], [4, 4, 5]], [[1, 2, 3], [5, 6, 7], [5, 6, 7]]])
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_refiner_is_part_of_an_exported_model(flip, tmp_path):
+    network, image = narrow_network(), scene(0, (90, 130))
+    config = dataclasses.replace(CONFIG, edge_samples=2, flip=flip)
+    plain = Predictor.of_network(network, config)
+    network.refiner = random_refiner(16)
+    try:
+        refined = Predictor.of_network(network, config)
+        expected = refined.propose(image)
+        assert refined.settings["weights"] != plain.settings["weights"]
+        assert expected.rles != plain.propose(image).rles
+        assert load_saved_model(export(network, config, tmp_path)).propose(image).rles == expected.rles
+    finally:
+        network.refiner = None
