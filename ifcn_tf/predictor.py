@@ -87,7 +87,7 @@ def load(
         trunk: name of the trunk, with `backbone_weights`; otherwise `config.json` says it.
         k: relative positions a side, likewise.
         score_weights: other weights, by name or file, whose network scores the windows in place of that of `weights`;
-            score heads, of either, are then left out.
+            score heads and refiners, of either, are then left out.
         precision: "auto", "float32" or "bfloat16".
         max_pixels: larger image files are refused.
         classes: weights of a mask classifier, which names the proposals (`Proposals.labels`), "voc" or True for the

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,14 +81,17 @@ def save_beside(
     Raises:
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
-    left = {SCORE_HEAD, REFINER}.difference(kept)
-    old = {name: value for name, value in read_record(weights).items() if name not in left}
+    old = _without(read_record(weights), {SCORE_HEAD, REFINER}.difference(kept))
     with whole_folder(folder) as unfinished:
         target = unfinished / _NAME
         write_bytes(target, _content(weights))
         for name in old.keys() & set(kept):
             write_bytes(beside(target, name), _content(beside(weights, name)))
         write_arrays(beside(target, section), arrays, {**old, **record}, section)
+
+
+def _without(record: dict[str, Any], sections: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in sections}
 
 
 def read_beside(weights: Path, section: str) -> dict[str, np.ndarray] | None:
@@ -107,7 +110,8 @@ def read_beside(weights: Path, section: str) -> dict[str, np.ndarray] | None:
 def average_weights(sources: Sequence[Path], folder: Path) -> None:
     """Writes the mean of several weights of one network into a folder, with the `config.json` of the last.
 
-    Of runs that began with the same weights the mean is often better than each (Wortsman et al., ICML 2022).
+    Of runs that began with the same weights the mean is often better than each (Wortsman et al., ICML 2022). What was
+    trained after any of them is left behind.
 
     Raises:
         UserError: no such file, a damaged one, or one of another network than the first.
@@ -118,7 +122,7 @@ def average_weights(sources: Sequence[Path], folder: Path) -> None:
         if held != shapes[0]:
             raise UserError(f"{source} holds the weights of another architecture than {sources[0]}.")
     mean = {name: np.asarray(np.mean([arrays[name] for arrays in networks], 0)) for name in shapes[0]}
-    write_arrays(folder / _NAME, mean, read_record(sources[-1]))
+    write_arrays(folder / _NAME, mean, _without(read_record(sources[-1]), {SCORE_HEAD, REFINER}))
 
 
 def load_weights(network: Method, path: Path) -> None:

@@ -44,12 +44,17 @@ def load_network(
     _require_held({"trunk": trunk, "k": k}, network_settings, path)
     config = read_proposer_config(path).changed(settings)
     network = _loaded(path, network_settings, precision)
-    if score_weights:  # which score in place of a head, and give no features to refine by
+    if score_weights:  # which score in place of a head; nor are masks refined
         _take_scorer(network, weights_file(score_weights), precision)
     else:
         network.score_head = load_score_head(path)
         network.refiner = load_refiner(path, network.config.grid.mask_cells, network.precision)
     return network, config
+
+
+def bare_network(path: Path, precision: Precision) -> WindowMethod:
+    """The network of a weights file without what was trained after it; raises UserError as `load` does."""
+    return _loaded(path, _read_windows(path), precision)
 
 
 def _read_windows(path: Path) -> WindowConfig:
@@ -81,10 +86,8 @@ def network_proposer(network: WindowMethod, config: ProposerConfig) -> Proposer:
     head = None if network.score_head is None else with_constant_weights(network.score_head)
     refiner = None if network.refiner is None else Refining(*map(with_constant_weights, network.refiner))
     if refiner is not None:
-        known = (0, SAMPLES)
-        require(
-            config.edge_samples in known, f"edge_samples must be one of {known} with a refiner, as of these weights."
-        )
+        sentence = f"edge_samples must be 0 or {SAMPLES} with weights that have a refiner, not {config.edge_samples}."
+        require(config.edge_samples in (0, SAMPLES), sentence)
     model = network.window_model(config)
     if network.scorer is not None:
         model = ScoredByAnother(model, network.scorer.window_model(config))

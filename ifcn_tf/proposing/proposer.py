@@ -113,7 +113,7 @@ class Proposer:
                 windows_yxyx: [n, 4], where each mask lies, pixels of `image`; windows may overhang it.
                 mask_logits: [n, m, m]; [n, s m, s m] where `edge_samples` is s > 0.
         """
-        return self.of_features(image, self.found(image))
+        return self.of_features(image, self.features(image))
 
     def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
         """As `__call__`, given what the model finds in each image of `pyramid`."""
@@ -140,7 +140,7 @@ class Proposer:
             boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
-        scales, size = self._scales(image, self.found(image)), tf.shape(image)
+        scales, size = self._scales(image, self.features(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
         answer = self._with_edges(kept, scales, image) | {"descriptors": self._describe(scales, kept, size)}
         return _left(kept, answer, *_ANSWERED, "descriptors")
@@ -152,10 +152,9 @@ class Proposer:
             image: uint8 [H, W, 3], RGB.
 
         Returns:
-            windows_yxyx as of `__call__`, by falling objectness, mask_logits as `edge_samples` = 0 leaves them, and the
-            other inputs of `models.refiner.Refiner.network`.
+            windows_yxyx as of `__call__`, by falling objectness, and the inputs of `models.refiner.Refiner.network`.
         """
-        scales, size = self._scales(image, self.found(image)), tf.shape(image)
+        scales, size = self._scales(image, self.features(image)), tf.shape(image)
         kept = self._select(self._best(scales), size)
         found = {**kept, **self._refinable(kept, scales, image)}
         return _left(kept, found, "windows_yxyx", "mask_logits", "features", "fitted", "colours")
@@ -170,7 +169,7 @@ class Proposer:
             logits [n], mask_logits [n, m, m] and windows_yxyx [n, 4], n <= pre_nms; of each its scale, int32 [n], and
             its window in it, int32 [n, 2].
         """
-        return self._best(self._scales(image, self.found(image)))
+        return self._best(self._scales(image, self.features(image)))
 
     def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
         """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
@@ -180,7 +179,7 @@ class Proposer:
         height, width = tf.unstack(tf.shape(image, out_type=self.size_type)[:2])
         return self.config.pyramid_hw(height, width)
 
-    def found(self, image: tf.Tensor) -> list[Tensors]:
+    def features(self, image: tf.Tensor) -> list[Tensors]:
         """What the model finds in each image of `pyramid`: uint8 [H, W, 3] -> its features, one dict a scale."""
         return [self.model.features(resized) for resized in self.pyramid(image)]
 

@@ -23,7 +23,8 @@ from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import crop, logit, paste
 from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.models.refiner import SAMPLES, Refiner, build_refiner, save_with_refiner
-from ifcn_tf.proposing.network import load_network, network_proposer
+from ifcn_tf.models.weights import read_proposer_config
+from ifcn_tf.proposing.network import bare_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Proposer, Refining
 
 #: Every so many photographs one is held out: it says how much better masks are.
@@ -84,10 +85,8 @@ def train_refiner(weights: Path, data: Sequence[Path], folder: Path, precision: 
     """
     if folder.exists():
         raise UserError(f"{folder} exists already; remove it or choose another folder.")
-    network, config = load_network(weights, precision=precision)
-    network.refiner = None  # of an earlier training
-    config = config.changed({"edge_samples": SAMPLES})
-    refiner, improvement = fitted(network, config, data)
+    config = read_proposer_config(weights).changed({"edge_samples": SAMPLES})
+    refiner, improvement = fitted(bare_network(weights, precision), config, data)
     save_with_refiner(weights, refiner, folder, proposer=config.to_dict())
     return improvement
 
@@ -95,12 +94,17 @@ def train_refiner(weights: Path, data: Sequence[Path], folder: Path, precision: 
 def fitted(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) -> tuple[Refiner, Improvement]:
     """A refiner trained on what a network proposes in most photographs of prepared data, and what it does in others.
 
+    Args:
+        network: without a refiner.
+        config: how it proposes, with `edge_samples` = SAMPLES.
+        data: folders that `prepare_data` wrote.
+
     Raises:
         UserError: the method has no features to refine by, a folder cannot be used, a record is damaged, or there are
             too few photographs or proposals.
     """
     proposer, count = network_proposer(network, config), len(Records.open(data))
-    if not hasattr(proposer.model, "in_windows"):
+    if not hasattr(network.window_model(config), "in_windows"):
         raise UserError(f"{network.config.method} has no features to refine its masks by.")
     if count < _PARTS:
         raise UserError(f"{', '.join(map(str, data))}: give {_PARTS} photographs or more, not {count}.")
@@ -127,7 +131,7 @@ def principal(proposer: Proposer, examples: Sequence[Example], count: int) -> li
         lambda image: tf.concat(
             [
                 tf.reshape(tf.cast(found[TRUNK], tf.float32), [-1, found[TRUNK].shape[-1]])
-                for found in proposer.found(image)
+                for found in proposer.features(image)
             ],
             0,
         ),
@@ -135,11 +139,11 @@ def principal(proposer: Proposer, examples: Sequence[Example], count: int) -> li
     )
     number, total, products = 0, np.zeros(1), np.zeros(1)
     for example in examples:
-        values = features(tf.constant(pixels_of(example))).numpy()
-        number, total, products = number + len(values), total + values.sum(0, float), products + values.T @ values
+        values = features(tf.constant(pixels_of(example))).numpy().astype(float)
+        number, total, products = number + len(values), total + values.sum(0), products + values.T @ values
     mean = total / number
     variances, directions = np.linalg.eigh(products / number - np.outer(mean, mean))
-    kernel = directions[:, ::-1][:, :count] / np.sqrt(variances[::-1][:count] + 1e-6)
+    kernel = directions[:, ::-1][:, :count] / np.sqrt(np.maximum(variances[::-1][:count], 1e-6))
     return [kernel[None, None], -mean @ kernel]
 
 
@@ -156,7 +160,9 @@ def collected(proposer: Proposer, examples: Iterator[Example]) -> Lessons:
         if len(chosen):
             parts.append(_lessons(found, windows, example, chosen, owners, number))
     if not parts:
-        raise UserError("no proposal comes near an object of these photographs: train longer first.")
+        raise UserError(
+            "no proposal comes near an object of the photographs of --data: train the network longer first."
+        )
     names = parts[0].inputs
     inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in names}
     rest = (np.concatenate([getattr(part, name) for part in parts]) for name in ("truth", "counts", "photograph"))
@@ -188,7 +194,7 @@ def _lessons(
 
 
 class _Batches(keras.utils.PyDataset):
-    """Lessons in an order of their own for each pass, every other one mirrored."""
+    """Batches of lessons, in an order of their own for each pass, every other batch mirrored."""
 
     def __init__(self, lessons: Lessons) -> None:
         super().__init__()

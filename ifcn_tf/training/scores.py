@@ -21,8 +21,10 @@ from ifcn_tf.evaluation.calibration import Calibration, best_ious
 from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.models.method import WindowMethod
+from ifcn_tf.models.refiner import load_refiner
 from ifcn_tf.models.score_head import FARTHEST, build_score_head, save_with_score_head
-from ifcn_tf.proposing.network import load_network, network_proposer
+from ifcn_tf.models.weights import read_proposer_config
+from ifcn_tf.proposing.network import bare_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
 
 #: Every so many photographs one is held out: it says how long to train, and how sure to be.
@@ -67,7 +69,8 @@ def train_scores(weights: Path, data: Sequence[Path], folder: Path, precision: P
     """
     if folder.exists():
         raise UserError(f"{folder} exists already; remove it or choose another folder.")
-    network, config = load_network(weights, precision=precision)
+    network, config = bare_network(weights, precision), read_proposer_config(weights)
+    network.refiner = load_refiner(weights, network.config.grid.mask_cells, network.precision)
     head, calibration = fitted(judge(network, config, data))
     save_with_score_head(weights, head, folder)
     return calibration
@@ -80,7 +83,7 @@ def judge(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) -
         UserError: the method describes no proposals, a folder cannot be used, or a record is damaged.
     """
     proposer = network_proposer(network, config)
-    if not hasattr(proposer.model, "descriptors"):
+    if not hasattr(network.window_model(config), "descriptors"):
         raise UserError(f"{network.config.method} does not describe its proposals, so that none can be judged.")
     described = tf.function(proposer.described).get_concrete_function(IMAGE)
     parts, count = list[Judged](), len(Records.open(data))

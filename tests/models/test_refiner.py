@@ -11,7 +11,7 @@ import tensorflow as tf
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.refiner import Contrast, Interleaved, Prepared, build_refiner, load_refiner, save_with_refiner
 from ifcn_tf.models.score_head import build_score_head, load_score_head, save_with_score_head
-from ifcn_tf.models.weights import REFINER, beside, read_weights, save_weights, store_as_float16
+from ifcn_tf.models.weights import REFINER, average_weights, beside, read_weights, save_weights, store_as_float16
 from ifcn_tf.proposing.network import load_network, network_proposer
 from tests.support.exported import CONFIG, narrow_network
 from tests.support.whole_method import random_refiner
@@ -117,9 +117,14 @@ def test_what_is_not_the_refiner_that_was_saved_is_refused(plain, refined, tmp_p
         load_refiner(tmp_path / "other" / "model.weights.h5", 21, "float32")
 
 
+def test_the_mean_of_weights_has_none(refined, tmp_path):
+    average_weights([refined, refined], tmp_path / "mean")
+    assert load_refiner(tmp_path / "mean" / "model.weights.h5", 21, "float32") is None
+
+
 def test_it_answers_two_samples_a_cell_and_no_others(refined):
     network, config = load_network(refined, precision="float32")
     for samples in (0, 2):
         network_proposer(network, config.changed({"edge_samples": samples}))
-    with pytest.raises(UserError, match=r"edge_samples must be one of \(0, 2\) with a refiner, as of these weights"):
+    with pytest.raises(UserError, match="edge_samples must be 0 or 2 with weights that have a refiner, not 3"):
         network_proposer(network, CONFIG.changed({"edge_samples": 3}))

@@ -10,7 +10,7 @@ from ifcn_tf.common.files import UserError
 from ifcn_tf.data.photographs import photographs
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.models.refiner import build_refiner, load_refiner
-from ifcn_tf.models.weights import read_proposer_config, save_weights
+from ifcn_tf.models.weights import REFINER, beside, read_proposer_config, save_weights
 from ifcn_tf.proposing.network import load_network, network_proposer
 from ifcn_tf.training import refining
 from ifcn_tf.training.refining import Lessons, fit, improved, mask_loss, near_objects, principal, train_refiner
@@ -81,7 +81,7 @@ def test_features_are_kept_by_how_much_they_vary(data):
     """Of 16 features 3 are kept: over the photographs of mean 0, deviation 1, and of no correlation."""
     proposer, examples = network_proposer(narrow_network(), CONFIG), list(photographs([data], 3))
     kernel, bias = principal(proposer, examples, 3)
-    found = [maps["trunk"] for example in examples for maps in proposer.found(refining.pixels_of(example))]
+    found = [maps["trunk"] for example in examples for maps in proposer.features(refining.pixels_of(example))]
     values = np.concatenate([np.reshape(maps, (-1, 16)) for maps in found])
     kept = values @ kernel[0, 0] + bias
     np.testing.assert_allclose(kept.mean(0), 0, atol=1e-3)
@@ -104,6 +104,9 @@ def test_it_is_loaded_with_the_weights_that_it_was_trained_for(data, weights, tm
     assert bias == pytest.approx(logit(CONFIG.mask_threshold))  # where a mask of one half is to begin
     network, config = load_network(path)
     assert network.refiner is not None and config.edge_samples == 2
+    beside(path, REFINER).write_bytes(b"damaged")
+    train_refiner(path, [data], tmp_path / "again", "float32")  # the old one does not matter
+    assert load_refiner(tmp_path / "again" / "model.weights.h5", 21, "float32") is not None
 
 
 def test_what_cannot_be_learnt_from_is_refused(data, weights, tmp_path, monkeypatch):
@@ -113,6 +116,8 @@ def test_what_cannot_be_learnt_from_is_refused(data, weights, tmp_path, monkeypa
     with pytest.raises(UserError, match="few: give 5 photographs or more, not 4"):
         train_refiner(weights, [few], tmp_path / "refined", "float32")
     monkeypatch.setattr(refining, "_LEAST_IOU", 2.0)
-    with pytest.raises(UserError, match="no proposal comes near an object of these photographs: train longer first"):
+    with pytest.raises(
+        UserError, match="no proposal comes near an object of the photographs of --data: train the network"
+    ):
         train_refiner(weights, [data], tmp_path / "refined", "float32")
     assert not (tmp_path / "refined").exists()
