@@ -152,7 +152,7 @@ class _KnownMaps:
 
     def __init__(self, windows: WindowModel, maps: list[Tensors]) -> None:
         self.objectness, self.masks = windows.objectness, windows.masks
-        self.descriptors = getattr(windows, "descriptors", None)
+        self.descriptors, self.in_windows = (getattr(windows, name, None) for name in ("descriptors", "in_windows"))
         self._maps = itertools.cycle(maps)
 
     def features(self, image: tf.Tensor) -> Tensors:
