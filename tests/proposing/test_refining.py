@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ifcn_tf.benchmarks.inference import _KnownMaps
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.predictor import Predictor, load_saved_model
+from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import Proposer, Refining
 from ifcn_tf.saved_model.export import export
 from tests.proposing.test_proposer import Windowed, blobs
 from tests.support.exported import CONFIG, narrow_network, scene
-from tests.support.whole_method import random_refiner
+from tests.support.whole_method import CONFIG as WHOLE
+from tests.support.whole_method import network_with_heads, random_refiner
 
 BLOBS = ProposerConfig(shorter_sides=(50, 75, 110), num_proposals=30, edge_samples=2)
 
@@ -98,3 +101,13 @@ def test_the_refiner_is_part_of_an_exported_model(flip, tmp_path):
         assert load_saved_model(export(network, config, tmp_path)).propose(image).rles == expected.rles
     finally:
         network.refiner = None
+
+
+def test_the_benchmark_times_all_that_is_asked_of_a_network():
+    """Known maps in place of the network give the same proposals, with score head and refiner."""
+    with network_with_heads() as network:
+        asking, image = network_proposer(network, WHOLE), tf.constant(scene(0, (60, 80)))
+        maps = [asking.model.features(pixels) for pixels in asking.pyramid(image)]
+        found = dataclasses.replace(asking, model=_KnownMaps(asking.model, maps))(image)
+        for name, values in asking(image).items():
+            np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-3)
