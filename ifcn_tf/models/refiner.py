@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.config.network import Precision
+from ifcn_tf.models.beside import read_beside, save_beside
 from ifcn_tf.models.parts.layers import Conv2D
 from ifcn_tf.models.parts.precision import dtype_policy
-from ifcn_tf.models.weights import REFINER, beside, read_beside, save_beside
+from ifcn_tf.models.weights import REFINER, beside
 
 #: Samples that it answers along each side of a cell.
 SAMPLES = 2

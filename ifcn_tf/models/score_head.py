@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.models.weights import REFINER, SCORE_HEAD, beside, read_beside, save_beside
+from ifcn_tf.models.beside import read_beside, save_beside
+from ifcn_tf.models.weights import REFINER, SCORE_HEAD, beside
 
 _HIDDEN = 128
 #: Descriptors are held within so many deviations of their mean.

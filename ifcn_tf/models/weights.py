@@ -16,7 +16,7 @@ import h5py
 import keras
 import numpy as np
 
-from ifcn_tf.common.files import UserError, read_json, whole_folder, write_bytes, write_json
+from ifcn_tf.common.files import UserError, read_json, write_bytes, write_json
 from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.classifying import ClassifyingConfig
 from ifcn_tf.config.network import NetworkConfig, network_config
@@ -28,7 +28,7 @@ from ifcn_tf.models.method import Method
 #: Raised whenever an older reader would misread the file.
 FORMAT_VERSION = 2
 #: The weights' file, and its section of `config.json`.
-_NAME, _SECTION = "model.weights.h5", "weights"
+WEIGHTS, _SECTION = "model.weights.h5", "weights"
 #: What is trained after a network: sections of `config.json`, each of a file beside the weights (`beside`).
 SCORE_HEAD, REFINER = "score_head", "refiner"
 
@@ -48,16 +48,8 @@ def save_weights(network: Method, folder: Path, record: dict[str, Any], metrics:
         UserError: the folder cannot be written; weights that were there before are still whole.
     """
     arrays = {variable.path: np.array(variable) for variable in network.model.weights}
-    write_arrays(folder / _NAME, arrays, {**record, "model": network.config.to_dict()})
+    write_arrays(folder / WEIGHTS, arrays, {**record, "model": network.config.to_dict()})
     write_json(folder / "metrics.json", metrics)
-
-
-def store_as_float16(source: Path, folder: Path) -> None:
-    """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
-    arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
-    for section in read_record(source).keys() & {SCORE_HEAD, REFINER}:  # they are small, and stay as they are
-        write_bytes(beside(folder / _NAME, section), _content(beside(source, section)))
-    write_arrays(folder / _NAME, arrays, read_record(source))
 
 
 def beside(weights: Path, section: str) -> Path:
@@ -65,46 +57,17 @@ def beside(weights: Path, section: str) -> Path:
     return weights.parent / f"{section}.weights.h5"
 
 
-def save_beside(
-    weights: Path, arrays: Mapping[str, np.ndarray], folder: Path, section: str, kept: Sequence[str] = (), **record: Any
-) -> None:
-    """Copies a weights file with its `config.json` into a new folder, and writes what was trained after it beside it.
-
-    Args:
-        weights: the file.
-        arrays: to write.
-        folder: to make.
-        section: of the arrays; others of what was trained after the network are left behind.
-        kept: but these, where there are some.
-        **record: further sections of the new `config.json`.
-
-    Raises:
-        UserError: the weights cannot be read, or the folder is there already or cannot be written.
-    """
-    old = _without(read_record(weights), {SCORE_HEAD, REFINER}.difference(kept))
-    with whole_folder(folder) as unfinished:
-        target = unfinished / _NAME
-        write_bytes(target, _content(weights))
-        for name in old.keys() & set(kept):
-            write_bytes(beside(target, name), _content(beside(weights, name)))
-        write_arrays(beside(target, section), arrays, {**old, **record}, section)
+def store_as_float16(source: Path, folder: Path) -> None:
+    """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
+    arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
+    for section in read_record(source).keys() & {SCORE_HEAD, REFINER}:  # they are small, and stay as they are
+        write_bytes(beside(folder / WEIGHTS, section), content_of(beside(source, section)))
+    write_arrays(folder / WEIGHTS, arrays, read_record(source))
 
 
-def _without(record: dict[str, Any], sections: Collection[str]) -> dict[str, Any]:
+def without(record: dict[str, Any], sections: Collection[str]) -> dict[str, Any]:
+    """A `config.json` less some of its sections."""
     return {name: value for name, value in record.items() if name not in sections}
-
-
-def read_beside(weights: Path, section: str) -> dict[str, np.ndarray] | None:
-    """The arrays that a section of the `config.json` of a weights file describes, None where there is no such section.
-
-    Raises:
-        UserError: their file is absent, damaged, or not the one that is described.
-    """
-    if section not in read_record(weights):
-        return None
-    if not (path := beside(weights, section)).is_file():
-        raise UserError(f"there is no {path}, which config.json beside it names: copy it along.")
-    return read_arrays(path, section)
 
 
 def average_weights(sources: Sequence[Path], folder: Path) -> None:
@@ -122,7 +85,7 @@ def average_weights(sources: Sequence[Path], folder: Path) -> None:
         if held != shapes[0]:
             raise UserError(f"{source} holds the weights of another architecture than {sources[0]}.")
     mean = {name: np.asarray(np.mean([arrays[name] for arrays in networks], 0)) for name in shapes[0]}
-    write_arrays(folder / _NAME, mean, _without(read_record(sources[-1]), {SCORE_HEAD, REFINER}))
+    write_arrays(folder / WEIGHTS, mean, without(read_record(sources[-1]), {SCORE_HEAD, REFINER}))
 
 
 def load_weights(network: Method, path: Path) -> None:
@@ -211,7 +174,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 def read_arrays(path: Path, section: str) -> dict[str, np.ndarray]:
     """As `read_weights`, of a file that another section of `config.json` describes."""
-    described, content = _described(path, section), _content(path)
+    described, content = _described(path, section), content_of(path)
     if _digest(content) not in (described.get("sha256"), described.get("sha256_before")):
         config_path = path.parent / "config.json"
         raise UserError(f"{path} is damaged, or not the file that {config_path} describes: copy both again.")
@@ -239,7 +202,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str,
         for name, array in arrays.items():
             file[name] = array
     described = {"version": FORMAT_VERSION, "sha256": _digest(content.getvalue())}
-    before, is_new = _digest(_content(path)) if path.exists() else None, not config_path.exists()
+    before, is_new = _digest(content_of(path)) if path.exists() else None, not config_path.exists()
     write_json(config_path, {**record, section: {**described, "sha256_before": before}})
     try:
         write_bytes(path, content.getvalue())
@@ -250,7 +213,8 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str,
     write_json(config_path, {**record, section: described})
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """The bytes of a file; raises UserError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
