@@ -1,4 +1,4 @@
-"""Writes an ONNX file whose network computes in integers of 8 bits, for OpenVINO, calibrated on photographs of yours.
+"""Writes an ONNX file that computes in integers of 8 bits, for OpenVINO, calibrated on photographs of yours.
 
 python -m pipelines.quantize --onnx=ifcn.onnx --images=photos/ --output=ifcn_int8.onnx
 """
@@ -21,7 +21,7 @@ OUTPUT = flags.DEFINE_string("output", None, "The .onnx file to write.", require
 
 
 def main() -> None:
-    """Flags -> ONNX file, and how its maps agree with those of the other one."""
+    """Flags -> ONNX file, and how its maps and masks agree with those of the other one."""
     paths = find_images(*IMAGES.value)
     from ifcn_tf.engines.quantization import quantize
 

@@ -182,7 +182,7 @@ PRESETS = {
         data=dataclasses.replace(_CUTS, partial_negatives=0.0),
         train=_ADAMW,
         proposer=dataclasses.replace(
-            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, num_ranked=2000, edge_samples=2
+            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, overlap_penalty=4.0, edge_samples=2
         ),
     ),
 }

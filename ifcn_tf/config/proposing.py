@@ -55,8 +55,8 @@ class ProposerConfig(Settings):
     flip: bool = False
     """Objectness and masks are means over the image and its mirror image (test-time flip), in twice the time."""
     edge_samples: int = 0
-    """The masks that are kept are fitted to the colours of so many samples along each side of a cell, and have so many
-    times the cells (`masks.edges`); 0: they stay as predicted [count]."""
+    """Masks are fitted to the colours of so many samples along each side of a cell, and have so many times the cells
+    (`masks.edges`); 0: they stay as predicted [count]."""
     min_area: float = 0.0
     """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
     empty masks always are."""

@@ -1,12 +1,13 @@
 """The whole method as one ONNX file, from the pixels of an image to its proposals; other runtimes take it from there.
 
-The proposer is converted in three parts, what is before the network, the network and what is after it: the network,
-which every scale asks, is converted once, and the file has its weights once.
+The proposer is converted in parts, what is before the network, the network, what is after it, the refiner and ranking:
+the network, which every scale asks, is converted once, and the file has its weights once.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -22,6 +23,9 @@ from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
 
+#: Before the names of what passes from part to part: of proposals, and of what a refiner is asked.
+_KEPT, _ASKED = "kept/", "asked/"
+
 
 def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> None:
     """Writes a float32 network with all that is done before and after it.
@@ -32,7 +36,8 @@ def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> No
         UserError: the network computes in another precision or does what ONNX cannot, or the file cannot be written.
     """
     require_float32(network, "an ONNX")
-    model = _model(dataclasses.replace(network_proposer(network, config), resize=resize_by_products))
+    proposer = dataclasses.replace(network_proposer(network, config), resize=resize_by_products)
+    model = _model(proposer)
     onnx.helper.set_model_props(model, {METADATA: stored_settings(config)})
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -43,6 +48,7 @@ def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> No
 
 
 def _model(proposer: Proposer) -> onnx.ModelProto:
+    refined = proposer.refiner is not None and proposer.config.edge_samples > 0
     image, model = tf.TensorSpec([1, None, None, 3], tf.float32, "image"), proposer.model
     found = tf.function(model.features).get_concrete_function(image).structured_outputs
     scales = [f"scale{i}" for i in range(len(proposer.config.pyramid_hw(1, 1)))]
@@ -53,7 +59,14 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
 
     def rest(image: tf.Tensor, *features: tf.Tensor) -> Tensors:
         known = dict(zip(names, features, strict=True))
-        return proposer.of_features(image, [{name: known[scale, name] for name in found} for scale in scales])
+        each = [{name: known[scale, name] for name in found} for scale in scales]
+        if not refined:
+            return proposer.of_features(image, each)
+        kept, asked = proposer.unrefined(image, each)
+        del kept["mask_logits"], kept["boxes_yxyx"]  # which are made anew
+        return {_KEPT + name: value for name, value in kept.items()} | {
+            _ASKED + name: value for name, value in asked.items()
+        }
 
     signature = [tf.TensorSpec(found[name].shape, found[name].dtype, f"{scale}/{name}") for scale, name in names]
     after = converted(rest, [IMAGE, *signature])
@@ -62,4 +75,29 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
     def network(image: tf.Tensor) -> Tensors:
         return {name: value for name, value in model.features(image).items() if name in used}
 
-    return joined(Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after))
+    parts = Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after)
+    return joined(parts._replace(**_refining(proposer, after)) if refined else parts)
+
+
+def _refining(proposer: Proposer, rest: onnx.GraphProto) -> dict[str, onnx.GraphProto]:
+    """The parts that refine masks and rank them, of what the part before them gives."""
+
+    def refiner(*asked: tf.Tensor) -> Tensors:
+        return {f"{_KEPT}mask_logits": proposer.refined(_named(signature, asked, _ASKED))["mask_logits"]}
+
+    def ranking(image: tf.Tensor, *kept: tf.Tensor) -> Tensors:
+        return proposer.ranked(image, _named(given, kept, _KEPT))
+
+    signature = _signature(value for value in rest.output if value.name.startswith(_ASKED))
+    refining = converted(refiner, signature)
+    given = _signature(value for part in (rest, refining) for value in part.output if value.name.startswith(_KEPT))
+    return {"refiner": refining, "ranking": converted(ranking, [IMAGE, *given])}
+
+
+def _signature(values: Iterable[onnx.ValueInfoProto]) -> list[tf.TensorSpec]:
+    shapes = {value.name: [size.dim_value or None for size in value.type.tensor_type.shape.dim] for value in values}
+    return [tf.TensorSpec(shape, tf.float32, name) for name, shape in shapes.items()]
+
+
+def _named(signature: Sequence[tf.TensorSpec], values: Sequence[tf.Tensor], prefix: str) -> Tensors:
+    return {spec.name.removeprefix(prefix): value for spec, value in zip(signature, values, strict=True)}

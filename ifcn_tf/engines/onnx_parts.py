@@ -1,4 +1,4 @@
-"""The three parts of a file that holds the whole method: put together, and taken apart again."""
+"""The parts of a file that holds the whole method: put together, and taken apart again."""
 
 from __future__ import annotations
 
@@ -22,72 +22,83 @@ class Parts(NamedTuple):
     Attributes:
         pyramid: image -> images.
         network: image -> features.
-        rest: the image, and of the pyramid's image named p the features f as "p/f" -> answers.
+        rest: the image, and of the pyramid's image named p the features f as "p/f" -> answers; or if there are parts
+            after it, what these take.
+        refiner: what it is asked -> masks; or None.
+        ranking: of the image, `rest` and masks -> answers; or None.
     """
 
     pyramid: onnx.GraphProto
     network: onnx.GraphProto
     rest: onnx.GraphProto
+    refiner: onnx.GraphProto | None = None
+    ranking: onnx.GraphProto | None = None
 
 
 def joined(parts: Parts) -> onnx.ModelProto:
     """One model, whose network runs on each image of the pyramid, with one copy of its weights.
 
-    The types of what passes from part to part are kept, in that order, so that `apart` finds the parts again.
+    The types of what passes from part to part are kept, so that `apart` finds the parts again.
     """
-    pyramid, network, rest = parts
-    images, features = ([value.name for value in part.output] for part in (pyramid, network))
-    weights = {tensor.name: f"network/{tensor.name}" for tensor in network.initializer}
-    nodes = _copied(pyramid.node, {name: name for name in (_IMAGE, *images)}, added="pyramid/")
-    for image in images:
-        answers = {name: f"{image}/{name}" for name in features}
-        nodes += _copied(network.node, {_IMAGE: image, **answers, **weights}, added=f"{image}/network/")
-    nodes += _copied(rest.node, {value.name: value.name for value in (*rest.input, *rest.output)}, added="rest/")
-    constants = [
-        _named(tensor, prefix + tensor.name)
-        for prefix, part in zip(("pyramid/", "network/", "rest/"), parts, strict=True)
-        for tensor in part.initializer
-    ]
-    between = [*pyramid.output, *(value for value in rest.input if value.name != _IMAGE)]
-    for value in (*pyramid.input, *between, *rest.output):
+    named = {f"{name}/": part for name, part in parts._asdict().items() if part is not None}
+    nodes = [node for prefix, part in named.items() for node in _nodes(prefix, part, parts)]
+    constants = [_named(tensor, prefix + tensor.name) for prefix, part in named.items() for tensor in part.initializer]
+    after = [part for prefix, part in named.items() if prefix not in ("pyramid/", "network/")]
+    read = {value.name for part in after for value in part.input}
+    passed = [value for part in after[:-1] for value in part.output if value.name in read]
+    answers = after[-1].output
+    between = [*parts.pyramid.output, *(value for value in parts.rest.input if value.name != _IMAGE), *passed]
+    for value in (*parts.pyramid.input, *between, *answers):
         for dimension in value.type.tensor_type.shape.dim:
             dimension.ClearField("dim_param")  # names that were made for the parts
-    graph = onnx.helper.make_graph(nodes, "proposer", pyramid.input, rest.output, constants, value_info=between)
+    graph = onnx.helper.make_graph(nodes, "proposer", parts.pyramid.input, answers, constants, value_info=between)
     return model_of(graph)
+
+
+def _nodes(prefix: str, part: onnx.GraphProto, parts: Parts) -> list[onnx.NodeProto]:
+    """A part's nodes under a prefix; of the network, those for each image of the pyramid."""
+    if part is parts.network:
+        return [node for value in parts.pyramid.output for node in _on_image(value.name, part)]
+    ends = {value.name: value.name for value in (*part.input, *part.output)}
+    return _copied(part.node, ends, added=prefix)
+
+
+def _on_image(image: str, network: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The network's nodes for an image of the pyramid, with the weights that all of them have in common."""
+    weights = {tensor.name: f"network/{tensor.name}" for tensor in network.initializer}
+    features = {value.name: f"{image}/{value.name}" for value in network.output}
+    return _copied(network.node, {_IMAGE: image, **features, **weights}, added=f"{image}/network/")
 
 
 def apart(model: onnx.ModelProto) -> Parts:
     """The parts of which `joined` made a model."""
-    graph, between = model.graph, [value.name for value in model.graph.value_info]
-    images, features = ([name for name in between if ("/" in name) == inside] for inside in (False, True))
-    first = f"{images[0]}/"
-    answers = {name: name.removeprefix(first) for name in features if name.startswith(first)}
+    graph = model.graph
+    scale = next(value.name for value in graph.value_info if "/" not in value.name)
+    further = {node.name.split("/")[0] for node in graph.node} & {"refiner", "ranking"}
     return Parts(
-        _part(graph, "pyramid/", {_IMAGE: _IMAGE}, {name: name for name in images}),
-        _part(graph, f"{first}network/", {images[0]: _IMAGE}, answers),
-        _part(
-            graph,
-            "rest/",
-            {name: name for name in (_IMAGE, *features)},
-            {value.name: value.name for value in graph.output},
-        ),
+        _part(graph, "pyramid/"),
+        _part(graph, f"{scale}/network/", scale),
+        _part(graph, "rest/"),
+        **{name: _part(graph, f"{name}/") for name in further},
     )
 
 
-def _part(
-    graph: onnx.GraphProto, prefix: str, inputs: Mapping[str, str], outputs: Mapping[str, str]
-) -> onnx.GraphProto:
-    """The nodes of a prefix as a graph of their own, with new names for its ends."""
+def _part(graph: onnx.GraphProto, prefix: str, image: str = _IMAGE) -> onnx.GraphProto:
+    """The nodes of a prefix as a graph of their own, in which `image` and what is found there have general names."""
     stem = prefix.split("/")[-2] + "/"  # of the weights, which the networks of all images share
     weights = [tensor for tensor in graph.initializer if tensor.name.startswith(stem)]
-    names = {tensor.name: tensor.name.removeprefix(stem) for tensor in weights} | {**inputs, **outputs}
     nodes = [node for node in graph.node if node.name.startswith(prefix)]
-    values = {value.name: value for value in (*graph.input, *graph.value_info, *graph.output)}
+    read, made = ({name for node in nodes for name in getattr(node, side)} for side in ("input", "output"))
+    values = (*graph.input, *graph.value_info, *graph.output)
+    inputs = [value for value in values if value.name in read - made]
+    outputs = [value for value in values if value.name in made]
+    names = {value.name: value.name.removeprefix(f"{image}/") for value in (*inputs, *outputs)} | {image: _IMAGE}
+    names |= {tensor.name: tensor.name.removeprefix(stem) for tensor in weights}
     return onnx.helper.make_graph(
         _copied(nodes, names, removed=prefix),
         stem,
-        [_named(values[name], names[name]) for name in inputs],
-        [_named(values[name], names[name]) for name in outputs],
+        [_named(value, names[value.name]) for value in inputs],
+        [_named(value, names[value.name]) for value in outputs],
         [_named(tensor, names[tensor.name]) for tensor in weights],
     )
 

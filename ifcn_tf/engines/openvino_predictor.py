@@ -1,4 +1,4 @@
-"""Photographs to masks with OpenVINO, which computes the network; ONNX Runtime does what is before and after it."""
+"""Photographs to masks with OpenVINO, which computes network and refiner; ONNX Runtime does the rest."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _STREAMS = 2
 
 
 class OpenvinoPredictor(EnginePredictor):
-    """`EnginePredictor` whose network OpenVINO computes.
+    """`EnginePredictor` whose network and refiner OpenVINO computes.
 
     Args:
         path, max_pixels, num_proposals: see there.
-        precision: of the network; "auto" is OpenVINO's choice, bfloat16 where the processor has instructions for it.
+        precision: of both; "auto" is OpenVINO's choice, bfloat16 where the processor has instructions for it.
     """
 
     def __init__(
@@ -67,23 +67,25 @@ class OpenvinoPredictor(EnginePredictor):
     def _load(self, path: Path, content: bytes) -> str:
         model = onnx.load_model_from_string(content)
         parts = apart(model)
-        pyramid, network, rest = (model_of(part).SerializeToString() for part in parts)
         with ThreadPoolExecutor(1) as beside:
-            made = beside.submit(lambda: compiled(read_network(network), min(_STREAMS, usable_cores()), **self._hint))
-            self._pyramid, self._rest = session(pyramid, arena=False), session(rest, arena=False)
-        self._network = made.result()
-        self._scales, self._answers = ([value.name for value in part.output] for part in (parts.pyramid, parts.rest))
+            network = beside.submit(_network, parts.network, **self._hint)
+            refiner = beside.submit(lambda: None if parts.refiner is None else _Refiner(parts.refiner, **self._hint))
+            self._pyramid, self._rest = _Step(parts.pyramid), _Step(parts.rest)
+            self._ranking = None if parts.ranking is None else _Step(parts.ranking)
+        self._network, self._refiner = network.result(), refiner.result()
         return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
 
     def _run(self, image: np.ndarray) -> Arrays:
         features = self.features(self.pyramid(image))
         give_back_memory()
-        answers = self._rest.run(self._answers, {"image": image, **features})
-        return dict(zip(self._answers, answers, strict=True))
+        found = self._rest({"image": image, **features})
+        if self._refiner is None or self._ranking is None:
+            return found
+        return self._ranking({"image": image, **found, **self._refiner(found)})
 
     def pyramid(self, image: np.ndarray) -> Arrays:
         """Image uint8 [H, W, 3] -> the image at each scale, float32 [1, h, w, 3], by name."""
-        return dict(zip(self._scales, self._pyramid.run(self._scales, {"image": image}), strict=True))
+        return self._pyramid({"image": image})
 
     def features(self, images: Arrays) -> Arrays:
         """What the network finds in each image of the pyramid, by the names that the rest knows."""
@@ -96,6 +98,34 @@ class OpenvinoPredictor(EnginePredictor):
             for output in self._network.outputs:
                 features[f"{scale}/{output.any_name}"] = request.get_tensor(output).data
         return features
+
+
+class _Step:
+    """A part that ONNX Runtime computes: of arrays by name, among which its inputs are, to its outputs by name."""
+
+    def __init__(self, part: onnx.GraphProto) -> None:
+        self._session = session(model_of(part).SerializeToString(), arena=False)
+        self._inputs, self._outputs = ([value.name for value in ends] for ends in (part.input, part.output))
+
+    def __call__(self, given: Arrays) -> Arrays:
+        answers = self._session.run(self._outputs, {name: given[name] for name in self._inputs})
+        return dict(zip(self._outputs, answers, strict=True))
+
+
+class _Refiner:
+    """`Parts.refiner` on OpenVINO, likewise."""
+
+    def __init__(self, part: onnx.GraphProto, **hint: str) -> None:
+        self._inputs, (self._output,) = ([value.name for value in ends] for ends in (part.input, part.output))
+        self._compiled = compiled(core().read_model(model_of(part).SerializeToString()), 1, **hint)
+
+    def __call__(self, given: Arrays) -> Arrays:
+        request = self._compiled.create_infer_request()  # one each, since photographs may be done at once
+        return {self._output: request.infer({name: given[name] for name in self._inputs}, share_inputs=True)[0]}
+
+
+def _network(part: onnx.GraphProto, **hint: str) -> openvino.CompiledModel:
+    return compiled(read_network(model_of(part).SerializeToString()), min(_STREAMS, usable_cores()), **hint)
 
 
 @functools.cache

@@ -1,10 +1,10 @@
-"""The network of an ONNX file in integers of 8 bits, by NNCF's quantisation after training."""
+"""Network and refiner of an ONNX file in integers of 8 bits, by NNCF's quantisation after training."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,21 +23,24 @@ except ImportError as error:
 
 #: Every so many-th photograph is measured on, and not calibrated with.
 _HELD_OUT = 5
-#: A photograph is seen at every so many-th of its scales.
-_SCALES = 3
+#: A photograph is seen at every so many-th of its scales, and every so many-th of its masks.
+_SCALES, _MASKS = 3, 20
+
+Fed = dict[str, np.ndarray]
+Inputs = Callable[[Sequence[Path]], Iterator[Fed]]
 
 
 class Agreement(NamedTuple):
-    """How one map of the quantised network agrees with that of the other one, on photographs that it has not seen."""
+    """How an answer of what is quantised agrees with that of what was not, on photographs that it has not seen."""
 
-    map: str
+    answer: str
     correlation: float
     same_sign: float
     """Share of the values [0..1]."""
 
 
 def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agreement]:
-    """Writes a file whose network computes in integers of 8 bits, but for its first and its last convolutions.
+    """Writes a file that computes in integers of 8 bits, but for the network's first and all last convolutions.
 
     These are few, see pixels and make the answers: rounding shows most in them. Weights have a scale for each channel,
     activations have one each, taken from photographs.
@@ -55,58 +58,89 @@ def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agre
     require(not predictor.quantized, f"{file} is quantised already: give the file of `ifcn-tf export`.")
     model = onnx.load(file)
     parts = apart(model)
-    seen = list(_inputs(predictor, parts.pyramid, [p for i, p in enumerate(photographs) if i % _HELD_OUT]))
-    network = model_of(parts.network)
-    quantized = _quantized(network, seen)
-    whole = joined(parts._replace(network=quantized.graph))
+    network, agreements = _in_8_bits(
+        parts.network, _outermost(parts.network), _of_network(predictor, parts.pyramid), photographs
+    )
+    refiner = parts.refiner
+    if refiner is not None:
+        inputs = _of_refiner(predictor, model, refiner)
+        refiner, further = _in_8_bits(refiner, _last(refiner), inputs, photographs)
+        agreements += further
+    whole = joined(parts._replace(network=network, refiner=refiner))
     (stored,) = (json.loads(entry.value) for entry in model.metadata_props if entry.key == METADATA)
     onnx.helper.set_model_props(whole, {METADATA: json.dumps({**stored, QUANTIZED: True})})
     onnx.checker.check_model(whole, full_check=True)
     with atomic_write(output, "wb") as opened:
         opened.write(whole.SerializeToString())
-    return _agreements(network, quantized, _inputs(predictor, parts.pyramid, photographs[::_HELD_OUT]))
+    return agreements
 
 
-def _inputs(predictor: OnnxPredictor, pyramid: onnx.GraphProto, photographs: Sequence[Path]) -> Iterator[np.ndarray]:
-    """What the network sees of photographs, each at every third scale: float32 [1, H, W, 3]."""
-    resizing = session(model_of(pyramid).SerializeToString())
-    for number, path in enumerate(photographs):
-        scales = resizing.run(None, {"image": predictor.read(path)})
-        yield from scales[number % min(_SCALES, len(scales)) :: _SCALES]
+def _of_network(predictor: OnnxPredictor, pyramid: onnx.GraphProto) -> Inputs:
+    """What the network sees of photographs, each at every third scale."""
+
+    def inputs(photographs: Sequence[Path]) -> Iterator[Fed]:
+        resizing = session(model_of(pyramid).SerializeToString())
+        for number, path in enumerate(photographs):
+            scales = resizing.run(None, {"image": predictor.read(path)})
+            for scale in scales[number % min(_SCALES, len(scales)) :: _SCALES]:
+                yield {"image": scale}
+
+    return inputs
 
 
-def _quantized(network: onnx.ModelProto, images: Sequence[np.ndarray]) -> onnx.ModelProto:
+def _of_refiner(predictor: OnnxPredictor, model: onnx.ModelProto, refiner: onnx.GraphProto) -> Inputs:
+    """What the refiner is asked of photographs, of each about every so many-th mask."""
+
+    def inputs(photographs: Sequence[Path]) -> Iterator[Fed]:
+        asking = onnx.ModelProto()
+        asking.CopyFrom(model)
+        names = [value.name for value in refiner.input]
+        asking.graph.output.extend(value for value in model.graph.value_info if value.name in names)
+        asked = session(asking.SerializeToString())
+        for path in photographs:
+            found = asked.run(names, {"image": predictor.read(path)})
+            yield {name: values[::_MASKS] for name, values in zip(names, found, strict=True)}
+
+    return inputs
+
+
+def _in_8_bits(
+    part: onnx.GraphProto, kept: list[str], inputs: Inputs, photographs: Sequence[Path]
+) -> tuple[onnx.GraphProto, list[Agreement]]:
+    """A part in integers but for the nodes that are kept, and how its answers agree with those of what it was."""
     nncf.set_log_level(logging.ERROR)
-    return nncf.quantize(
-        network,
-        nncf.Dataset(images, lambda image: {"image": image}),
-        subset_size=len(images),
-        ignored_scope=nncf.IgnoredScope(names=_outermost(network.graph)),
-    )
+    seen = list(inputs([path for number, path in enumerate(photographs) if number % _HELD_OUT]))
+    scope, model = nncf.IgnoredScope(names=kept), model_of(part)
+    quantized = nncf.quantize(model, nncf.Dataset(seen), subset_size=len(seen), ignored_scope=scope)
+    return quantized.graph, _agreements(model, quantized, inputs(photographs[::_HELD_OUT]))
 
 
 def _outermost(network: onnx.GraphProto) -> list[str]:
     """Names of the first convolution, and of those after which none comes."""
-    convolutions = [node for node in network.node if node.op_type == "Conv"]
+    return [next(node.name for node in network.node if node.op_type == "Conv"), *_last(network)]
+
+
+def _last(part: onnx.GraphProto) -> list[str]:
+    """Names of the convolutions after which none comes."""
     last, read_later = [], set[str]()
-    for node in reversed(network.node):  # they are in order
+    for node in reversed(part.node):  # they are in order
         reached = bool(read_later & set(node.output))
         if node.op_type == "Conv" and not reached:
             last.append(node.name)
         if node.op_type == "Conv" or reached:
             read_later |= set(node.input)
-    return [convolutions[0].name, *last]
+    return last
 
 
-def _agreements(network: onnx.ModelProto, quantized: onnx.ModelProto, images: Iterator[np.ndarray]) -> list[Agreement]:
-    sessions = [session(model.SerializeToString()) for model in (network, quantized)]
-    names = [value.name for value in network.graph.output]
-    answers = [[run.run(names, {"image": image}) for run in sessions] for image in images]
+def _agreements(part: onnx.ModelProto, quantized: onnx.ModelProto, inputs: Iterator[Fed]) -> list[Agreement]:
+    sessions = [session(model.SerializeToString()) for model in (part, quantized)]
+    names = [value.name for value in part.graph.output]
+    answers = [[run.run(names, fed) for run in sessions] for fed in inputs]
     pairs = {
         name: [np.concatenate([answer[which][i].ravel() for answer in answers]) for which in range(2)]
         for i, name in enumerate(names)
     }
     return [
-        Agreement(name, float(np.corrcoef(a, b)[0, 1]), float(np.mean((a > 0) == (b > 0))))
+        Agreement(name.split("/")[-1], float(np.corrcoef(a, b)[0, 1]), float(np.mean((a > 0) == (b > 0))))
         for name, (a, b) in pairs.items()
     ]

@@ -1,8 +1,9 @@
 """The refiner: a small network that corrects the masks of proposals, by features of the trunk and by the picture.
 
 The masks of k * k score maps are coarse, and each cell knows little of the others. As in SharpMask (Pinheiro et al.,
-ECCV 2016) what lower layers see is added to a finished mask: at its cells some features of the trunk, then at finer
-samples the colours of the picture. It is trained after the network (`training.refining`).
+ECCV 2016) what else is seen in a window is added to a finished mask: some features of the trunk at its cells, and the
+colours of the picture at finer samples. The network is shaped as U-Net (Ronneberger et al., MICCAI 2015), so that each
+cell learns of half a window around it. It is trained after the proposing network (`training.refining`).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from ifcn_tf.models.weights import REFINER, beside
 SAMPLES = 2
 #: Features of the trunk that it sees at most: the principal components of all.
 _FEATURES = 32
-#: Channels of the layers at cells and at samples.
-_AT_CELLS, _AT_SAMPLES = 32, 8
+#: Channels of the layers at cells, and at every other cell.
+_NEAR, _WIDE = 32, 48
 #: Logits are held within, so that no sure mask drowns what else is seen.
 _SURE = 8.0
 #: What a difference of colours counts.
@@ -70,23 +71,30 @@ def build_refiner(channels: int, cells: int, precision: Precision = "float32") -
         "fitted": keras.Input((fine, fine), name="fitted"),
         "colours": keras.Input((fine, fine, 3), name="colours"),
     }
-    x = Prepared(dtype="float32", name="at_cells")(inputs["mask_logits"], inputs["features"])
-    for number in (1, 2):
-        x = _conv(_AT_CELLS, f"cells{number}", dtype, "relu")(x)
-    x = Conv2D(_AT_SAMPLES * SAMPLES**2, 1, padding="same", dtype=dtype, name="finer")(x)
-    x = Interleaved(SAMPLES, dtype=dtype, name="interleaved")(x)
     contrast = Contrast(dtype="float32", name="contrast")(inputs["colours"])
-    seen = Prepared(dtype="float32", name="at_samples")(inputs["fitted"], contrast)
-    x = keras.layers.Concatenate(dtype=dtype, name="beside")([x, seen])
-    for number in (1, 2):
-        x = _conv(_AT_SAMPLES, f"samples{number}", dtype, "relu")(x)
-    change = _conv(1, "change", "float32", kernel_initializer="zeros")(x)
+    at_samples = Prepared(dtype="float32", name="at_samples")(inputs["fitted"], contrast)
+    at_cells = Prepared(dtype="float32", name="at_cells")(inputs["mask_logits"], inputs["features"])
+    gathered = Gathered(SAMPLES, dtype="float32", name="gathered")(at_samples)
+    x = keras.layers.Concatenate(dtype=dtype, name="seen")([at_cells, gathered])
+    x = _conv(_NEAR, "near", dtype)(x)
+    x = Added(dtype=dtype, name="both")(x, _of_the_window(x, dtype))
+    x = _conv(_NEAR, "both_near", dtype)(x)
+    change = _conv(SAMPLES**2, "change", "float32", activation=None, kernel_initializer="zeros")(x)
+    change = Spread(SAMPLES, dtype="float32", name="spread")(change)
     change = keras.layers.Reshape((fine, fine), dtype="float32", name="one_channel")(change)
     refined = keras.layers.Add(dtype="float32", name="refined")([inputs["fitted"], change])
     return Refiner(keras.Model(trunk, projected, name="projection"), keras.Model(inputs, refined, name="refiner"))
 
 
-def _conv(filters: int, name: str, dtype: str, activation: str | None = None, **options: str) -> Conv2D:
+def _of_the_window(x: tf.Tensor, dtype: str) -> tf.Tensor:
+    """What every other cell learns of those around it: [N, m, m, _NEAR] -> [N, ceil(m / 2), ceil(m / 2), _NEAR]."""
+    x = _conv(_WIDE, "wide1", dtype, strides=2)(x)
+    x = _conv(_WIDE, "wide2", dtype)(x)
+    x = _conv(_WIDE, "wide3", dtype, dilation_rate=2)(x)
+    return Conv2D(_NEAR, 1, padding="same", dtype=dtype, name="narrower")(x)
+
+
+def _conv(filters: int, name: str, dtype: str, activation: str | None = "relu", **options: Any) -> Conv2D:
     return Conv2D(filters, 3, padding="same", activation=activation, dtype=dtype, name=name, **options)
 
 
@@ -118,16 +126,48 @@ class Contrast(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("ifcn_tf")
-class Interleaved(keras.layers.Layer):
-    """Channels of a cell as its samples: [N, a, a, s * s * C] -> [N, s a, s a, C].
+class Added(keras.layers.Layer):
+    """The sum, where it is positive, of [N, a, b, C] and [N, ceil(a / 2), ceil(b / 2), C], one for four cells."""
 
-    Args:
-        samples: s.
-    """
+    def call(self, near: tf.Tensor, wide: tf.Tensor) -> tf.Tensor:
+        """[N, a, b, C]."""
+        twice = [2 * side for side in wide.shape[1:3]]
+        as_large = tf.raw_ops.ResizeNearestNeighbor(images=wide, size=twice)[:, : near.shape[1], : near.shape[2]]
+        return tf.nn.relu(near + as_large)
+
+    def compute_output_shape(self, near_shape: tuple, wide_shape: tuple) -> tuple:
+        """[N, a, b, C]."""
+        return near_shape
+
+
+class _OfSamples(keras.layers.Layer):
+    """Of so many samples along each side of a cell."""
 
     def __init__(self, samples: int, **options: object) -> None:
         super().__init__(**options)
         self.samples = samples
+
+    def get_config(self) -> dict[str, object]:
+        """Arguments that rebuild this layer."""
+        return {**super().get_config(), "samples": self.samples}
+
+
+@keras.saving.register_keras_serializable("ifcn_tf")
+class Gathered(_OfSamples):
+    """Samples as channels of their cell: [N, s a, s a, C] -> [N, a, a, s * s * C]."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        return tf.nn.space_to_depth(x, self.samples)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """[N, a, a, s * s * C]."""
+        return (shape[0], *(side // self.samples for side in shape[1:3]), shape[3] * self.samples**2)
+
+
+@keras.saving.register_keras_serializable("ifcn_tf")
+class Spread(_OfSamples):
+    """Channels of a cell as its samples: [N, a, a, s * s * C] -> [N, s a, s a, C]."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """See the class."""
@@ -136,10 +176,6 @@ class Interleaved(keras.layers.Layer):
     def compute_output_shape(self, shape: tuple) -> tuple:
         """[N, s a, s a, C]."""
         return (shape[0], *(self.samples * side for side in shape[1:3]), shape[3] // self.samples**2)
-
-    def get_config(self) -> dict[str, object]:
-        """Arguments that rebuild this layer."""
-        return {**super().get_config(), "samples": self.samples}
 
 
 def save_with_refiner(weights: Path, refiner: Refiner, folder: Path, **record: Any) -> None:

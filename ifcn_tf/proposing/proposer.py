@@ -48,7 +48,7 @@ class DescribingModel(WindowModel, Protocol):
     """A model whose proposals can be judged and refined; of its features the one named `TRUNK` is for that alone."""
 
     def descriptors(self, features: Tensors, windows: tf.Tensor, mask_logits: tf.Tensor) -> tf.Tensor:
-        """Features, windows int32 [N, 2] and their masks [N, m, m] -> what the features say of them, float32 [N, D]."""
+        """Features, windows int32 [N, 2] and their own masks [N, m, m] -> what features say of them, float32 [N, D]."""
 
     def in_windows(self, maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         """Maps [1, h, w, F] and windows int32 [N, 2] -> the cells of each, [N, m, m, F]; outside, the nearest one's."""
@@ -117,18 +117,8 @@ class Proposer:
 
     def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
         """As `__call__`, given what the model finds in each image of `pyramid`."""
-        scales, size = self._scales(image, features), tf.shape(image)
-        kept = self._select(self._best(scales), size)
-        merits, expected = merit(kept["logits"], kept["mask_logits"], self.config), None
-        if self.score_head is not None:
-            expected = self.score_head(self._describe(scales, kept, size))[:, 0]
-            merits = with_expected_iou(expected, merits)
-        order, left = ranked(merits, kept["boxes_yxyx"], self.config.overlap_penalty, self.config.post_nms)
-        proposals = {name: tf.gather(kept[name], order) for name in (*_ANSWERED, "scale", "window")}
-        proposals["scores"] = tf.sigmoid(left if expected is None else tf.gather(expected, order))
-        first = {name: values[: self.config.num_proposals] for name, values in proposals.items()}
-        answer = self._with_edges(first, scales, image)
-        return _left(kept, answer, *_ANSWERED, "scores")
+        kept, asked = self.unrefined(image, features)
+        return self.ranked(image, {**kept, **self.refined(asked)})
 
     def described(self, image: tf.Tensor) -> Tensors:
         """What suppression leaves of one image, with what a score head is asked of it.
@@ -140,24 +130,58 @@ class Proposer:
             boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
-        scales, size = self._scales(image, self.features(image)), tf.shape(image)
-        kept = self._select(self._best(scales), size)
-        answer = self._with_edges(kept, scales, image) | {"descriptors": self._describe(scales, kept, size)}
-        return _left(kept, answer, *_ANSWERED, "descriptors")
+        kept, asked = self.unrefined(image, self.features(image), describe=True)
+        kept = self._outlined({**kept, **self.refined(asked)}, image)
+        answer = {**kept, "descriptors": self._descriptors(kept, image)}
+        return _left(kept["logits"], answer, *_ANSWERED, "descriptors")
 
-    def refinable(self, image: tf.Tensor) -> Tensors:
-        """What suppression leaves of one image, with what a refiner is asked of it.
+    def unrefined(
+        self, image: tf.Tensor, features: Sequence[Tensors], describe: bool = False
+    ) -> tuple[Tensors, Tensors]:
+        """What suppression leaves of one image, and what a refiner is asked of it.
 
         Args:
             image: uint8 [H, W, 3], RGB.
+            features: what the model finds in each image of `pyramid`.
+            describe: whether the model is asked for descriptors though there is no score head.
 
         Returns:
-            windows_yxyx as of `__call__`, by falling objectness, and the inputs of `models.refiner.Refiner.network`.
+            logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, by falling objectness, and where
+            they are asked for "seen" [n, C], the model's descriptors; then the inputs of
+            `models.refiner.Refiner.network`, or nothing where masks stay. Where nothing is left there is one of logit
+            -inf, since runtimes refuse empty tensors.
         """
-        scales, size = self._scales(image, self.features(image)), tf.shape(image)
-        kept = self._select(self._best(scales), size)
-        found = {**kept, **self._refinable(kept, scales, image)}
-        return _left(kept, found, "windows_yxyx", "mask_logits", "features", "fitted", "colours")
+        scales = self._scales(image, features)
+        kept, asked = self._select(self._best(scales), tf.shape(image)), Tensors()
+        found = {name: kept[name] for name in ("logits", *_ANSWERED)}
+        found["merits"] = merit(kept["logits"], kept["mask_logits"], self.config)
+        if describe or self.score_head is not None:
+            found["seen"] = self._seen(scales, kept)
+        if self.config.edge_samples:
+            fitted = self._fitted(kept, scales, image)
+            found["mask_logits"] = fitted.mask_logits
+            if self.refiner is not None:
+                asked = self._asked(kept, scales, fitted)
+        return found, asked
+
+    def refined(self, asked: Tensors) -> Tensors:
+        """The masks that a refiner makes of what it is asked by `unrefined`: mask_logits, if it is asked anything."""
+        return {"mask_logits": cast(Refining, self.refiner).network(asked)} if asked else {}
+
+    def ranked(self, image: tf.Tensor, kept: Tensors) -> Tensors:
+        """What `__call__` returns, of what `unrefined` does, with its masks refined."""
+        kept = self._outlined(kept, image)
+        merits, expected = kept["merits"], None
+        if self.score_head is not None:
+            expected = self.score_head(self._descriptors(kept, image))[:, 0]
+            merits = with_expected_iou(expected, merits)
+        boxes, most = kept["boxes_yxyx"], self.config.num_proposals
+        some = tf.reduce_all(boxes[:, 2:] > boxes[:, :2], 1)  # or fitted or refined to nothing
+        merits = tf.where(some, merits, -math.inf)
+        order, merits = ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
+        answer = {name: tf.gather(kept[name], order[:most]) for name in _ANSWERED}
+        answer["scores"] = tf.sigmoid(merits if expected is None else tf.gather(expected, order))[:most]
+        return _left(merits, answer, *answer)
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -221,9 +245,7 @@ class Proposer:
         """Drops empty and small masks, then suppresses duplicates."""
         inside = candidates["mask_logits"] >= logit(self.config.mask_threshold)
         windows = candidates["windows_yxyx"]
-        boxes = tight_boxes(inside, windows)
-        height, width = tf.unstack(tf.cast(image_shape[:2], tf.float32))
-        boxes = tf.clip_by_value(boxes, 0.0, tf.stack([height, width, height, width]))
+        boxes = _within(tight_boxes(inside, windows), image_shape)
         cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
         window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
@@ -233,24 +255,26 @@ class Proposer:
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
-    def _describe(self, scales: list[_Scale], kept: Tensors, image_shape: tf.Tensor) -> tf.Tensor:
-        """What a score head is asked of proposals, float32 [n, D]; the features are those of a proposal's own scale."""
+    def _outlined(self, kept: Tensors, image: tf.Tensor) -> Tensors:
+        """With boxes around the masks as they are now; of one without a cell it has no area."""
+        if not self.config.edge_samples:
+            return kept
+        inside = kept["mask_logits"] >= logit(self.config.mask_threshold)
+        return {**kept, "boxes_yxyx": _within(tight_boxes(inside, kept["windows_yxyx"]), tf.shape(image))}
+
+    def _descriptors(self, kept: Tensors, image: tf.Tensor) -> tf.Tensor:
+        """What a score head is asked of proposals, float32 [n, D]."""
+        size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
+        return tf.concat([kept["seen"], mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
+
+    def _seen(self, scales: list[_Scale], kept: Tensors) -> tf.Tensor:
+        """The model's descriptors of proposals, float32 [n, C]; the features are those of a proposal's own scale."""
         model = cast(DescribingModel, self.model)
-        features = _of_own_scale(
+        return _of_own_scale(
             scales,
             kept,
             lambda scale, chosen: model.descriptors(scale.features, chosen["window"], chosen["mask_logits"]),
         )
-        size_hw = tf.cast(image_shape[:2], tf.float32)
-        return tf.concat([features, mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
-
-    def _with_edges(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Tensors:
-        """The proposals with masks that follow the edges of the picture, where they are to."""
-        if not self.config.edge_samples:
-            return proposals
-        if self.refiner is None:
-            return {**proposals, "mask_logits": self._fitted(proposals, scales, image).mask_logits}
-        return {**proposals, "mask_logits": self.refiner.network(self._refinable(proposals, scales, image))}
 
     def _fitted(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Fitted:
         corners, _ = self.grid.extent(proposals["window"])
@@ -259,13 +283,12 @@ class Proposer:
         samples = self.config.edge_samples
         return follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
 
-    def _refinable(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Tensors:
+    def _asked(self, kept: Tensors, scales: list[_Scale], fitted: Fitted) -> Tensors:
         """What a refiner is asked of proposals: the inputs of `models.refiner.Refiner.network`."""
         model, project = cast(DescribingModel, self.model), cast(Refining, self.refiner).projection
-        fitted = self._fitted(proposals, scales, image)
         features = _of_own_scale(
             scales,
-            proposals,
+            kept,
             lambda scale, chosen: model.in_windows(project(scale.features[TRUNK]), chosen["window"]),
         )
         return {
@@ -304,10 +327,15 @@ def _suppressed(boxes: tf.Tensor, scores: tf.Tensor, most: int, iou: float) -> t
     return tf.pad(left, [[0, tf.cast(tf.equal(found.valid_outputs, 0), tf.int32)]])
 
 
-def _left(kept: Tensors, answer: Tensors, *names: str) -> Tensors:
-    """Some entries of an answer, without what `_suppressed` left for want of others."""
-    some = tf.size(tf.where(kept["logits"] > -math.inf))
+def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:
+    """Some entries of an answer, without those last ones whose logits [n] are -inf."""
+    some = tf.size(tf.where(logits > -math.inf))
     return {name: answer[name][:some] for name in names}
+
+
+def _within(boxes: tf.Tensor, image_shape: tf.Tensor) -> tf.Tensor:
+    """Boxes [n, 4] less what lies outside of an image."""
+    return tf.clip_by_value(boxes, 0.0, tf.tile(tf.cast(image_shape[:2], tf.float32), [2]))
 
 
 def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

@@ -9,8 +9,8 @@ from ifcn_tf.masks.paste import PROBABILITY_MARGIN, logit
 
 #: Boxes that are compared with all others at a time.
 _BLOCK = 1000
-#: What merit counts beside the expected IoU; of .3 and .5 the one of the higher recall.
-_MERIT_WEIGHT = 0.3
+#: What merit counts beside the expected IoU; of .15 to .6 the one of the highest recall.
+_MERIT_WEIGHT = 0.5
 
 
 def merit(logits: tf.Tensor, mask_logits: tf.Tensor, config: ProposerConfig) -> tf.Tensor:

@@ -149,11 +149,13 @@ def principal(proposer: Proposer, examples: Sequence[Example], count: int) -> li
 
 def collected(proposer: Proposer, examples: Iterator[Example]) -> Lessons:
     """What a proposer, whose refiner has its projection, finds of the objects of photographs."""
-    refinable = tf.function(proposer.refinable).get_concrete_function(IMAGE)
+    unrefined = tf.function(lambda image: proposer.unrefined(image, proposer.features(image)))
+    graph = unrefined.get_concrete_function(IMAGE)
     random, parts = np.random.default_rng(0), list[Lessons]()
     for number, example in enumerate(examples):
-        found = {name: value.numpy() for name, value in refinable(tf.constant(pixels_of(example))).items()}
-        windows = found.pop("windows_yxyx")
+        kept, asked = graph(tf.constant(pixels_of(example)))
+        found = {name: value.numpy() for name, value in asked.items()}
+        windows = kept["windows_yxyx"].numpy()
         rles = paste(found["mask_logits"], windows, example.size_hw, proposer.config.mask_threshold)
         ious = pairwise_ious(Case(example, rles)) * ~np.asarray(example.crowd, bool)
         chosen, owners = near_objects(ious, random)

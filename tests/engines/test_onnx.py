@@ -145,8 +145,26 @@ def test_a_file_is_put_together_of_the_parts_that_it_is_taken_apart_into(file):
     model = onnx.load(file)
     parts = apart(model)
     assert joined(parts).graph == model.graph
+    assert parts.refiner is not None and parts.ranking is not None
+    assert {value.name for value in model.graph.output} == {"scores", "boxes_yxyx", "windows_yxyx", "mask_logits"}
     assert [value.name for value in parts.network.input] == ["image"]
     assert {value.name for value in parts.network.output} == {"objectness_logits", "score_maps", "trunk"}
+
+
+def test_a_file_of_masks_that_stay_has_no_refiner(network, tmp_path):
+    export_onnx(network, CONFIG.changed({"edge_samples": 0}), tmp_path / "coarse.onnx")
+    parts = apart(onnx.load(tmp_path / "coarse.onnx"))
+    assert (
+        parts.refiner is None
+        and parts.ranking is None
+        and joined(parts).graph == onnx.load(tmp_path / "coarse.onnx").graph
+    )
+
+
+def test_photographs_that_are_done_at_once_are_kept_apart(predictor):
+    images = [scene(number, (60, 80)) for number in range(4)] * 3
+    alone = [predictor.propose(image).rles for image in images[:4]]
+    assert [proposals.rles for proposals in predictor.propose_batch(images)] == alone * 3
 
 
 def test_the_engine_of_files_is_the_fastest_that_is_there(file, monkeypatch):

@@ -1,4 +1,4 @@
-"""The network of a file in integers of 8 bits."""
+"""Network and refiner of a file in integers of 8 bits."""
 
 import pytest
 from PIL import Image
@@ -8,7 +8,8 @@ import ifcn_tf
 from ifcn_tf.common.files import UserError
 from ifcn_tf.engines.onnx_export import export_onnx
 from tests.engines.test_onnx import CONFIG, require_openvino
-from tests.support.exported import narrow_network, scene
+from tests.support.exported import scene
+from tests.support.whole_method import network_with_heads
 
 pytest.importorskip("nncf", reason="NNCF is not installed: pip install '.[quantize]'")
 from ifcn_tf.engines import quantization
@@ -26,14 +27,16 @@ def photographs(tmp_path_factory):
 def made(photographs, tmp_path_factory):
     """The file, the one that was quantised, and how they agree."""
     folder = tmp_path_factory.mktemp("quantized")
-    export_onnx(narrow_network(), CONFIG, folder / "float.onnx")
+    with network_with_heads() as network:
+        export_onnx(network, CONFIG, folder / "float.onnx")
     said = quantization.quantize(folder / "float.onnx", photographs, folder / "int8.onnx")
     return folder / "float.onnx", folder / "int8.onnx", said
 
 
 def test_maps_and_proposals_are_nearly_those_of_float32(made, photographs):
     file, quantized, said = made
-    assert {row.map for row in said} >= {"score_maps", "objectness_logits"}
+    assert [row.answer for row in said][-1] == "mask_logits"
+    assert {row.answer for row in said} >= {"score_maps", "objectness_logits"}
     assert all(0.99 < row.correlation < 1 and 0.95 < row.same_sign <= 1 for row in said), said
     wanted, found = (ifcn_tf.load(path, engine="onnxruntime") for path in (file, quantized))
     assert ", int8 and float32, " in found.engine and ", float32, " in wanted.engine
@@ -50,9 +53,11 @@ def test_openvino_runs_it(made, photographs):
 
 
 def test_the_outermost_convolutions_stay(made):
-    network = quantization.apart(quantization.onnx.load(made[0])).network
-    names = [name.rsplit("/", 1)[0] for name in quantization._outermost(network)]
-    assert {name.removesuffix("_1") for name in names} == {"tiny1_conv", "objectness_map", "score_maps"}
+    """In floating point; of the refiner the last alone."""
+    parts = quantization.apart(quantization.onnx.load(made[0]))
+    kept = {*quantization._outermost(parts.network)}, {*quantization._last(parts.refiner)}
+    names = [{name.rsplit("/", 1)[0].split("/")[-1].removesuffix("_1") for name in part} for part in kept]
+    assert names == [{"tiny1_conv", "objectness_map", "score_maps"}, {"change"}]
 
 
 def test_bad_input_is_refused_by_a_sentence(made, photographs, tmp_path):

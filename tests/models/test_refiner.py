@@ -9,7 +9,16 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.common.files import UserError
-from ifcn_tf.models.refiner import Contrast, Interleaved, Prepared, build_refiner, load_refiner, save_with_refiner
+from ifcn_tf.models.refiner import (
+    Added,
+    Contrast,
+    Gathered,
+    Prepared,
+    Spread,
+    build_refiner,
+    load_refiner,
+    save_with_refiner,
+)
 from ifcn_tf.models.score_head import build_score_head, load_score_head, save_with_score_head
 from ifcn_tf.models.weights import REFINER, average_weights, beside, read_weights, save_weights, store_as_float16
 from ifcn_tf.proposing.network import load_network, network_proposer
@@ -52,7 +61,10 @@ def test_how_bright_a_picture_is_says_nothing():
 
 def test_layers_by_hand():
     cell = tf.reshape(tf.range(8.0), [1, 1, 1, 8])  # four samples of two channels
-    np.testing.assert_array_equal(Interleaved(2)(cell)[0], [[[0, 1], [2, 3]], [[4, 5], [6, 7]]])
+    np.testing.assert_array_equal(Spread(2)(cell)[0], [[[0, 1], [2, 3]], [[4, 5], [6, 7]]])
+    np.testing.assert_array_equal(Gathered(2)(Spread(2)(cell)), cell)
+    near, wide = tf.reshape(tf.range(3.0), [1, 1, 3, 1]), tf.constant([[[[10.0], [-1.5]]]])
+    np.testing.assert_array_equal(Added()(near, wide)[0, 0, :, 0], [10, 11, 0.5])
     colours = tf.constant([[[[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]]]])
     np.testing.assert_allclose(Contrast()(colours)[0, 0], [[-0.3, 0, 0.3], [0.3, 0, -0.3]], atol=1e-6)
     held = Prepared()(tf.constant([[[2.0, 100.0, -9.0]]]), tf.ones([1, 1, 3, 1]))

@@ -39,16 +39,24 @@ class Seeing(Windowed):
         return tf.cast(tf.concat([windows, tf.fill([tf.shape(windows)[0], 1], maps)], 1), tf.float32)
 
 
+class Described(Seeing):
+    """Of each proposal it says three times its row."""
+
+    def descriptors(self, features, windows, mask_logits):
+        return tf.cast(tf.tile(windows[:, :1], [1, 3]), tf.float32)
+
+
 def test_every_mask_is_refined_by_features_of_its_own_scale():
     """A refiner that answers what it sees: twice the height of the image, the window's row and its column."""
 
     def network(asked):
-        return tf.broadcast_to(asked["features"][:, None], tf.concat([tf.shape(asked["fitted"])[:2], [3]], 0))
+        fine = tf.broadcast_to(asked["features"][:, None], tf.concat([tf.shape(asked["fitted"])[:2], [3]], 0))
+        return tf.pad(fine, [[0, 0], [0, 0], [0, 39]])
 
     image = tf.constant(scene(0, (60, 75)))
     refining = Refining(lambda height: 2 * height, network)
     found = Proposer(Seeing(blobs), BLOBS, refiner=refining)(image)
-    y, x, height = found["mask_logits"].numpy()[:, 0].T
+    y, x, height = found["mask_logits"].numpy()[:, 0, :3].T
     assert set(height) == {100, 150, 220}
     expected = 8 * (np.stack([y, x], 1) - 10) * 60 / (height[:, None] / 2)
     np.testing.assert_allclose(found["windows_yxyx"][:, :2], expected, rtol=0.03, atol=0.5)
@@ -65,17 +73,54 @@ def test_nothing_is_refined_where_masks_are_to_stay_as_predicted():
 def test_what_a_refiner_is_asked():
     """Beside features the masks at cells and at samples, and the colours there, of all that suppression leaves."""
     refining, image = Refining(tf.identity, lambda asked: asked["fitted"]), tf.constant(scene(0, (60, 75)))
-    asked = Proposer(Seeing(blobs), BLOBS, refiner=refining).refinable(image)
-    count = len(asked["windows_yxyx"])
+    proposer = Proposer(Seeing(blobs), BLOBS, refiner=refining)
+    kept, asked = proposer.unrefined(image, proposer.features(image))
+    count = len(kept["windows_yxyx"])
     assert asked["mask_logits"].shape[1:] == (21, 21) and asked["fitted"].shape == (count, 42, 42)
     assert asked["colours"].shape == (count, 42, 42, 3) and tf.reduce_min(asked["colours"]) >= 0
     assert 0.3 < tf.reduce_max(asked["colours"]) <= 1
     fitted = Proposer(Seeing(blobs), BLOBS)(image)
     by_window = {
-        tuple(window): mask for window, mask in zip(asked["windows_yxyx"].numpy(), asked["fitted"], strict=True)
+        tuple(window): mask for window, mask in zip(kept["windows_yxyx"].numpy(), asked["fitted"], strict=True)
     }
     for window, mask in zip(fitted["windows_yxyx"].numpy(), fitted["mask_logits"].numpy(), strict=True):
         np.testing.assert_allclose(by_window[tuple(window)], mask, rtol=1e-4, atol=1e-4)
+
+
+def test_proposals_are_judged_by_the_masks_that_the_refiner_makes():
+    """One that answers the lower half of each window: boxes are of it, and statistics say so to the score head."""
+    lower = tf.constant(np.repeat([-3.0, 3.0], 21)[:, None] * np.ones([42, 42]), tf.float32)
+    image, judged = tf.constant(scene(0, (60, 75))), []
+
+    def head(descriptors):
+        judged.append(descriptors)
+        return descriptors[:, :1]
+
+    refining = Refining(tf.identity, lambda asked: 0 * asked["fitted"] + lower)
+    proposer = Proposer(Described(blobs), BLOBS, score_head=head, refiner=refining)
+    boxes, windows = (proposer(image)[name].numpy() for name in ("boxes_yxyx", "windows_yxyx"))
+    expected = np.concatenate([windows[:, :1] + (windows[:, 2:3] - windows[:, :1]) / 2, windows[:, 1:]], 1)
+    np.testing.assert_allclose(boxes, np.clip(expected, 0, [60, 75, 60, 75]), atol=1e-3)
+    shares = judged[0].numpy()[:, 3 + 2 : 3 + 8]
+    np.testing.assert_allclose(shares, np.tile([0.5], shares.shape), atol=1e-6)
+
+
+def test_a_mask_of_which_the_refiner_leaves_nothing_is_dropped():
+    """One that takes the masks of windows in the upper half away, or all."""
+    image, answers = tf.constant(scene(0, (60, 75))), []
+    for above in (7.0, 1000.0):
+
+        def network(asked, above=above):
+            sign = tf.where(asked["features"][:, 0] < above, -1.0, 1.0)
+            return 9 * sign[:, None, None] * tf.ones_like(asked["fitted"])
+
+        proposer = Proposer(Seeing(blobs), BLOBS, refiner=Refining(tf.identity, network))
+        kept, asked = proposer.unrefined(image, proposer.features(image))
+        answers.append((proposer(image), int(tf.reduce_sum(tf.cast(asked["features"][:, 0] >= above, tf.int32)))))
+        assert len(kept["logits"]) > 30
+    (found, count), (none, _) = answers
+    assert len(found["scores"]) == min(count, 30) > 0 and (found["mask_logits"].numpy() > 0).all()
+    assert len(none["scores"]) == len(none["mask_logits"]) == 0
 
 
 def test_cells_of_windows_by_hand():

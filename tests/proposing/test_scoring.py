@@ -49,7 +49,7 @@ def test_scores_are_what_the_head_says_and_the_order_heeds_overlap():
     described = {name: value.numpy() for name, value in proposer.described(tf.constant(IMAGE)).items()}
     logits = described["descriptors"][:, 3]  # objectness is the first of the statistics
     expected = np.sin(described["descriptors"][:, 0])
-    merits, boxes = expected + 0.3 * logits, described["boxes_yxyx"]
+    merits, boxes = expected + 0.5 * logits, described["boxes_yxyx"]
     order = ranked(merits, boxes, BLOBS.overlap_penalty, BLOBS.post_nms)[0][:30].numpy()
     np.testing.assert_allclose(found["scores"], 1 / (1 + np.exp(-expected[order])), rtol=1e-4)
     np.testing.assert_allclose(found["boxes_yxyx"], described["boxes_yxyx"][order], rtol=1e-4)
