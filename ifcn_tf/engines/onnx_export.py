@@ -48,7 +48,6 @@ def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> No
 
 
 def _model(proposer: Proposer) -> onnx.ModelProto:
-    refined = proposer.refiner is not None and proposer.config.edge_samples > 0
     image, model = tf.TensorSpec([1, None, None, 3], tf.float32, "image"), proposer.model
     found = tf.function(model.features).get_concrete_function(image).structured_outputs
     scales = [f"scale{i}" for i in range(len(proposer.config.pyramid_hw(1, 1)))]
@@ -60,7 +59,7 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
     def rest(image: tf.Tensor, *features: tf.Tensor) -> Tensors:
         known = dict(zip(names, features, strict=True))
         each = [{name: known[scale, name] for name in found} for scale in scales]
-        if not refined:
+        if not proposer.refines:
             return proposer.of_features(image, each)
         kept, asked = proposer.unrefined(image, each)
         del kept["mask_logits"], kept["boxes_yxyx"]  # which are made anew
@@ -76,7 +75,7 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
         return {name: value for name, value in model.features(image).items() if name in used}
 
     parts = Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after)
-    return joined(parts._replace(**_refining(proposer, after)) if refined else parts)
+    return joined(parts._replace(**_refining(proposer, after)) if proposer.refines else parts)
 
 
 def _refining(proposer: Proposer, rest: onnx.GraphProto) -> dict[str, onnx.GraphProto]:

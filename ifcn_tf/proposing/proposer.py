@@ -13,6 +13,7 @@ from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.paste import logit
+from ifcn_tf.proposing.boxes import quotient, suppressed, tight_boxes, within
 from ifcn_tf.proposing.edges import Fitted, follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.statistics import mask_statistics
@@ -95,6 +96,11 @@ class Proposer:
     resize: Resize = resize
     size_type: tf.DType = tf.int64
 
+    @property
+    def refines(self) -> bool:
+        """Whether masks are refined."""
+        return self.refiner is not None and self.config.edge_samples > 0
+
     def compile(self) -> tf.types.experimental.ConcreteFunction:
         """The proposer as one graph, traced once for images of any size."""
         return tf.function(self.__call__, autograph=False).get_concrete_function(IMAGE)
@@ -160,7 +166,7 @@ class Proposer:
         if self.config.edge_samples:
             fitted = self._fitted(kept, scales, image)
             found["mask_logits"] = fitted.mask_logits
-            if self.refiner is not None:
+            if self.refines:
                 asked = self._asked(kept, scales, fitted)
         return found, asked
 
@@ -218,7 +224,7 @@ class Proposer:
 
     def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
-        pixel_hw = _quotient(tf.shape(image)[:2], tf.stack([height, width]))
+        pixel_hw = quotient(tf.shape(image)[:2], tf.stack([height, width]))
         return _Scale(features, windows, self.model.objectness(features, windows), (height, width), pixel_hw)
 
     def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
@@ -245,13 +251,13 @@ class Proposer:
         """Drops empty and small masks, then suppresses duplicates."""
         inside = candidates["mask_logits"] >= logit(self.config.mask_threshold)
         windows = candidates["windows_yxyx"]
-        boxes = _within(tight_boxes(inside, windows), image_shape)
+        boxes = within(tight_boxes(inside, windows), image_shape)
         cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
         window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
         area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
         usable = (cells > 0) & (area >= self.config.min_area)
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
-        kept = _suppressed(boxes, logits, self.config.post_nms, self.config.nms_iou)
+        kept = suppressed(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
@@ -260,7 +266,7 @@ class Proposer:
         if not self.config.edge_samples:
             return kept
         inside = kept["mask_logits"] >= logit(self.config.mask_threshold)
-        return {**kept, "boxes_yxyx": _within(tight_boxes(inside, kept["windows_yxyx"]), tf.shape(image))}
+        return {**kept, "boxes_yxyx": within(tight_boxes(inside, kept["windows_yxyx"]), tf.shape(image))}
 
     def _descriptors(self, kept: Tensors, image: tf.Tensor) -> tf.Tensor:
         """What a score head is asked of proposals, float32 [n, D]."""
@@ -310,32 +316,10 @@ def _of_own_scale(scales: list[_Scale], proposals: Tensors, ask: Callable[[_Scal
     return tf.scatter_nd(tf.concat(numbers, 0)[:, None], found, tf.shape(found, tf.int64))
 
 
-def _quotient(dividend: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:
-    """Of integers, in float32."""
-    return tf.cast(dividend, tf.float32) / tf.cast(divisor, tf.float32)
-
-
-def _suppressed(boxes: tf.Tensor, scores: tf.Tensor, most: int, iou: float) -> tf.Tensor:
-    """Numbers of the boxes [n, 4] that non-maximum suppression leaves, best first: int32 [-].
-
-    Those with a score of -inf are not left; but where no others are, the first is, since runtimes refuse empty tensors.
-    """
-    found = tf.raw_ops.NonMaxSuppressionV4(
-        boxes=boxes, scores=scores, max_output_size=most, iou_threshold=iou, score_threshold=-math.inf
-    )
-    left = found.selected_indices[: found.valid_outputs]  # a runtime may fill up to `most`
-    return tf.pad(left, [[0, tf.cast(tf.equal(found.valid_outputs, 0), tf.int32)]])
-
-
 def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:
     """Some entries of an answer, without those last ones whose logits [n] are -inf."""
     some = tf.size(tf.where(logits > -math.inf))
     return {name: answer[name][:some] for name in names}
-
-
-def _within(boxes: tf.Tensor, image_shape: tf.Tensor) -> tf.Tensor:
-    """Boxes [n, 4] less what lies outside of an image."""
-    return tf.clip_by_value(boxes, 0.0, tf.tile(tf.cast(image_shape[:2], tf.float32), [2]))
 
 
 def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -346,25 +330,3 @@ def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """
     rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
     return tf.cast(tf.reshape(tf.stack([rows, columns], -1), [-1, 2]), tf.int32)
-
-
-def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
-    """Boxes around the cells of binary masks.
-
-    Args:
-        inside: bool [N, m, m].
-        windows_yxyx: float32 [N, 4], where each mask lies.
-
-    Returns:
-        float32 [N, 4] in the unit of `windows_yxyx`; a box of an empty mask is meaningless.
-    """
-    resolution = tf.shape(inside)[1]
-    first, end = [], []
-    for other_axis in (2, 1):
-        occupied = tf.reduce_any(inside, other_axis)
-        first.append(tf.reduce_min(tf.where(occupied, tf.range(resolution), resolution), 1))
-        end.append(tf.reduce_max(tf.where(occupied, tf.range(1, resolution + 1), 0), 1))
-    fractions = _quotient(tf.stack(first + end, 1), resolution)
-    top_left, bottom_right = windows_yxyx[:, :2], windows_yxyx[:, 2:]
-    side = bottom_right - top_left
-    return tf.tile(top_left, [1, 2]) + tf.tile(side, [1, 2]) * fractions

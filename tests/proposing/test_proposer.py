@@ -17,7 +17,8 @@ from ifcn_tf.masks.rle import decode
 from ifcn_tf.models.instance_fcn.assembler import assemble
 from ifcn_tf.models.method import build_network
 from ifcn_tf.predictor import Predictor, load
-from ifcn_tf.proposing.proposer import Proposer, tight_boxes
+from ifcn_tf.proposing.boxes import tight_boxes
+from ifcn_tf.proposing.proposer import Proposer
 from ifcn_tf.proposing.ranking import mask_confidence, overlap_with_better, ranked
 from tests.support.tiny import TINY
 
