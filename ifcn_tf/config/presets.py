@@ -181,9 +181,7 @@ PRESETS = {
         model=InstanceFCNConfig(trunk="efficientnet_lite2", branch_channels=256),
         data=dataclasses.replace(_CUTS, partial_negatives=0.0),
         train=_ADAMW,
-        proposer=dataclasses.replace(
-            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, overlap_penalty=4.0, edge_samples=2
-        ),
+        proposer=dataclasses.replace(_RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, edge_samples=2),
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ifcn_tf.common.files import UserError
@@ -88,7 +88,7 @@ def _part(graph: onnx.GraphProto, prefix: str, image: str = _IMAGE) -> onnx.Grap
     stem = prefix.split("/")[-2] + "/"  # of the weights, which the networks of all images share
     weights = [tensor for tensor in graph.initializer if tensor.name.startswith(stem)]
     nodes = [node for node in graph.node if node.name.startswith(prefix)]
-    read, made = ({name for node in nodes for name in getattr(node, side)} for side in ("input", "output"))
+    read, made = {name for node in nodes for name in _read(node)}, {name for node in nodes for name in node.output}
     values = (*graph.input, *graph.value_info, *graph.output)
     inputs = [value for value in values if value.name in read - made]
     outputs = [value for value in values if value.name in made]
@@ -109,14 +109,36 @@ def model_of(graph: onnx.GraphProto) -> onnx.ModelProto:
     return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=onnx.IR_VERSION_2021_7_30)
 
 
+def _read(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of the tensors that a node reads, those that its branches read or make among them."""
+    yield from node.input
+    for branch in _branches(node):
+        for inner in branch.node:
+            yield from _read(inner)
+
+
+def _branches(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+
+
 def _copied(
     nodes: Iterable[onnx.NodeProto], names: Mapping[str, str], added: str = "", removed: str = ""
 ) -> list[onnx.NodeProto]:
     """Nodes with new `names` of tensors; of all others, and of the nodes, one prefix is added and one removed."""
+
+    def new(name: str) -> str:
+        return names.get(name, name and added + name.removeprefix(removed))
+
     copies = [_named(node, added + node.name.removeprefix(removed)) for node in nodes]
     for copy in copies:
         for ends in (copy.input, copy.output):
-            ends[:] = [names.get(name, name and added + name.removeprefix(removed)) for name in ends]
+            ends[:] = [new(name) for name in ends]
+        for branch in _branches(copy):
+            inner = _copied(branch.node, names, added, removed)
+            del branch.node[:]
+            branch.node.extend(inner)
+            for value in (*branch.output, *branch.value_info, *branch.initializer):
+                value.name = new(value.name)
     return copies
 
 

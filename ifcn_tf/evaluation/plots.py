@@ -57,6 +57,9 @@ def write_plots(folder: Path, evaluations: Sequence[Evaluation], published: Sequ
             written += _write(folder / f"{kind}_{name}", figure)
     if any(evaluation.calibration for evaluation in evaluations):
         written += _write(folder / "reliability", _reliability(evaluations))
+    else:
+        for path in _files(folder / "reliability"):
+            path.unlink(missing_ok=True)  # of an evaluation before this one
     return written
 
 
@@ -136,8 +139,12 @@ def _number(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.1f}"
 
 
+def _files(stem: Path) -> list[Path]:
+    return [stem.with_suffix(f".{suffix}") for suffix in ("png", "svg")]
+
+
 def _write(stem: Path, figure: Figure) -> list[Path]:
-    paths = [stem.with_suffix(f".{suffix}") for suffix in ("png", "svg")]
+    paths = _files(stem)
     for path in paths:
         content = io.BytesIO()
         figure.savefig(

@@ -35,14 +35,19 @@ def resize(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
 def resize_by_products(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """What `resize` gives, up to rounding, of operators that every runtime has.
 
-    Along an axis that shrinks, a matrix product averages; then plain interpolation enlarges the others.
+    Where an axis shrinks, matrix products average; then plain interpolation enlarges the others.
     """
     old_hw, size = tf.shape(image)[:2], tf.cast(tf.stack([height, width]), tf.int32)
-    least_height, least_width = tf.unstack(tf.minimum(old_hw, size))
     planes = tf.transpose(tf.cast(image, tf.float32), [2, 0, 1])
-    rows = tf.matmul(_triangle_weights(old_hw[0], least_height), planes)
-    shrunk = tf.matmul(rows, _triangle_weights(old_hw[1], least_width), transpose_b=True)
+    averaged = functools.partial(_averaged, planes, old_hw, tf.minimum(old_hw, size))
+    shrunk = tf.cond(tf.reduce_all(size >= old_hw), lambda: planes, averaged)
     return tf.image.resize(tf.transpose(shrunk, [1, 2, 0]), size)
+
+
+def _averaged(planes: tf.Tensor, old_hw: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Planes [C, H, W], of size `old_hw`, averaged to a size that is no larger along any axis."""
+    rows, columns = (_triangle_weights(old_hw[axis], size[axis]) for axis in (0, 1))
+    return tf.matmul(tf.matmul(rows, planes), columns, transpose_b=True)
 
 
 def _triangle_weights(old: tf.Tensor, new: tf.Tensor) -> tf.Tensor:

@@ -312,8 +312,9 @@ def _of_own_scale(scales: list[_Scale], proposals: Tensors, ask: Callable[[_Scal
         chosen = tf.where(proposals["scale"] == number)[:, 0]
         answers.append(ask(scale, {name: tf.gather(proposals[name], chosen) for name in ("window", "mask_logits")}))
         numbers.append(chosen)
-    found = tf.concat(answers, 0)
-    return tf.scatter_nd(tf.concat(numbers, 0)[:, None], found, tf.shape(found, tf.int64))
+    order = tf.concat(numbers, 0)
+    places = tf.scatter_nd(order[:, None], tf.range(tf.size(order)), tf.shape(order, tf.int64))
+    return tf.gather(tf.concat(answers, 0), places)
 
 
 def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:

@@ -133,7 +133,6 @@ def test_light_shows_what_quick_shows_to_a_small_trunk():
         {
             "shorter_sides": [119, 178, 267, 400, 600, 900, 1350],
             "mask_threshold": 0.35,
-            "overlap_penalty": 4.0,
             "edge_samples": 2,
         }
     )

@@ -98,6 +98,20 @@ def test_openvino_says_which_precision_it_takes(file):
         ifcn_tf.load(file, **{**OPENVINO, "precision": "half"})
 
 
+def test_openvino_gives_memory_back_after_some_photographs(file, monkeypatch):
+    """After each of them it would take a tenth of their time."""
+    require_openvino()
+    from ifcn_tf.engines import openvino_predictor
+
+    given = []
+    monkeypatch.setattr(openvino_predictor, "give_back_memory", lambda: given.append(None))
+    monkeypatch.setattr(openvino_predictor, "_GIVES_BACK", 3)
+    predictor = ifcn_tf.load(file, **OPENVINO)
+    for _ in range(7):
+        predictor.propose(np.zeros((20, 20, 3), np.uint8))
+    assert len(given) == 2
+
+
 def test_in_bfloat16_objectness_has_as_many_values_as_in_float32(file):
     require_openvino()
     predictor = ifcn_tf.load(file, **{**OPENVINO, "precision": "bfloat16"})

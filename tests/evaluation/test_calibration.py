@@ -59,6 +59,8 @@ def test_scores_outside_of_0_to_1_have_no_plot_and_one_sentence(tmp_path, capsys
     content, entries = case([0.95, 0.45, 0.35, worst])
     truth, results = write(tmp_path / "truth.json", content), write(tmp_path / "results.json", entries)
     outputs = Outputs(tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "reliability.png").touch()  # of an earlier evaluation
     evaluate_files(
         {"mine": str(results)}, read_truth(str(truth), None, "", None), CONFIG, match_with_pycocotools, outputs
     )

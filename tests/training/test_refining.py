@@ -37,8 +37,18 @@ def test_it_learns_what_the_picture_says(monkeypatch):
     taught, network = lessons(), build_refiner(16, 5).network
     before = improved(network, taught, 0.5)
     assert before.before == before.after < 0.4
-    fit(network, taught)
+    fit(network, taught, 0.5)
     assert improved(network, taught, 0.5).after > 0.9
+
+
+def test_proposals_are_learnt_from_as_often_as_their_squared_iou_says(monkeypatch):
+    """Every other one is right, the others have one half of their object: they are drawn a fourth as often."""
+    drawn, taught = [], lessons(4000)
+    taught.truth[:], taught.inputs["fitted"][:] = 255, 9
+    taught.inputs["fitted"][1::2, :5] = -9
+    monkeypatch.setattr(refining.keras.Model, "fit", lambda model, batches, **_: drawn.append(batches))
+    fit(build_refiner(16, 5).network, taught, 0.5)
+    assert np.mean(drawn[0]._order % 2) == pytest.approx(1 / 5, abs=0.02)
 
 
 def test_the_loss_by_hand():
@@ -48,7 +58,7 @@ def test_the_loss_by_hand():
     found = 1 / (1 + np.exp([-0.0, 2.0, 3.0]))
     entropy = -(np.log(0.5) + np.log(found[1]) + np.log(1 - found[2])) / 3
     both = 0.25 + found[1]
-    expected = entropy + 0.5 * (1 - both / (found.sum() + 1.5 - both))
+    expected = entropy + 2 * (1 - both / (found.sum() + 1.5 - both))
     assert mask_loss(truth, logits).numpy() == pytest.approx(expected, rel=1e-5)
 
 
@@ -94,7 +104,7 @@ def test_features_are_kept_by_how_much_they_vary(data):
 
 def test_it_is_loaded_with_the_weights_that_it_was_trained_for(data, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(refining, "_PARTS", 2)
-    monkeypatch.setattr(refining, "fit", lambda network, lessons: None)
+    monkeypatch.setattr(refining, "fit", lambda *_: None)
     monkeypatch.setattr(refining, "_LEAST_IOU", 0.01)
     found = train_refiner(weights, [data], tmp_path / "refined", "float32")
     assert 0 < found.before < 1 and 0 < found.after < 1
