@@ -16,10 +16,8 @@ from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.boxes import quotient, suppressed, tight_boxes, within
 from ifcn_tf.proposing.edges import Fitted, follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
+from ifcn_tf.proposing.scales import Scale, Tensors, dense_windows, of_own_scale
 from ifcn_tf.proposing.statistics import mask_statistics
-
-Tensors = dict[str, tf.Tensor]
-
 
 #: What is said of each proposal, beside its score.
 _ANSWERED = ("boxes_yxyx", "windows_yxyx", "mask_logits")
@@ -60,16 +58,6 @@ class Refining(NamedTuple):
 
     projection: Callable[[tf.Tensor], tf.Tensor]
     network: Callable[[Tensors], tf.Tensor]
-
-
-class _Scale(NamedTuple):
-    """One image of the pyramid."""
-
-    features: Tensors
-    windows: tf.Tensor  # int32 [n, 2], every window of the image
-    logits: tf.Tensor  # float32 [n], their objectness
-    size_hw: tuple[tf.Tensor, tf.Tensor]  # of the image [px]
-    pixel_hw: tf.Tensor  # float32 [2], pixels of the original image per pixel of this one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,21 +201,21 @@ class Proposer:
         """What the model finds in each image of `pyramid`: uint8 [H, W, 3] -> its features, one dict a scale."""
         return [self.model.features(resized) for resized in self.pyramid(image)]
 
-    def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[_Scale]:
+    def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[Scale]:
         sizes = self._pyramid_hw(image)
         return [self._score_windows(image, *size, found) for size, found in zip(sizes, features, strict=True)]
 
-    def _best(self, scales: list[_Scale]) -> Tensors:
+    def _best(self, scales: list[Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
         return self._assemble(scales, tf.sort(best))  # masks are read from memory in its order: a sixth of the time
 
-    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> _Scale:
+    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> Scale:
         windows = dense_windows(*self.grid.map_hw(height, width))
         pixel_hw = quotient(tf.shape(image)[:2], tf.stack([height, width]))
-        return _Scale(features, windows, self.model.objectness(features, windows), (height, width), pixel_hw)
+        return Scale(features, windows, self.model.objectness(features, windows), (height, width), pixel_hw)
 
-    def _assemble(self, scales: list[_Scale], best: tf.Tensor) -> Tensors:
+    def _assemble(self, scales: list[Scale], best: tf.Tensor) -> Tensors:
         """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
         offset, candidates = 0, []
         for number, scale in enumerate(scales):
@@ -273,26 +261,26 @@ class Proposer:
         size_hw = tf.cast(tf.shape(image)[:2], tf.float32)
         return tf.concat([kept["seen"], mask_statistics(kept, size_hw, self.config.mask_threshold)], 1)
 
-    def _seen(self, scales: list[_Scale], kept: Tensors) -> tf.Tensor:
+    def _seen(self, scales: list[Scale], kept: Tensors) -> tf.Tensor:
         """The model's descriptors of proposals, float32 [n, C]; the features are those of a proposal's own scale."""
         model = cast(DescribingModel, self.model)
-        return _of_own_scale(
+        return of_own_scale(
             scales,
             kept,
             lambda scale, chosen: model.descriptors(scale.features, chosen["window"], chosen["mask_logits"]),
         )
 
-    def _fitted(self, proposals: Tensors, scales: list[_Scale], image: tf.Tensor) -> Fitted:
+    def _fitted(self, proposals: Tensors, scales: list[Scale], image: tf.Tensor) -> Fitted:
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
         masks, pyramid_hw = proposals["mask_logits"], [scale.size_hw for scale in scales]
         samples = self.config.edge_samples
         return follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
 
-    def _asked(self, kept: Tensors, scales: list[_Scale], fitted: Fitted) -> Tensors:
+    def _asked(self, kept: Tensors, scales: list[Scale], fitted: Fitted) -> Tensors:
         """What a refiner is asked of proposals: the inputs of `models.refiner.Refiner.network`."""
         model, project = cast(DescribingModel, self.model), cast(Refining, self.refiner).projection
-        features = _of_own_scale(
+        features = of_own_scale(
             scales,
             kept,
             lambda scale, chosen: model.in_windows(project(scale.features[TRUNK]), chosen["window"]),
@@ -305,29 +293,7 @@ class Proposer:
         }
 
 
-def _of_own_scale(scales: list[_Scale], proposals: Tensors, ask: Callable[[_Scale, Tensors], tf.Tensor]) -> tf.Tensor:
-    """What is asked of each scale about those proposals that were found in it, in the order of the proposals."""
-    answers, numbers = [], []
-    for number, scale in enumerate(scales):
-        chosen = tf.where(proposals["scale"] == number)[:, 0]
-        answers.append(ask(scale, {name: tf.gather(proposals[name], chosen) for name in ("window", "mask_logits")}))
-        numbers.append(chosen)
-    order = tf.concat(numbers, 0)
-    places = tf.scatter_nd(order[:, None], tf.range(tf.size(order)), tf.shape(order, tf.int64))
-    return tf.gather(tf.concat(answers, 0), places)
-
-
 def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:
     """Some entries of an answer, without those last ones whose logits [n] are -inf."""
     some = tf.size(tf.where(logits > -math.inf))
     return {name: answer[name][:some] for name in names}
-
-
-def dense_windows(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Every window of a map of height x width cells, one a cell, row by row.
-
-    Returns:
-        int32 [height * width, 2], centre cells (y, x).
-    """
-    rows, columns = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
-    return tf.cast(tf.reshape(tf.stack([rows, columns], -1), [-1, 2]), tf.int32)
