@@ -12,8 +12,8 @@ from ifcn_tf.evaluation.protocols import PUBLISHED, Published
 
 #: What the trainings on a trunk start from: the preset that was made for it.
 BASES = {"efficientnet_lite2": PRESETS["light"], "vgg16": PRESETS["quick"]}
-#: What all trainings have in common: one rate that falls over the whole run, however long it is.
-_ALIKE = ("train.schedule=cosine", "train.checkpoint_every=250")
+#: What all trainings have in common: cuts around objects, and one rate that falls over the whole run, however long.
+_ALIKE = ("data.background_cuts=0", "train.schedule=cosine", "train.checkpoint_every=250")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -126,9 +126,9 @@ def test_a_cosine_falls_from_the_first_rate_to_the_last():
         TrainConfig(**{**settings, "learning_rates": (1.0,)})
 
 
-def test_light_shows_what_quick_shows_to_a_small_trunk():
+def test_light_shows_what_quick_shows_and_background_to_a_small_trunk():
     quick, light = PRESETS["quick"], PRESETS["light"]
-    assert light.data == dataclasses.replace(quick.data, partial_negatives=0.0)
+    assert light.data == dataclasses.replace(quick.data, partial_negatives=0.0, background_cuts=0.3)
     assert light.proposer == quick.proposer.changed(
         {
             "shorter_sides": [119, 178, 267, 400, 600, 900, 1350],
