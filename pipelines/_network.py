@@ -44,6 +44,9 @@ SETTINGS = (
     ),
     NUM_PROPOSALS,
     flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
+    flags.DEFINE_integer(
+        "num_refined", None, "Proposals whose masks are refined, the best; the weights' own, or 1000."
+    ),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
     flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
     flags.DEFINE_bool("flip", None, "Average over image and mirror image, in twice the time; the weights' own, or no."),

@@ -57,6 +57,9 @@ class ProposerConfig(Settings):
     edge_samples: int = 0
     """Masks are fitted to the colours of so many samples along each side of a cell, and have so many times the cells
     (`masks.edges`); 0: they stay as predicted [count]."""
+    num_refined: int = 1000
+    """Where there is a refiner (`models.refiner`), so many of the proposals that are ranked have their masks refined,
+    those of highest objectness and confidence [count]."""
     min_area: float = 0.0
     """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
     empty masks always are."""
@@ -75,7 +78,7 @@ class ProposerConfig(Settings):
         require(self.blend_cells >= 0, f"blend_cells must not be negative, not {self.blend_cells}.")
         for name in ("confidence_weight", "overlap_penalty"):
             require_amount(name, getattr(self, name))
-        for name in ("num_proposals", "num_ranked", "pre_nms"):
+        for name in ("num_proposals", "num_ranked", "num_refined", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
         require(0 <= self.edge_samples <= 8, f"edge_samples must lie in 0..8, not {self.edge_samples}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 import tensorflow as tf
 
@@ -25,6 +26,8 @@ from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
 
 #: Before the names of what passes from part to part: of proposals, and of what a refiner is asked.
 _KEPT, _ASKED = "kept/", "asked/"
+#: What a refiner answers.
+_REFINED = "refined"
 
 
 def export_onnx(network: WindowMethod, config: ProposerConfig, path: Path) -> None:
@@ -62,7 +65,7 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
         if not proposer.refines:
             return proposer.of_features(image, each)
         kept, asked = proposer.unrefined(image, each)
-        del kept["mask_logits"], kept["boxes_yxyx"]  # which are made anew
+        del kept["boxes_yxyx"]  # which are made anew
         return {_KEPT + name: value for name, value in kept.items()} | {
             _ASKED + name: value for name, value in asked.items()
         }
@@ -82,15 +85,15 @@ def _refining(proposer: Proposer, rest: onnx.GraphProto) -> dict[str, onnx.Graph
     """The parts that refine masks and rank them, of what the part before them gives."""
 
     def refiner(*asked: tf.Tensor) -> Tensors:
-        return {f"{_KEPT}mask_logits": proposer.refined(_named(signature, asked, _ASKED))["mask_logits"]}
+        return {_REFINED: cast(tf.Tensor, proposer.refined(_named(signature, asked, _ASKED)))}
 
-    def ranking(image: tf.Tensor, *kept: tf.Tensor) -> Tensors:
-        return proposer.ranked(image, _named(given, kept, _KEPT))
+    def ranking(image: tf.Tensor, refined: tf.Tensor, *kept: tf.Tensor) -> Tensors:
+        return proposer.ranked(image, _named(given, kept, _KEPT), refined)
 
     signature = _signature(value for value in rest.output if value.name.startswith(_ASKED))
     refining = converted(refiner, signature)
-    given = _signature(value for part in (rest, refining) for value in part.output if value.name.startswith(_KEPT))
-    return {"refiner": refining, "ranking": converted(ranking, [IMAGE, *given])}
+    given = _signature(value for value in rest.output if value.name.startswith(_KEPT))
+    return {"refiner": refining, "ranking": converted(ranking, [IMAGE, *_signature(refining.output), *given])}
 
 
 def _signature(values: Iterable[onnx.ValueInfoProto]) -> list[tf.TensorSpec]:

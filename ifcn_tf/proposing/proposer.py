@@ -112,7 +112,7 @@ class Proposer:
     def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
         """As `__call__`, given what the model finds in each image of `pyramid`."""
         kept, asked = self.unrefined(image, features)
-        return self.ranked(image, {**kept, **self.refined(asked)})
+        return self.ranked(image, kept, self.refined(asked))
 
     def described(self, image: tf.Tensor) -> Tensors:
         """What suppression leaves of one image, with what a score head is asked of it.
@@ -121,11 +121,11 @@ class Proposer:
             image: uint8 [H, W, 3], RGB.
 
         Returns:
-            boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling objectness, and
+            boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling merit, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
         kept, asked = self.unrefined(image, self.features(image), describe=True)
-        kept = self._outlined({**kept, **self.refined(asked)}, image)
+        kept = self._outlined(kept, self.refined(asked), image)
         answer = {**kept, "descriptors": self._descriptors(kept, image)}
         return _left(kept["logits"], answer, *_ANSWERED, "descriptors")
 
@@ -140,15 +140,14 @@ class Proposer:
             describe: whether the model is asked for descriptors though there is no score head.
 
         Returns:
-            logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, by falling objectness, and where
+            logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, by falling merit, and where
             they are asked for "seen" [n, C], the model's descriptors; then the inputs of
-            `models.refiner.Refiner.network`, or nothing where masks stay. Where nothing is left there is one of logit
-            -inf, since runtimes refuse empty tensors.
+            `models.refiner.Refiner.network` for the first `num_refined`, or nothing where masks stay. Where nothing is
+            left there is one of logit -inf, since runtimes refuse empty tensors.
         """
         scales = self._scales(image, features)
-        kept, asked = self._select(self._best(scales), tf.shape(image)), Tensors()
-        found = {name: kept[name] for name in ("logits", *_ANSWERED)}
-        found["merits"] = merit(kept["logits"], kept["mask_logits"], self.config)
+        kept, asked = self._by_merit(self._select(self._best(scales), tf.shape(image))), Tensors()
+        found = {name: kept[name] for name in ("logits", "merits", *_ANSWERED)}
         if describe or self.score_head is not None:
             found["seen"] = self._seen(scales, kept)
         if self.config.edge_samples:
@@ -158,13 +157,13 @@ class Proposer:
                 asked = self._asked(kept, scales, fitted)
         return found, asked
 
-    def refined(self, asked: Tensors) -> Tensors:
-        """The masks that a refiner makes of what it is asked by `unrefined`: mask_logits, if it is asked anything."""
-        return {"mask_logits": cast(Refining, self.refiner).network(asked)} if asked else {}
+    def refined(self, asked: Tensors) -> tf.Tensor | None:
+        """The masks that a refiner makes of what it is asked by `unrefined`, None where it is asked nothing."""
+        return cast(Refining, self.refiner).network(asked) if asked else None
 
-    def ranked(self, image: tf.Tensor, kept: Tensors) -> Tensors:
-        """What `__call__` returns, of what `unrefined` does, with its masks refined."""
-        kept = self._outlined(kept, image)
+    def ranked(self, image: tf.Tensor, kept: Tensors, refined: tf.Tensor | None) -> Tensors:
+        """What `__call__` returns, of what `unrefined` and `refined` do."""
+        kept = self._outlined(kept, refined, image)
         merits, expected = kept["merits"], None
         if self.score_head is not None:
             expected = self.score_head(self._descriptors(kept, image))[:, 0]
@@ -249,12 +248,21 @@ class Proposer:
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
-    def _outlined(self, kept: Tensors, image: tf.Tensor) -> Tensors:
-        """With boxes around the masks as they are now; of one without a cell it has no area."""
+    def _by_merit(self, kept: Tensors) -> Tensors:
+        """Proposals by falling merit, which is added to them."""
+        merits = merit(kept["logits"], kept["mask_logits"], self.config)
+        order = tf.argsort(merits, direction="DESCENDING", stable=True)
+        return {name: tf.gather(values, order) for name, values in {**kept, "merits": merits}.items()}
+
+    def _outlined(self, kept: Tensors, refined: tf.Tensor | None, image: tf.Tensor) -> Tensors:
+        """With refined masks in place of the first ones, and boxes around all; of one without a cell it has no area."""
         if not self.config.edge_samples:
             return kept
-        inside = kept["mask_logits"] >= logit(self.config.mask_threshold)
-        return {**kept, "boxes_yxyx": within(tight_boxes(inside, kept["windows_yxyx"]), tf.shape(image))}
+        masks = kept["mask_logits"]
+        if refined is not None:
+            masks = tf.concat([refined, masks[tf.shape(refined)[0] :]], 0)
+        boxes = tight_boxes(masks >= logit(self.config.mask_threshold), kept["windows_yxyx"])
+        return {**kept, "mask_logits": masks, "boxes_yxyx": within(boxes, tf.shape(image))}
 
     def _descriptors(self, kept: Tensors, image: tf.Tensor) -> tf.Tensor:
         """What a score head is asked of proposals, float32 [n, D]."""
@@ -280,17 +288,14 @@ class Proposer:
     def _asked(self, kept: Tensors, scales: list[Scale], fitted: Fitted) -> Tensors:
         """What a refiner is asked of proposals: the inputs of `models.refiner.Refiner.network`."""
         model, project = cast(DescribingModel, self.model), cast(Refining, self.refiner).projection
+        best = {name: kept[name][: self.config.num_refined] for name in ("scale", "window", "mask_logits")}
         features = of_own_scale(
             scales,
-            kept,
+            best,
             lambda scale, chosen: model.in_windows(project(scale.features[TRUNK]), chosen["window"]),
         )
-        return {
-            "mask_logits": fitted.held,
-            "features": features,
-            "fitted": fitted.mask_logits,
-            "colours": fitted.colours,
-        }
+        seen = {"mask_logits": fitted.held, "fitted": fitted.mask_logits, "colours": fitted.colours}
+        return {"features": features, **{name: values[: self.config.num_refined] for name, values in seen.items()}}
 
 
 def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:

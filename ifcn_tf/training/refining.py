@@ -105,7 +105,11 @@ def fitted(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) 
         UserError: the method has no features to refine by, a folder cannot be used, a record is damaged, or there are
             too few photographs or proposals.
     """
-    proposer, count = network_proposer(network, config), len(Records.open(data))
+    # Of all proposals some are learnt from, not of the best alone.
+    proposer, count = (
+        network_proposer(network, config.changed({"num_refined": config.post_nms})),
+        len(Records.open(data)),
+    )
     if not hasattr(network.window_model(config), "in_windows"):
         raise UserError(f"{network.config.method} has no features to refine its masks by.")
     if count < _PARTS:

@@ -70,6 +70,18 @@ def test_nothing_is_refined_where_masks_are_to_stay_as_predicted():
     np.testing.assert_array_equal(found["mask_logits"], expected["mask_logits"])
 
 
+@pytest.mark.parametrize("count", [1, 7, 1000])
+def test_only_the_best_are_refined(count):
+    """One that makes the masks of the best in objectness and confidence recognisable; the others are as without it."""
+    image, refining = tf.constant(scene(0, (60, 75))), Refining(tf.identity, lambda asked: 0 * asked["fitted"] + 77)
+    config = dataclasses.replace(BLOBS, confidence_weight=1.5, num_refined=count)
+    plain, refined = (Proposer(Seeing(blobs), config, refiner=each)(image) for each in (None, refining))
+    expected = plain["mask_logits"].numpy()
+    expected[:count] = 77
+    np.testing.assert_array_equal(refined["windows_yxyx"], plain["windows_yxyx"])
+    np.testing.assert_array_equal(refined["mask_logits"], expected)
+
+
 def test_what_a_refiner_is_asked():
     """Beside features the masks at cells and at samples, and the colours there, of all that suppression leaves."""
     refining, image = Refining(tf.identity, lambda asked: asked["fitted"]), tf.constant(scene(0, (60, 75)))

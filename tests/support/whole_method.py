@@ -18,6 +18,7 @@ CONFIG = ProposerConfig(
     shorter_sides=(60, 110),
     num_proposals=40,
     num_ranked=60,
+    num_refined=25,
     pre_nms=150,
     nms_iou=0.9,
     min_area=30.0,
