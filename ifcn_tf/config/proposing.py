@@ -58,8 +58,8 @@ class ProposerConfig(Settings):
     """Masks are fitted to the colours of so many samples along each side of a cell, and have so many times the cells
     (`masks.edges`); 0: they stay as predicted [count]."""
     num_refined: int = 1000
-    """Where there is a refiner (`models.refiner`), so many of the proposals that are ranked have their masks refined,
-    those of highest objectness and confidence [count]."""
+    """Where there is a refiner (`models.refiner`), so many of the proposals that are ranked have their masks fitted and
+    refined, those that rank first by their coarse masks [count]."""
     min_area: float = 0.0
     """Masks of a smaller area, estimated by their cells or counted in pixels, are dropped [px^2 of the original image];
     empty masks always are."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import Resize, resize
+from ifcn_tf.masks.edges import enlarge
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.boxes import quotient, suppressed, tight_boxes, within
 from ifcn_tf.proposing.edges import Fitted, follow_edges
@@ -121,7 +122,7 @@ class Proposer:
             image: uint8 [H, W, 3], RGB.
 
         Returns:
-            boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, by falling merit, and
+            boxes_yxyx, windows_yxyx and mask_logits as of `__call__`, those first that are refined, and
             descriptors, float32 [n, D]: the model's, then `statistics.mask_statistics`.
         """
         kept, asked = self.unrefined(image, self.features(image), describe=True)
@@ -140,22 +141,25 @@ class Proposer:
             describe: whether the model is asked for descriptors though there is no score head.
 
         Returns:
-            logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, by falling merit, and where
-            they are asked for "seen" [n, C], the model's descriptors; then the inputs of
-            `models.refiner.Refiner.network` for the first `num_refined`, or nothing where masks stay. Where nothing is
-            left there is one of logit -inf, since runtimes refuse empty tensors.
+            logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, and where they are asked for
+            "seen" [n, C], the model's descriptors, those first that are refined; then the inputs of
+            `models.refiner.Refiner.network` for them, the first `num_refined`, or nothing where masks stay. Where
+            nothing is left there is one of logit -inf, since runtimes refuse empty tensors.
         """
         scales = self._scales(image, features)
-        kept, asked = self._by_merit(self._select(self._best(scales), tf.shape(image))), Tensors()
-        found = {name: kept[name] for name in ("logits", "merits", *_ANSWERED)}
+        kept, asked = self._select(self._best(scales), tf.shape(image)), Tensors()
+        kept["merits"] = merit(kept["logits"], kept["mask_logits"], self.config)
         if describe or self.score_head is not None:
-            found["seen"] = self._seen(scales, kept)
+            kept["seen"] = self._seen(scales, kept)
+        if self.refines:
+            kept = self._in_order(kept, image)
         if self.config.edge_samples:
-            fitted = self._fitted(kept, scales, image)
-            found["mask_logits"] = fitted.mask_logits
+            best, coarse = self._parted(kept)
+            fitted = self._fitted(best, scales, image)
+            kept["mask_logits"] = tf.concat([fitted.mask_logits, coarse], 0)
             if self.refines:
-                asked = self._asked(kept, scales, fitted)
-        return found, asked
+                asked = self._asked(best, scales, fitted)
+        return {name: values for name, values in kept.items() if name not in ("scale", "window")}, asked
 
     def refined(self, asked: Tensors) -> tf.Tensor | None:
         """The masks that a refiner makes of what it is asked by `unrefined`, None where it is asked nothing."""
@@ -163,18 +167,23 @@ class Proposer:
 
     def ranked(self, image: tf.Tensor, kept: Tensors, refined: tf.Tensor | None) -> Tensors:
         """What `__call__` returns, of what `unrefined` and `refined` do."""
-        kept = self._outlined(kept, refined, image)
-        merits, expected = kept["merits"], None
+        kept, most = self._outlined(kept, refined, image), self.config.num_proposals
+        order, merits, scores = self._rank(kept, image)
+        answer = {name: tf.gather(kept[name], order[:most]) for name in _ANSWERED}
+        answer["scores"] = tf.sigmoid(merits if self.score_head is None else tf.gather(scores, order))[:most]
+        return _left(merits, answer, *answer)
+
+    def _rank(self, kept: Tensors, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The order of proposals, what merit is left of each in it, and the logits of their scores, as they came."""
+        merits = scores = kept["merits"]
         if self.score_head is not None:
-            expected = self.score_head(self._descriptors(kept, image))[:, 0]
-            merits = with_expected_iou(expected, merits)
-        boxes, most = kept["boxes_yxyx"], self.config.num_proposals
+            scores = self.score_head(self._descriptors(kept, image))[:, 0]
+            merits = with_expected_iou(scores, merits)
+        boxes = kept["boxes_yxyx"]
         some = tf.reduce_all(boxes[:, 2:] > boxes[:, :2], 1)  # or fitted or refined to nothing
         merits = tf.where(some, merits, -math.inf)
-        order, merits = ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
-        answer = {name: tf.gather(kept[name], order[:most]) for name in _ANSWERED}
-        answer["scores"] = tf.sigmoid(merits if expected is None else tf.gather(expected, order))[:most]
-        return _left(merits, answer, *answer)
+        order, left = ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
+        return order, left, scores
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -248,11 +257,10 @@ class Proposer:
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
-    def _by_merit(self, kept: Tensors) -> Tensors:
-        """Proposals by falling merit, which is added to them."""
-        merits = merit(kept["logits"], kept["mask_logits"], self.config)
-        order = tf.argsort(merits, direction="DESCENDING", stable=True)
-        return {name: tf.gather(values, order) for name, values in {**kept, "merits": merits}.items()}
+    def _in_order(self, kept: Tensors, image: tf.Tensor) -> Tensors:
+        """Proposals in the order that they have by their first masks."""
+        order, _, _ = self._rank(kept, image)
+        return {name: tf.gather(values, order) for name, values in kept.items()}
 
     def _outlined(self, kept: Tensors, refined: tf.Tensor | None, image: tf.Tensor) -> Tensors:
         """With refined masks in place of the first ones, and boxes around all; of one without a cell it has no area."""
@@ -278,6 +286,13 @@ class Proposer:
             lambda scale, chosen: model.descriptors(scale.features, chosen["window"], chosen["mask_logits"]),
         )
 
+    def _parted(self, kept: Tensors) -> tuple[Tensors, tf.Tensor]:
+        """What a refiner sees of those proposals that it refines, or of all; and the masks of the others, as fine."""
+        count = self.config.num_refined if self.refines else self.config.post_nms
+        best = {name: kept[name][:count] for name in ("scale", "window", "mask_logits")}
+        fine = enlarge(kept["mask_logits"], self.config.edge_samples)  # of all: LiteRT multiplies no empty tensors
+        return best, fine[count:]
+
     def _fitted(self, proposals: Tensors, scales: list[Scale], image: tf.Tensor) -> Fitted:
         corners, _ = self.grid.extent(proposals["window"])
         places = tf.concat([proposals["scale"][:, None], corners], 1)
@@ -285,17 +300,16 @@ class Proposer:
         samples = self.config.edge_samples
         return follow_edges(masks, places, image, pyramid_hw, self.grid.window_px, samples, self.resize)
 
-    def _asked(self, kept: Tensors, scales: list[Scale], fitted: Fitted) -> Tensors:
+    def _asked(self, proposals: Tensors, scales: list[Scale], fitted: Fitted) -> Tensors:
         """What a refiner is asked of proposals: the inputs of `models.refiner.Refiner.network`."""
         model, project = cast(DescribingModel, self.model), cast(Refining, self.refiner).projection
-        best = {name: kept[name][: self.config.num_refined] for name in ("scale", "window", "mask_logits")}
         features = of_own_scale(
             scales,
-            best,
+            proposals,
             lambda scale, chosen: model.in_windows(project(scale.features[TRUNK]), chosen["window"]),
         )
         seen = {"mask_logits": fitted.held, "fitted": fitted.mask_logits, "colours": fitted.colours}
-        return {"features": features, **{name: values[: self.config.num_refined] for name, values in seen.items()}}
+        return {"features": features, **seen}
 
 
 def _left(logits: tf.Tensor, answer: Tensors, *names: str) -> Tensors:

@@ -35,7 +35,7 @@ def made(photographs, tmp_path_factory):
 
 def test_maps_and_proposals_are_nearly_those_of_float32(made, photographs):
     file, quantized, said = made
-    assert [row.answer for row in said][-1] == "mask_logits"
+    assert [row.answer for row in said][-1] == "refined"
     assert {row.answer for row in said} >= {"score_maps", "objectness_logits"}
     assert all(0.99 < row.correlation < 1 and 0.95 < row.same_sign <= 1 for row in said), said
     wanted, found = (ifcn_tf.load(path, engine="onnxruntime") for path in (file, quantized))

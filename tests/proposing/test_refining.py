@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ifcn_tf.benchmarks.inference import _KnownMaps
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.masks.edges import enlarge
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.predictor import Predictor, load_saved_model
 from ifcn_tf.proposing.network import network_proposer
@@ -72,14 +73,26 @@ def test_nothing_is_refined_where_masks_are_to_stay_as_predicted():
 
 @pytest.mark.parametrize("count", [1, 7, 1000])
 def test_only_the_best_are_refined(count):
-    """One that makes the masks of the best in objectness and confidence recognisable; the others are as without it."""
+    """One that makes the masks of the best in objectness and confidence recognisable; the others are the first ones."""
     image, refining = tf.constant(scene(0, (60, 75))), Refining(tf.identity, lambda asked: 0 * asked["fitted"] + 77)
     config = dataclasses.replace(BLOBS, confidence_weight=1.5, num_refined=count)
-    plain, refined = (Proposer(Seeing(blobs), config, refiner=each)(image) for each in (None, refining))
-    expected = plain["mask_logits"].numpy()
+    plain = Proposer(Seeing(blobs), dataclasses.replace(config, edge_samples=0))(image)
+    refined = Proposer(Seeing(blobs), config, refiner=refining)(image)
+    expected = enlarge(plain["mask_logits"].numpy(), 2)
     expected[:count] = 77
     np.testing.assert_array_equal(refined["windows_yxyx"], plain["windows_yxyx"])
-    np.testing.assert_array_equal(refined["mask_logits"], expected)
+    np.testing.assert_allclose(refined["mask_logits"], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_those_are_refined_that_the_score_head_puts_first():
+    """One that expects the more of a mask, the lower its window lies."""
+    image, refining = tf.constant(scene(0, (60, 75))), Refining(tf.identity, lambda asked: asked["fitted"])
+    config = dataclasses.replace(BLOBS, num_refined=3)
+    proposer = Proposer(Described(blobs), config, score_head=lambda seen: 100 * seen[:, :1], refiner=refining)
+    kept, asked = proposer.unrefined(image, proposer.features(image))
+    rows = kept["seen"][:, 0].numpy()
+    np.testing.assert_array_equal(asked["features"][:, 0], rows[:3])
+    assert rows[:3].min() >= rows[3:].max() > rows.min()
 
 
 def test_what_a_refiner_is_asked():
@@ -113,7 +126,7 @@ def test_proposals_are_judged_by_the_masks_that_the_refiner_makes():
     boxes, windows = (proposer(image)[name].numpy() for name in ("boxes_yxyx", "windows_yxyx"))
     expected = np.concatenate([windows[:, :1] + (windows[:, 2:3] - windows[:, :1]) / 2, windows[:, 1:]], 1)
     np.testing.assert_allclose(boxes, np.clip(expected, 0, [60, 75, 60, 75]), atol=1e-3)
-    shares = judged[0].numpy()[:, 3 + 2 : 3 + 8]
+    shares = judged[-1].numpy()[:, 3 + 2 : 3 + 8]
     np.testing.assert_allclose(shares, np.tile([0.5], shares.shape), atol=1e-6)
 
 
