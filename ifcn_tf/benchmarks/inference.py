@@ -24,7 +24,9 @@ from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.proposing.network import network_proposer
-from ifcn_tf.proposing.proposer import IMAGE, Tensors, WindowModel
+from ifcn_tf.proposing.proposer import IMAGE
+from ifcn_tf.proposing.scales import Tensors
+from ifcn_tf.proposing.window_model import WindowModel
 
 SIZE_HW = (480, 640)
 _TEN_SIZES = (

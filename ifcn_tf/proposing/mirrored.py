@@ -7,7 +7,8 @@ from typing import cast
 import tensorflow as tf
 
 from ifcn_tf.geometry import WindowGrid
-from ifcn_tf.proposing.proposer import DescribingModel, Tensors, WindowModel
+from ifcn_tf.proposing.scales import Tensors
+from ifcn_tf.proposing.window_model import DescribingModel, WindowModel
 
 #: Before the names of the mirror image's features.
 _PREFIX = "mirrored_"

@@ -19,8 +19,9 @@ from ifcn_tf.models.refiner import SAMPLES, load_refiner
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
 from ifcn_tf.proposing.mirrored import Mirrored
-from ifcn_tf.proposing.proposer import Proposer, Refining
+from ifcn_tf.proposing.proposer import Proposer
 from ifcn_tf.proposing.scored_by_another import ScoredByAnother
+from ifcn_tf.proposing.window_model import Refining
 
 
 def load_network(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import cast
 
 import tensorflow as tf
 
@@ -19,46 +19,12 @@ from ifcn_tf.proposing.edges import Fitted, follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.scales import Scale, Tensors, dense_windows, of_own_scale
 from ifcn_tf.proposing.statistics import mask_statistics
+from ifcn_tf.proposing.window_model import TRUNK, DescribingModel, Refining, WindowModel
 
 #: What is said of each proposal, beside its score.
 _ANSWERED = ("boxes_yxyx", "windows_yxyx", "mask_logits")
-#: Of a model's features the one that only its descriptors need.
-TRUNK = "trunk"
 #: An image of any size.
 IMAGE = tf.TensorSpec([None, None, 3], tf.uint8, "image")
-
-
-class WindowModel(Protocol):
-    """A model that maps an image and windows to objectness and mask logits, such as a `Method`'s `window_model`.
-
-    It is asked in two steps, so that masks are only made for the windows whose objectness deserves it.
-    """
-
-    def features(self, image: tf.Tensor) -> Tensors:
-        """What the windows of an image share: float32 [1, H, W, 3], RGB in 0..255 -> a dict of maps [1, h, w, ...]."""
-
-    def objectness(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
-        """Features and windows int32 [N, 2] -> logits, float32 [N]."""
-
-    def masks(self, features: Tensors, windows: tf.Tensor) -> tf.Tensor:
-        """Features and windows int32 [N, 2] -> logits, float32 [N, m, m]."""
-
-
-class DescribingModel(WindowModel, Protocol):
-    """A model whose proposals can be judged and refined; of its features the one named `TRUNK` is for that alone."""
-
-    def descriptors(self, features: Tensors, windows: tf.Tensor, mask_logits: tf.Tensor) -> tf.Tensor:
-        """Features, windows int32 [N, 2] and their own masks [N, m, m] -> what features say of them, float32 [N, D]."""
-
-    def in_windows(self, maps: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
-        """Maps [1, h, w, F] and windows int32 [N, 2] -> the cells of each, [N, m, m, F]; outside, the nearest one's."""
-
-
-class Refining(NamedTuple):
-    """What corrects masks: both parts of a `models.refiner.Refiner`, as functions of tensors."""
-
-    projection: Callable[[tf.Tensor], tf.Tensor]
-    network: Callable[[Tensors], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ifcn_tf.proposing.proposer import TRUNK, Tensors, WindowModel
+from ifcn_tf.proposing.scales import Tensors
+from ifcn_tf.proposing.window_model import TRUNK, WindowModel
 
 #: Before the names of the other model's features.
 _PREFIX = "scores_"

@@ -15,7 +15,9 @@ from ifcn_tf.config.settings import Settings, require
 from ifcn_tf.images.tensors import MAX_PIXELS
 from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.proposing.network import network_proposer
-from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Tensors
+from ifcn_tf.proposing.proposer import IMAGE
+from ifcn_tf.proposing.scales import Tensors
+from ifcn_tf.proposing.window_model import TRUNK
 from ifcn_tf.saved_model.conditions import provided
 from ifcn_tf.saved_model.full_masks import pack_batch, refusal
 from ifcn_tf.saved_model.image_bytes import decode_upright

@@ -25,7 +25,8 @@ from ifcn_tf.models.method import WindowMethod
 from ifcn_tf.models.refiner import SAMPLES, Refiner, build_refiner, save_with_refiner
 from ifcn_tf.models.weights import read_proposer_config
 from ifcn_tf.proposing.network import bare_network, network_proposer
-from ifcn_tf.proposing.proposer import IMAGE, TRUNK, Proposer, Refining
+from ifcn_tf.proposing.proposer import IMAGE, Proposer
+from ifcn_tf.proposing.window_model import TRUNK, Refining
 
 #: Every so many photographs one is held out: it says how much better masks are.
 _PARTS = 5

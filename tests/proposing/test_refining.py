@@ -14,7 +14,8 @@ from ifcn_tf.masks.edges import enlarge
 from ifcn_tf.models.instance_fcn.inference import InferenceModel
 from ifcn_tf.predictor import Predictor, load_saved_model
 from ifcn_tf.proposing.network import network_proposer
-from ifcn_tf.proposing.proposer import Proposer, Refining
+from ifcn_tf.proposing.proposer import Proposer
+from ifcn_tf.proposing.window_model import Refining
 from ifcn_tf.saved_model.export import export
 from tests.proposing.test_proposer import Windowed, blobs
 from tests.support.exported import CONFIG, narrow_network, scene
