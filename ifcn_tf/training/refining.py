@@ -106,18 +106,14 @@ def fitted(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) 
         UserError: the method has no features to refine by, a folder cannot be used, a record is damaged, or there are
             too few photographs or proposals.
     """
-    # Of all proposals some are learnt from, not of the best alone.
-    proposer, count = (
-        network_proposer(network, config.changed({"num_refined": config.post_nms})),
-        len(Records.open(data)),
-    )
+    count, of_all = len(Records.open(data)), config.changed({"num_refined": config.post_nms})  # not of the best alone
     if not hasattr(network.window_model(config), "in_windows"):
         raise UserError(f"{network.config.method} has no features to refine its masks by.")
     if count < _PARTS:
         raise UserError(f"{', '.join(map(str, data))}: give {_PARTS} photographs or more, not {count}.")
     keras.utils.set_random_seed(0)  # the same proposals give the same refiner
     refiner = build_refiner(network.trunk_model.output.shape[-1], network.config.grid.mask_cells, network.precision)
-    kept = refiner.projection.output.shape[-1]
+    proposer, kept = network_proposer(network, of_all), refiner.projection.output.shape[-1]
     refiner.projection.set_weights(principal(proposer, list(photographs(data, _SURVEYED)), kept))
     proposer = dataclasses.replace(proposer, refiner=Refining(*refiner))
     lessons = collected(proposer, track(photographs(data, count), count, "proposing"))
