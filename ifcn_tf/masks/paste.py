@@ -135,7 +135,7 @@ def _paste_chunk(values: np.ndarray, grid: _PixelGrid) -> list[Rle]:
     # first row of pixels and event m at its end. In row-major order they alternate: enter, leave, enter, leave.
     inside = np.zeros((len(column), grid.resolution + 2), bool)
     np.greater_equal(column, 0, out=inside[:, 1:-1])
-    # One-dimensional, since NumPy finds what is not zero in a matrix several times as slowly.
+    # One-dimensional, since NumPy finds what is not zero in a matrix in two to four times the time.
     event_column, event = np.divmod(np.flatnonzero(inside[:, 1:] != inside[:, :-1]), grid.resolution + 1)
     event_mask = mask[event_column]
     enters = inside[event_column, event + 1]

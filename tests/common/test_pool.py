@@ -77,6 +77,6 @@ def test_an_interruption_waits_for_no_thread():
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.read(2) == b"aa"
-        time.sleep(0.5)  # CPython loses a signal that comes just as its main thread begins to wait
+        time.sleep(0.5)  # CPython may lose a signal that comes just as its main thread begins to wait
         process.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
