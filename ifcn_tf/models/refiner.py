@@ -79,7 +79,7 @@ def build_refiner(channels: int, cells: int, precision: Precision = "float32") -
     x = _conv(_NEAR, "near", dtype)(x)
     x = Added(dtype=dtype, name="both")(x, _of_the_window(x, dtype))
     x = _conv(_NEAR, "both_near", dtype)(x)
-    change = _conv(SAMPLES**2, "change", "float32", activation=None, kernel_initializer="zeros")(x)
+    change = _conv(SAMPLES**2, "change", dtype, activation=None, kernel_initializer="zeros")(x)
     change = Spread(SAMPLES, dtype="float32", name="spread")(change)
     change = keras.layers.Reshape((fine, fine), dtype="float32", name="one_channel")(change)
     refined = keras.layers.Add(dtype="float32", name="refined")([inputs["fitted"], change])
@@ -118,7 +118,8 @@ class Contrast(keras.layers.Layer):
 
     def call(self, colours: tf.Tensor) -> tf.Tensor:
         """See the class."""
-        return _CONTRAST * (colours - tf.reduce_mean(colours, [1, 2], keepdims=True))
+        mean = tf.reduce_mean(tf.reduce_mean(colours, 1), 1)  # one axis after the other: a quarter of the time
+        return _CONTRAST * (colours - mean[:, None, None])
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """As it was."""
@@ -141,7 +142,10 @@ class Added(keras.layers.Layer):
 
 
 class _OfSamples(keras.layers.Layer):
-    """Of so many samples along each side of a cell."""
+    """Of so many samples along each side of a cell.
+
+    By transposing, since TensorFlow's space-to-depth and depth-to-space take three to ten times as long on a CPU.
+    """
 
     def __init__(self, samples: int, **options: object) -> None:
         super().__init__(**options)
@@ -158,7 +162,9 @@ class Gathered(_OfSamples):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """See the class."""
-        return tf.nn.space_to_depth(x, self.samples)
+        _, height, width, channels = self.compute_output_shape(x.shape)
+        rows = tf.reshape(x, [-1, height, self.samples, width, channels // self.samples])
+        return tf.reshape(tf.transpose(rows, [0, 1, 3, 2, 4]), [-1, height, width, channels])
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """[N, a, a, s * s * C]."""
@@ -171,7 +177,9 @@ class Spread(_OfSamples):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """See the class."""
-        return tf.nn.depth_to_space(x, self.samples)
+        _, height, width, channels = self.compute_output_shape(x.shape)
+        columns = tf.reshape(x, [-1, *x.shape[1:3], self.samples, self.samples * channels])
+        return tf.reshape(tf.transpose(columns, [0, 1, 3, 2, 4]), [-1, height, width, channels])
 
     def compute_output_shape(self, shape: tuple) -> tuple:
         """[N, s a, s a, C]."""

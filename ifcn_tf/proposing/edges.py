@@ -54,10 +54,10 @@ def follow_edges(
     grids = tf.maximum((2 * sizes * cells * samples + window_px) // (2 * window_px), 1)
     first = places[:, 1:] * cells * samples // window_px
     colours = _colours(_at_scales(image, grids, resize), grids, places[:, 0], first, cells * samples)
-    fitted, trust = fit_to_colours(tf.sigmoid(held), colours)
+    fitted, trust = fit_to_colours(tf.sigmoid(held), tf.unstack(colours, axis=-1))
     fitted = tf.clip_by_value(fitted, PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN)
     fitted = trust * tf.math.log(fitted / (1 - fitted)) + (1 - trust) * enlarge(held, samples)
-    return Fitted(fitted, held, tf.stack(colours, -1))
+    return Fitted(fitted, held, colours)
 
 
 def _hold(mask_logits: tf.Tensor, first: tf.Tensor, size_hw: tf.Tensor) -> tf.Tensor:
@@ -77,7 +77,7 @@ def _at_scales(image: tf.Tensor, grids_hw: tf.Tensor, resize: Resize) -> tf.Tens
     return tf.concat([tf.reshape(resize(image, *tf.unstack(size)), [-1, 3]) for size in tf.unstack(grids_hw)], 0)
 
 
-def _colours(pixels: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf.Tensor, count: int) -> list[tf.Tensor]:
+def _colours(pixels: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf.Tensor, count: int) -> tf.Tensor:
     """The picture in windows; beyond its border, the border.
 
     Args:
@@ -88,14 +88,13 @@ def _colours(pixels: tf.Tensor, grids_hw: tf.Tensor, scale: tf.Tensor, first: tf
         count: its side [samples].
 
     Returns:
-        Red, green and blue, each float32 [n, count, count] in 0..1.
+        float32 [n, count, count, 3] in 0..1.
     """
     starts = tf.cumsum(tf.reduce_prod(grids_hw, 1), exclusive=True)
     size_hw = tf.gather(grids_hw, scale)
     rows, columns = (_inside(first, size_hw, axis, count) for axis in (0, 1))
     row_starts = tf.gather(starts, scale)[:, None] + rows * size_hw[:, 1, None]
-    colours = tf.gather(pixels / 255, tf.expand_dims(row_starts, 2) + tf.expand_dims(columns, 1))
-    return [colours[..., number] for number in range(3)]
+    return tf.gather(pixels / 255, tf.expand_dims(row_starts, 2) + tf.expand_dims(columns, 1))
 
 
 def _inside(first: tf.Tensor, size_hw: tf.Tensor, axis: int, count: int) -> tf.Tensor:

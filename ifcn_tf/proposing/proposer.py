@@ -108,7 +108,8 @@ class Proposer:
 
         Returns:
             logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, and where they are asked for
-            "seen" [n, C], the model's descriptors, those first that are refined; then the inputs of
+            "seen" [n, C], the model's descriptors, those first that are refined, with the logits of "scores" [n] by
+            their coarse masks; then the inputs of
             `models.refiner.Refiner.network` for them, the first `num_refined`, or nothing where masks stay. Where
             nothing is left there is one of logit -inf, since runtimes refuse empty tensors.
         """
@@ -118,7 +119,7 @@ class Proposer:
         if describe or self.score_head is not None:
             kept["seen"] = self._seen(scales, kept)
         if self.refines:
-            kept = self._in_order(kept, image)
+            kept = self._in_order({**kept, "scores": self._scores(kept, image)})
         if self.config.edge_samples:
             best, coarse = self._parted(kept)
             fitted = self._fitted(best, scales, image)
@@ -134,22 +135,29 @@ class Proposer:
     def ranked(self, image: tf.Tensor, kept: Tensors, refined: tf.Tensor | None) -> Tensors:
         """What `__call__` returns, of what `unrefined` and `refined` do."""
         kept, most = self._outlined(kept, refined, image), self.config.num_proposals
-        order, merits, scores = self._rank(kept, image)
+        count = None if refined is None else tf.shape(refined)[0]  # nothing is new of the others
+        scores = self._scores({name: values[:count] for name, values in kept.items()}, image)
+        if refined is not None:
+            scores = tf.concat([scores, kept["scores"][count:]], 0)
+        order, merits = self._rank({**kept, "scores": scores})
         answer = {name: tf.gather(kept[name], order[:most]) for name in _ANSWERED}
         answer["scores"] = tf.sigmoid(merits if self.score_head is None else tf.gather(scores, order))[:most]
         return _left(merits, answer, *answer)
 
-    def _rank(self, kept: Tensors, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The order of proposals, what merit is left of each in it, and the logits of their scores, as they came."""
-        merits = scores = kept["merits"]
+    def _scores(self, kept: Tensors, image: tf.Tensor) -> tf.Tensor:
+        """The logit of what is to be expected of each proposal, or without a score head what it deserves."""
+        if self.score_head is None:
+            return kept["merits"]
+        return self.score_head(self._descriptors(kept, image))[:, 0]
+
+    def _rank(self, kept: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        """The order of proposals with scores, and what merit is left of each in it."""
+        merits, boxes = kept["merits"], kept["boxes_yxyx"]
         if self.score_head is not None:
-            scores = self.score_head(self._descriptors(kept, image))[:, 0]
-            merits = with_expected_iou(scores, merits)
-        boxes = kept["boxes_yxyx"]
+            merits = with_expected_iou(kept["scores"], merits)
         some = tf.reduce_all(boxes[:, 2:] > boxes[:, :2], 1)  # or fitted or refined to nothing
         merits = tf.where(some, merits, -math.inf)
-        order, left = ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
-        return order, left, scores
+        return ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
         """The windows of highest objectness over all scales, before empty and overlapping ones are dropped.
@@ -223,9 +231,9 @@ class Proposer:
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
         return {name: tf.gather(values, kept) for name, values in proposals.items()}
 
-    def _in_order(self, kept: Tensors, image: tf.Tensor) -> Tensors:
+    def _in_order(self, kept: Tensors) -> Tensors:
         """Proposals in the order that they have by their first masks."""
-        order, _, _ = self._rank(kept, image)
+        order, _ = self._rank(kept)
         return {name: tf.gather(values, order) for name, values in kept.items()}
 
     def _outlined(self, kept: Tensors, refined: tf.Tensor | None, image: tf.Tensor) -> Tensors:

@@ -64,11 +64,12 @@ class InferenceModel:
         cells = windows[:, None] + (np.stack([rows, columns], 1) - half).astype(np.int32)  # [N, steps^2, 2]
         last = tf.shape(trunk)[:2] - 1
         on_map = tf.cast(tf.reduce_all((cells >= 0) & (cells <= last), -1), tf.float32)
-        values = tf.cast(tf.gather_nd(trunk, tf.clip_by_value(cells, 0, last)), tf.float32)
+        values = tf.gather_nd(trunk, tf.clip_by_value(cells, 0, last))
         masks = tf.reshape(mask_logits, [-1, self._cells**2])
         inside = tf.sigmoid(tf.gather(masks, rows * self._cells + columns, axis=1))
         weights = tf.stack([inside, 1 - inside], 1) * on_map[:, None]  # [N, 2, steps^2]
-        means = tf.math.divide_no_nan(weights @ values, tf.reduce_sum(weights, -1, keepdims=True))
+        sums = tf.cast(tf.cast(weights, values.dtype) @ values, tf.float32)
+        means = tf.math.divide_no_nan(sums, tf.reduce_sum(weights, -1, keepdims=True))
         centre = tf.cast(tf.gather_nd(trunk, windows), tf.float32)
         return tf.concat([means[:, 0], means[:, 1], centre], 1)
 
