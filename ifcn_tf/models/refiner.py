@@ -38,7 +38,7 @@ class Refiner(NamedTuple):
     """What corrects masks.
 
     Attributes:
-        projection: the trunk's features [B, h, w, C] -> some of them, float32 [B, h, w, F].
+        projection: the trunk's features [B, h, w, C] -> some of them, [B, h, w, F].
         network: a dict of a mask's logits float32 [N, m, m], features [N, m, m, F], the colours of the picture
             [N, 2 m, 2 m, 3] in 0..1, and "fitted" [N, 2 m, 2 m], the mask as colours alone correct it
             (`proposing.edges`) -> logits, float32 [N, 2 m, 2 m].
@@ -63,7 +63,7 @@ def build_refiner(channels: int, cells: int, precision: Precision = "float32") -
     """
     dtype, features = dtype_policy(precision), min(_FEATURES, channels)
     trunk = keras.Input((None, None, channels), name="trunk")
-    projected = Conv2D(features, 1, padding="same", dtype="float32", name="projection")(trunk)
+    projected = Conv2D(features, 1, padding="same", dtype=dtype, name="projection")(trunk)
     fine = SAMPLES * cells
     inputs = {
         "mask_logits": keras.Input((cells, cells), name="mask_logits"),

@@ -12,6 +12,11 @@ def within(boxes: tf.Tensor, image_shape: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(boxes, 0.0, tf.tile(tf.cast(image_shape[:2], tf.float32), [2]))
 
 
+def some(boxes: tf.Tensor) -> tf.Tensor:
+    """Which of the boxes [n, 4] have an area; those of empty masks have none: bool [n]."""
+    return tf.reduce_all(boxes[:, 2:] > boxes[:, :2], 1)
+
+
 def suppressed(boxes: tf.Tensor, scores: tf.Tensor, most: int, iou: float) -> tf.Tensor:
     """Numbers of the boxes [n, 4] that non-maximum suppression leaves, best first: int32 [-].
 
@@ -32,7 +37,7 @@ def tight_boxes(inside: tf.Tensor, windows_yxyx: tf.Tensor) -> tf.Tensor:
         windows_yxyx: float32 [N, 4], where each mask lies.
 
     Returns:
-        float32 [N, 4] in the unit of `windows_yxyx`; a box of an empty mask is meaningless.
+        float32 [N, 4] in the unit of `windows_yxyx`; a box of an empty mask has no area.
     """
     resolution = tf.shape(inside)[1]
     first, end = [], []

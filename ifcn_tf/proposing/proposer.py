@@ -14,7 +14,7 @@ from ifcn_tf.geometry import WindowGrid
 from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.edges import enlarge
 from ifcn_tf.masks.paste import logit
-from ifcn_tf.proposing.boxes import quotient, suppressed, tight_boxes, within
+from ifcn_tf.proposing.boxes import quotient, some, suppressed, tight_boxes, within
 from ifcn_tf.proposing.edges import Fitted, follow_edges
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.scales import Scale, Tensors, dense_windows, of_own_scale
@@ -155,8 +155,7 @@ class Proposer:
         merits, boxes = kept["merits"], kept["boxes_yxyx"]
         if self.score_head is not None:
             merits = with_expected_iou(kept["scores"], merits)
-        some = tf.reduce_all(boxes[:, 2:] > boxes[:, :2], 1)  # or fitted or refined to nothing
-        merits = tf.where(some, merits, -math.inf)
+        merits = tf.where(some(boxes), merits, -math.inf)  # or fitted or refined to nothing
         return ranked(merits, boxes, self.config.overlap_penalty, self.config.post_nms)
 
     def best_windows(self, image: tf.Tensor) -> Tensors:
@@ -189,7 +188,7 @@ class Proposer:
 
     def _best(self, scales: list[Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
-        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits))).indices
+        best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits)), sorted=False).indices
         return self._assemble(scales, tf.sort(best))  # masks are read from memory in its order: a sixth of the time
 
     def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> Scale:
@@ -222,10 +221,11 @@ class Proposer:
         inside = candidates["mask_logits"] >= logit(self.config.mask_threshold)
         windows = candidates["windows_yxyx"]
         boxes = within(tight_boxes(inside, windows), image_shape)
-        cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
-        window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
-        area = cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32)
-        usable = (cells > 0) & (area >= self.config.min_area)
+        usable = some(boxes)
+        if self.config.min_area:
+            cells = tf.reduce_sum(tf.cast(inside, tf.float32), [1, 2])
+            window_px2 = tf.reduce_prod(windows[:, 2:] - windows[:, :2], 1)
+            usable &= cells * window_px2 / tf.cast(tf.size(inside[0]), tf.float32) >= self.config.min_area
         logits = tf.where(usable, candidates["logits"], -math.inf)  # never selected
         kept = suppressed(boxes, logits, self.config.post_nms, self.config.nms_iou)
         proposals = {**candidates, "logits": logits, "boxes_yxyx": boxes}
