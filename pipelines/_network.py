@@ -22,7 +22,9 @@ K = flags.DEFINE_integer("k", None, "With --backbone_weights: relative positions
 SCORES = flags.DEFINE_string("score_weights", None, "Other weights, whose network scores the windows (DeepMask20*).")
 PRECISION = flags.DEFINE_enum("precision", "auto", ["auto", "float32", "bfloat16"], "Arithmetic of the convolutions.")
 MAX_PIXELS = flags.DEFINE_integer("max_pixels", files.MAX_PIXELS, "Larger images are refused [px].", 1)
-SHORTER_SIDES = flags.DEFINE_list("shorter_sides", [], "Scales: shorter sides [px]; 119,178,267,400,600,900.")
+SHORTER_SIDES = flags.DEFINE_list(
+    "shorter_sides", [], "Scales: shorter sides [px]; the weights' own, or 119,178,267,400,600,900."
+)
 SCALE_FACTORS = flags.DEFINE_list(
     "scale_factors",
     [],
@@ -47,8 +49,12 @@ SETTINGS = (
     flags.DEFINE_integer(
         "num_refined", None, "Proposals whose masks are refined, the best; the weights' own, or 1000."
     ),
-    flags.DEFINE_integer("pre_nms", None, "Best windows that enter non-maximum suppression; 12000."),
-    flags.DEFINE_integer("edge_samples", None, "Fit masks to the picture's colours, so many a cell's side; 0: do not."),
+    flags.DEFINE_integer("pre_nms", None, "Best windows that enter suppression; the weights' own, or 12000."),
+    flags.DEFINE_integer(
+        "edge_samples",
+        None,
+        "Fit masks to the colours, so many samples a cell's side; 0: do not; with a refiner 2 or 0.",
+    ),
     flags.DEFINE_bool("flip", None, "Average over image and mirror image, in twice the time; the weights' own, or no."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )

@@ -79,8 +79,10 @@ def calibration(judged: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[Calibr
         The calibration, or None and a note why there is none.
     """
     scores, ious = (np.concatenate([pair[i] for pair in judged]) for i in (0, 1))
+    if not len(scores):
+        return None, ["no proposal counts: no reliability plot"]
     outside = scores[(scores < 0) | (scores > 1)]
     if not len(outside):
         return Calibration.of(scores, ious), []
-    note = f"{len(outside)} of {len(scores)} scores lie outside of 0..1, such as {outside[0]:g}: no reliability plot"
+    note = f"{len(outside)} of {len(scores)} scores lie outside of 0..1, such as {outside[0]:.9g}: no reliability plot"
     return None, [note]

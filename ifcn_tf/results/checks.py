@@ -106,7 +106,8 @@ class EntryReader:
         self._known += 1
         score: Any = content.get("score")
         if not are_finite([score]):
-            raise UserError(f"{where}: its score is {score!r}, a finite number is needed to rank it.")
+            its = "it has no score" if score is None else f"its score is {score!r}"
+            raise UserError(f"{where}: {its}, a finite number is needed to rank it.")
         try:
             box, counts = box_xywh(content), self._counts(where, content, image_id)
         except UnusableError as error:

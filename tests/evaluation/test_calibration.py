@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ifcn_tf.config.evaluation import EvaluationConfig
-from ifcn_tf.evaluation.calibration import Calibration, best_ious
+from ifcn_tf.evaluation.calibration import Calibration, best_ious, calibration
 from ifcn_tf.evaluation.evaluate import evaluate
 from ifcn_tf.evaluation.matching import match_with_pycocotools
 from ifcn_tf.evaluation.run import Outputs, evaluate_files, read_truth
@@ -52,6 +52,11 @@ def test_every_image_counts_and_what_lies_in_a_crowd_does_not(tmp_path):
     assert found is not None
     assert np.flatnonzero(found.counts).tolist() == [2, 4, 9]
     np.testing.assert_allclose(found.ious[[2, 4, 9]], [0, 0.5, 1])
+
+
+def test_of_no_proposal_nothing_is_calibrated():
+    none = np.zeros(0)
+    assert calibration([(none, none), (none, none)]) == (None, ["no proposal counts: no reliability plot"])
 
 
 @pytest.mark.parametrize("worst, drawn", [(0.0, True), (-0.5, False), (1.01, False)])

@@ -168,7 +168,7 @@ REFUSED = {
     "NaN score": ([entry(1, MASK, 0.5), entry(1, MASK, float("nan"))], "NaN is no number of JSON"),
     "infinite score": ([entry(1, MASK, float("inf"))], "Infinity is no number of JSON"),
     "score as text": ([entry(1, MASK, "0.5")], "its score is '0.5'"),
-    "no score": ([{"image_id": 1, "segmentation": rle(MASK)}], "its score is None"),
+    "no score": ([{"image_id": 1, "segmentation": rle(MASK)}], "it has no score, a finite number is needed"),
     "mask of another size": ([entry(1, MASK.T, 0.5)], r"its mask is 30 x 20 \(height x width\), its image 20 x 30"),
     "cut counts": ([entry(1, MASK, 0.5) | {"segmentation": rle(MASK) | {"counts": "23"}}], "run lengths are damaged"),
     "counts of a wrong sum": (
