@@ -42,12 +42,14 @@ SETTINGS = (
         "confidence_weight", None, "Weight of a mask's mean probability in its score; the weights' own, or 0."
     ),
     flags.DEFINE_float(
-        "overlap_penalty", None, "What overlap with a better box takes from it; the weights' own, or 0."
+        "overlap_penalty", None, "What overlap with a better box takes from a proposal; the weights' own, or 0."
     ),
     NUM_PROPOSALS,
-    flags.DEFINE_integer("num_ranked", None, "Proposals that suppression leaves to be ranked; 1000."),
     flags.DEFINE_integer(
-        "num_refined", None, "Proposals whose masks are refined, the best; the weights' own, or 1000."
+        "num_ranked", None, "Proposals that suppression leaves to be ranked; the weights' own, or 1000."
+    ),
+    flags.DEFINE_integer(
+        "num_refined", None, "Proposals whose masks a refiner corrects, the best; the weights' own, or 1000."
     ),
     flags.DEFINE_integer("pre_nms", None, "Best windows that enter suppression; the weights' own, or 12000."),
     flags.DEFINE_integer(
