@@ -131,6 +131,26 @@ def test_proposals_are_judged_by_the_masks_that_the_refiner_makes():
     np.testing.assert_allclose(shares, np.tile([0.5], shares.shape), atol=1e-6)
 
 
+def test_only_what_was_refined_is_judged_anew():
+    """Refined masks fill their windows; the head expects the share of a window that has a probability of .1 or more."""
+    image, config = tf.constant(scene(0, (60, 75))), dataclasses.replace(BLOBS, num_refined=3)
+    coarse = Proposer(
+        Described(blobs), dataclasses.replace(config, edge_samples=0), score_head=lambda seen: seen[:, 5:6]
+    )
+    refining = Refining(tf.identity, lambda asked: 0 * asked["fitted"] + 9)
+    found = dataclasses.replace(coarse, config=config, refiner=refining)(image)
+    filled, plain = (found["mask_logits"].numpy() == 9).all((1, 2)), coarse(image)
+    np.testing.assert_allclose(found["scores"][filled], np.full(3, 1 / (1 + np.exp(-1))), rtol=1e-6)
+    before = {
+        tuple(window): score for window, score in zip(plain["windows_yxyx"].numpy(), plain["scores"], strict=True)
+    }
+    others = [tuple(window) for window in found["windows_yxyx"].numpy()[~filled]]
+    known = [window in before for window in others]
+    assert sum(known) > 20
+    expected = [before[window] for window in others if window in before]
+    np.testing.assert_allclose(found["scores"].numpy()[~filled][known], expected, rtol=1e-6)
+
+
 def test_a_mask_of_which_the_refiner_leaves_nothing_is_dropped():
     """One that takes the masks of windows in the upper half away, or all."""
     image, answers = tf.constant(scene(0, (60, 75))), []
