@@ -108,10 +108,10 @@ class Proposer:
 
         Returns:
             logits and merits [n], windows_yxyx and boxes_yxyx [n, 4] and mask_logits, and where they are asked for
-            "seen" [n, C], the model's descriptors, those first that are refined, with the logits of "scores" [n] by
-            their coarse masks; then the inputs of
-            `models.refiner.Refiner.network` for them, the first `num_refined`, or nothing where masks stay. Where
-            nothing is left there is one of logit -inf, since runtimes refuse empty tensors.
+            "seen" [n, C], the model's descriptors, those first that are refined, with "scores" [n], `_scores` of their
+            coarse masks; then the inputs of `models.refiner.Refiner.network` for them, the first `num_refined`, or
+            nothing where masks stay. Where nothing is left there is one of logit -inf, since runtimes refuse empty
+            tensors.
         """
         scales = self._scales(image, features)
         kept, asked = self._select(self._best(scales), tf.shape(image)), Tensors()
