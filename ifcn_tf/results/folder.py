@@ -144,6 +144,8 @@ def propose_images(
         found = [failure for failure in track(finish(waiting, output), len(waiting), "proposing") if failure]
     failed = {failure.path: failure for failure in found}
     output.write_of_all(paths, failed, settings)
+    if not output.written(len(failed) < len(paths)):
+        (output.folder / RUN).unlink()
     return [failed[path] for path in paths if path in failed]
 
 

@@ -150,6 +150,12 @@ def test_bad_files_are_left_out_and_listed(photos, tmp_path):
     assert {r["image_id"] for r in results} == {139, "dog", "zebra"}
 
 
+def test_where_no_file_can_be_read_nothing_is_left(tmp_path):
+    (tmp_path / "broken.jpg").write_text("no image")
+    propose_images(Squares(), [tmp_path / "broken.jpg"], Output(tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_resume_does_only_what_is_missing(photos, tmp_path):
     class Interrupted(Squares):
         def propose(self, image):
