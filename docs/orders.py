@@ -16,6 +16,8 @@ import tensorflow as tf
 from pycocotools import mask as coco_mask
 from scipy import ndimage, special
 
+from ifcn_tf.common.files import UserError
+from ifcn_tf.config.settings import require
 from ifcn_tf.masks.paste import logits, paste
 from ifcn_tf.predictor import Predictor
 from ifcn_tf.proposing.network import load_network, network_proposer, settings_of
@@ -45,7 +47,7 @@ class _ByMerit(Proposer):
 
 
 class _Ordered(Predictor):
-    """`default`, whose proposals are ordered or vote in a way of the module's."""
+    """`default`, whose proposals are ordered or vote as `how` says."""
 
     def __init__(self, how: str) -> None:
         network, config = load_network()
@@ -103,11 +105,15 @@ def _seen(probabilities: np.ndarray, window: np.ndarray, by: np.ndarray) -> np.n
 
 
 def main(how: str, images: str, output: str) -> None:
-    """Proposes for all images of a folder."""
-    propose_images(_Ordered(how), find_images(images), Output(Path(output), ()))
+    """Proposes for all images of a folder; raises UserError where one cannot be read."""
+    failures = propose_images(_Ordered(how), find_images(images), Output(Path(output), ()))
+    require(not failures, "; ".join(failure.reason for failure in failures))
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 4 or sys.argv[1] not in ("boxes", "masks", "sum", "voted"):
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"error: {error}")
