@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ifcn_tf.predictor import Predictor, load_saved_model
     from ifcn_tf.proposals import Proposals
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 __all__ = ["Predictor", "Proposals", "load", "load_saved_model"]
 

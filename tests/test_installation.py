@@ -16,7 +16,7 @@ from tests.support.exported import CONFIG, narrow_network
 
 def test_the_lines_say_what_is_here():
     said = list(installation.lines(lambda: Predictor.of_network(narrow_network(), CONFIG)))
-    assert said[0].startswith("ifcn_tf 0.2.0, Python 3.")
+    assert said[0].startswith("ifcn_tf 0.3.0.dev0, Python 3.")
     text = "\n".join(said)
     for beginning in ("processor: ", "GPUs: ", "precision auto: ", "threads: ", "extra onnx: ", "model default: "):
         assert re.search(f"^{beginning}", text, re.MULTILINE), beginning

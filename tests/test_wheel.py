@@ -59,6 +59,6 @@ def test_the_command_names_its_commands(installed):
     listed = run(program).splitlines()
     scripts = {path.stem.replace("_", "-") for path in (ROOT / "pipelines").glob("[!_]*.py")}
     assert scripts <= set(listed)
-    assert run(program, "--version") == "0.2.0\n"
+    assert run(program, "--version") == "0.3.0.dev0\n"
     wrong = subprocess.run([program, "propse"], capture_output=True, text=True)
     assert (wrong.returncode, wrong.stderr) == (1, "error: there is no command 'propse': the nearest is propose\n")

@@ -62,19 +62,20 @@ def build_refiner(channels: int, cells: int, precision: Precision = "float32") -
         precision: of the convolutions.
     """
     dtype, features = dtype_policy(precision), min(_FEATURES, channels)
-    trunk = keras.Input((None, None, channels), name="trunk")
+    computed = {"dtype": keras.DTypePolicy(dtype).compute_dtype}  # no step to float32 and back
+    trunk = keras.Input((None, None, channels), name="trunk", **computed)
     projected = Conv2D(features, 1, padding="same", dtype=dtype, name="projection")(trunk)
     fine = SAMPLES * cells
     inputs = {
         "mask_logits": keras.Input((cells, cells), name="mask_logits"),
-        "features": keras.Input((cells, cells, features), name="features"),
+        "features": keras.Input((cells, cells, features), name="features", **computed),
         "fitted": keras.Input((fine, fine), name="fitted"),
         "colours": keras.Input((fine, fine, 3), name="colours"),
     }
     contrast = Contrast(dtype="float32", name="contrast")(inputs["colours"])
-    at_samples = Prepared(dtype="float32", name="at_samples")(inputs["fitted"], contrast)
-    at_cells = Prepared(dtype="float32", name="at_cells")(inputs["mask_logits"], inputs["features"])
-    gathered = Gathered(SAMPLES, dtype="float32", name="gathered")(at_samples)
+    at_samples = Prepared(dtype=dtype, name="at_samples")(inputs["fitted"], contrast)
+    at_cells = Prepared(dtype=dtype, name="at_cells")(inputs["mask_logits"], inputs["features"])
+    gathered = Gathered(SAMPLES, dtype=dtype, name="gathered")(at_samples)
     x = keras.layers.Concatenate(dtype=dtype, name="seen")([at_cells, gathered])
     x = _conv(_NEAR, "near", dtype)(x)
     x = Added(dtype=dtype, name="both")(x, _of_the_window(x, dtype))
