@@ -43,7 +43,10 @@ class ImagePredictor(abc.ABC):
     def propose_file(self, path: Path) -> tuple[np.ndarray, Proposals]:
         """An image file's pixels, uint8 [H, W, 3], and their proposals; raises BadImageError on a bad file."""
         image = self.read(path)
-        return image, self.propose(image)
+        try:
+            return image, self.propose(image)
+        except BadImageError as error:  # which knows the size alone
+            raise BadImageError(f"{path}: {error}") from error
 
     def propose(self, image: Image) -> Proposals:
         """Proposes the objects of one image.

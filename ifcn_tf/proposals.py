@@ -99,16 +99,18 @@ class Proposals:
     def distinct(self, shown: ShownConfig | None = None) -> Proposals:
         """The best proposals that hardly overlap: what to show, or to hand to an annotator."""
         shown = shown or ShownConfig()
+        return self[self.scores >= shown.min_score].apart(shown.count, shown.max_overlap)
+
+    def apart(self, count: int, max_overlap: float = ShownConfig.max_overlap) -> Proposals:
+        """The best `count` proposals of any score of which two share at most this part of the smaller one [0..1]."""
         areas, chosen = self.areas().astype(float), list[int]()
         for i in range(len(self)):
-            if len(chosen) == shown.count:
+            if len(chosen) == count:
                 break
-            if self.scores[i] < shown.min_score:
-                continue
             taken = [self.rles[j] for j in chosen]
             # With "crowd" truth pycocotools divides the intersection by the first mask's area alone.
             covered = coco_mask.iou([self.rles[i]], taken, [1] * len(taken))[0] * areas[i] if chosen else np.zeros(0)
-            if np.all(covered <= shown.max_overlap * np.minimum(areas[i], areas[chosen])):
+            if np.all(covered <= max_overlap * np.minimum(areas[i], areas[chosen])):
                 chosen.append(i)
         return self[chosen]
 

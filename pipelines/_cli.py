@@ -26,8 +26,8 @@ def run(main: Callable[[], int | None], positional: flags.FlagHolder[list[str]] 
 
     What stands on the command line without a flag is added to the values of `positional`, a flag that may be repeated.
 
-    A wrong flag or a UserError ends with one sentence on stderr and status 1, an interruption with status 130, output
-    that nobody reads any more (`| head`) with status 141.
+    A wrong flag, a UserError or a file that the system refuses ends with one sentence on stderr and status 1, an
+    interruption with status 130, output that nobody reads any more (`| head`) with status 141.
     """
     from ifcn_tf.common.files import UserError
 
@@ -44,10 +44,22 @@ def run(main: Callable[[], int | None], positional: flags.FlagHolder[list[str]] 
             sys.exit(130)
         except UserError as error:
             sentence = str(error)
+        except OSError as error:  # of a place that nothing expected to fail, such as a folder that may not be searched
+            if error.filename is None:
+                raise
+            sentence = f"cannot use {error.filename}: {error.strerror}; change it, or choose another place."
         _fail(sentence)  # after the block, and so after what the error kept open, such as a bar of progress, is closed
 
     logging.set_verbosity(logging.WARNING)
     app.run(guarded, flags_parser=functools.partial(_parse, positional))
+
+
+def refuse(others: Sequence[flags.FlagHolder], reason: str) -> None:
+    """Raises UserError with the names of those flags that are given, and why they are to be left out."""
+    from ifcn_tf.common.files import UserError
+
+    if given := [f"--{flag.name}" for flag in others if flag.present]:
+        raise UserError(f"{', '.join(given)}: {reason}.")
 
 
 def import_tensorflow() -> None:

@@ -75,5 +75,8 @@ def _of_file(name: str, path: str, start: ProposerConfig | None) -> dict[str, An
     others = [*_network.given(), *(flag.name for flag in FILES if flag.value and flag.name != name)]
     if fixed := [other for other in others if other not in _WITH_FILE]:
         raise UserError(f"--{name} has its own {fixed[0]}, fixed when it was exported: leave --{fixed[0]} out.")
-    count = _network.NUM_PROPOSALS.value or (start and start.num_proposals)
-    return {"weights": path, "precision": _network.PRECISION.value} | ({"num_proposals": count} if count else {})
+    count = _network.NUM_PROPOSALS.value
+    if count is None and start:
+        count = start.num_proposals
+    counted = {} if count is None else {"num_proposals": count}
+    return {"weights": path, "precision": _network.PRECISION.value, **counted}

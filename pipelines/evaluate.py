@@ -51,6 +51,8 @@ SEED = flags.DEFINE_integer("seed", DEFAULT.seed, "Of the bootstrap.")
 COMPARE = flags.DEFINE_list(
     "compare", [], "Paired difference of two: metrics.json of earlier runs or, where the truth is given, proposals."
 )
+_OF_RECALL = (NUM_PROPOSALS, BACKEND, PUBLISHED_ON, SHOW, IMAGES, TENSORBOARD, STEP)
+_OF_TRUTH = (PROPOSALS, INSTANCES, SEMANTIC, _truth.PROTOCOL, *_OF_RECALL)
 
 
 def main() -> None:
@@ -59,6 +61,9 @@ def main() -> None:
     if COMPARE.value and len(COMPARE.value) != 2:
         raise UserError("--compare takes two files: --compare A.json B.json.")
     if COMPARE.value and not (_truth.ANNOTATIONS.value or _truth.VOC_ROOT.value):
+        _cli.refuse(
+            _OF_TRUTH, "leave out, or give the truth (--annotations, --voc_root): two metrics.json are compared"
+        )
         path_a, path_b = COMPARE.value
         compare_runs(path_a, path_b, config, Path(OUTPUT.value))
         return
@@ -70,6 +75,7 @@ def main() -> None:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
     truth = _truth.truth()
     if INSTANCES.value:
+        _cli.refuse((COMPARE, *_OF_RECALL), "of recall, leave out with --instances, which measures mAP^r and COCO's AP")
         evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
         return
     show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))
@@ -81,9 +87,8 @@ def main() -> None:
 
 
 def _evaluate_semantic(answers: Path, config: EvaluationConfig) -> None:
-    others = (PROPOSALS, INSTANCES, COMPARE, _truth.PROTOCOL, NUM_PROPOSALS, PUBLISHED_ON, SHOW, IMAGES, TENSORBOARD)
-    if given := [f"--{flag.name}" for flag in others if flag.present]:
-        raise UserError(f"{', '.join(given)}: of proposals, leave out with --semantic, which measures label images.")
+    others = (PROPOSALS, INSTANCES, COMPARE, _truth.PROTOCOL, *_OF_RECALL)
+    _cli.refuse(others, "of proposals, leave out with --semantic, which measures label images")
     truth = read_class_truth(answers, _truth.ANNOTATIONS.value, _truth.VOC_ROOT.value, _truth.SPLIT.value)
     evaluate_segmentation(answers, truth, config, Path(OUTPUT.value))
 

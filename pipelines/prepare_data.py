@@ -87,7 +87,9 @@ def _open_source() -> Source:
     from ifcn_tf.annotations.sources import open_source
 
     if SOURCE.value == "shapes":
+        _cli.refuse((ROOT, SPLIT, NAMES, ANNOTATIONS, IMAGES), "leave out with --source=shapes, which reads nothing")
         return shapes_source(COUNT.value, SEED.value)
+    _cli.refuse((COUNT, SEED), f"of --source=shapes, leave out with --source={SOURCE.value}")
     names, annotations, images = (Path(flag.value) if flag.value else None for flag in (NAMES, ANNOTATIONS, IMAGES))
     return open_source(SOURCE.value, Path(ROOT.value), SPLIT.value, names, annotations, images)
 
@@ -99,7 +101,9 @@ def _writer(source: Source, output: Path) -> Write:
     if FORMAT.value == "coco":
         if PARTIAL.value:
             raise UserError("--partial has no place in a COCO json: give it when preparing that for training.")
+        _cli.refuse([NUM_SHARDS], "of TFRecord files, leave out with --format=coco")
         return coco_writer(source, output, Path(COPY_IMAGES.value) if COPY_IMAGES.value else None)
+    _cli.refuse([COPY_IMAGES], "needs --format=coco; TFRecord files hold the images")
     return records_writer(source, output, NUM_SHARDS.value, PARTIAL.value)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+from PIL import Image
 
 from ifcn_tf.common.files import BadImageError
 from ifcn_tf.config.proposing import ProposerConfig
@@ -35,6 +36,18 @@ class _Brightness(ImagePredictor):
             "windows_yxyx": window,
             "mask_logits": np.ones([1, 2, 2], np.float32),
         }
+
+
+def test_what_fails_on_a_file_is_named(tmp_path, monkeypatch):
+    """A runtime knows the size of an image alone."""
+    Image.fromarray(GREY).save(tmp_path / "grey.png")
+
+    def fail(self, image):
+        raise BadImageError("no memory for [8, 8].")
+
+    monkeypatch.setattr(_Brightness, "_run", fail)
+    with pytest.raises(BadImageError, match=r"grey\.png: no memory for \[8, 8\]\."):
+        _Brightness().propose_file(tmp_path / "grey.png")
 
 
 @pytest.mark.parametrize("in_flight", [1, 2, 3])

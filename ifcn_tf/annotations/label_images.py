@@ -14,7 +14,7 @@ from PIL import Image
 from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, read_names, repeated_names, with_learnable
 from ifcn_tf.common.classes import VOC_CATEGORIES, VOID
-from ifcn_tf.images.files import encode
+from ifcn_tf.images.files import encode, unlimited
 from ifcn_tf.masks.coco_forms import UnusableError
 
 
@@ -54,7 +54,9 @@ class Layout:
 def open_labels(path: Path) -> np.ndarray:
     """Palette indices or grey values of a PNG of 8 or 16 bits, int64 [H, W]; raises ImageLeftOutError."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with path.open("rb") as file:
+            with unlimited():
+                image = Image.open(file, formats=("PNG",))
             if image.mode not in ("P", "L", "I;16", "I"):
                 raise ImageLeftOutError("malformed mask", f"{path}: labels have one channel, not {image.mode}")
             return np.asarray(image).astype(np.int64)

@@ -16,6 +16,7 @@ from PIL import Image
 from ifcn_tf.annotations.example import Example, Found, Instance, Job, Loaded, Source
 from ifcn_tf.annotations.reading import ImageLeftOutError, read_image, with_learnable
 from ifcn_tf.common.files import UserError, read_json
+from ifcn_tf.images.files import unlimited
 from ifcn_tf.masks.coco_forms import UnusableError, read_masks
 from ifcn_tf.masks.rle import Rle, encode
 
@@ -101,7 +102,7 @@ def _mask(parts: list[dict[str, Any]], size_hw: tuple[int, int]) -> Rle | Unusab
         polygons = [_polygon(part.get("shape_type", "polygon"), part["points"]) for part in parts]
     except UnusableError as error:
         return error
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as error:
         return UnusableError("malformed mask", f"its points or mask cannot be read ({error})")
     return read_masks([polygons], size_hw, _OVERHANG)[0]
 
@@ -124,7 +125,9 @@ def _of_pictures(parts: list[dict[str, Any]], size_hw: tuple[int, int]) -> Rle:
     """The union of PNGs, each of which fills the box between its two points."""
     union = np.zeros(size_hw, bool)
     for part in parts:
-        picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(part["mask"])))) > 0
+        with unlimited():
+            file = Image.open(io.BytesIO(base64.b64decode(part["mask"])))
+        picture = np.asarray(file) > 0
         left, top = (round(value) for value in part["points"][0])
         union[top : top + picture.shape[0], left : left + picture.shape[1]] |= picture
     return encode(union)

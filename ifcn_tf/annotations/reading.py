@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ifcn_tf.annotations.example import Example, Found, Instance, Loaded, Problem
-from ifcn_tf.common.files import BadImageError, UserError, read_text
+from ifcn_tf.common.files import BadImageError, UserError, read_text, require_text
 from ifcn_tf.common.ids import examples, repeated
 from ifcn_tf.images.files import GRAPH_FORMATS, SUFFIXES, ImageFile, decode, encode, is_lossy_webp, open_image
 from ifcn_tf.masks.coco_forms import UnusableError
@@ -39,11 +39,13 @@ def read_image(path: Path) -> tuple[bytes, tuple[int, int]]:
     Raises:
         ImageLeftOutError: there is no such file, or it is no whole image that `open_image` takes.
     """
-    if not path.is_file():
-        raise ImageLeftOutError("missing image", f"{path}: no such file")
     try:
+        if not path.is_file():
+            raise ImageLeftOutError("missing image", f"{path}: no such file")
         file = open_image(path)
         pixels = decode(file, path)
+    except OSError as error:  # such as a folder that may not be searched
+        raise ImageLeftOutError("unreadable image", f"{path}: {error.strerror or error}") from error
     except BadImageError as error:
         raise ImageLeftOutError("unreadable image", str(error)) from error
     height, width = pixels.shape[:2]
@@ -91,6 +93,8 @@ def photographs_by_stem(folder: Path) -> dict[str, Path]:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise UserError(f"cannot read the folder of photographs {folder}: {error.strerror or error}.") from error
+    for path in paths:
+        require_text(path)
     if twice := repeated(path.stem for path in paths):
         raise UserError(f"{folder} has more than one photograph named {examples(twice)}: rename all but one.")
     return {path.stem: path for path in paths}

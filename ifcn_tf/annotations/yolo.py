@@ -20,6 +20,7 @@ from ifcn_tf.common.files import UserError, read_text
 from ifcn_tf.masks.coco_forms import UnusableError, read_masks
 
 _OVERHANG = 1.0  # px, as of COCO's polygons
+_MOST_CLASSES = 2**31 - 1
 _FORM = "a class and three or more pairs of numbers are needed"
 
 
@@ -37,8 +38,10 @@ def yolo_source(images: Path) -> Source:
     labels = root / "labels" / below
     if not labels.is_dir():
         raise UserError(f"no folder {labels}, where YOLO keeps the labels of {images}.")
-    jobs: list[Job] = [functools.partial(_load, path, labels / f"{stem}.txt") for stem, path in photographs.items()]
-    return Source(_names(root / "data.yaml"), len(jobs), jobs)
+    names = _names(root / "data.yaml")
+    load = functools.partial(_load, known=set(names))
+    jobs: list[Job] = [functools.partial(load, path, labels / f"{stem}.txt") for stem, path in photographs.items()]
+    return Source(names, len(jobs), jobs)
 
 
 def _split(images: Path) -> tuple[Path, Path]:
@@ -62,13 +65,14 @@ def _names(path: Path) -> dict[int, str]:
         raise UserError(f"{path} names no classes: it needs 'names', a list or numbers from 0 with names.") from error
 
 
-def _load(path: Path, labels: Path) -> Loaded:
+def _load(path: Path, labels: Path, known: set[int]) -> Loaded:
     try:
         encoded, size_hw = read_image(path)
         lines = _lines(labels)
     except ImageLeftOutError as error:
         return Loaded(None, (error.problem,))
-    return with_learnable(Example(path.stem, path.name, size_hw, (), encoded), str(labels), _objects(lines, size_hw))
+    objects = _objects(lines, size_hw, known)
+    return with_learnable(Example(path.stem, path.name, size_hw, (), encoded), str(labels), objects)
 
 
 def _lines(labels: Path) -> list[str]:
@@ -78,19 +82,21 @@ def _lines(labels: Path) -> list[str]:
         raise ImageLeftOutError("malformed mask", str(error)) from error
 
 
-def _objects(lines: list[str], size_hw: tuple[int, int]) -> Iterator[Found]:
+def _objects(lines: list[str], size_hw: tuple[int, int], known: set[int]) -> Iterator[Found]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield Found(f"line {number}", _object(line.split(), size_hw))
+            yield Found(f"line {number}", _object(line.split(), size_hw, known))
 
 
-def _object(words: list[str], size_hw: tuple[int, int]) -> Instance | UnusableError:
+def _object(words: list[str], size_hw: tuple[int, int], known: set[int]) -> Instance | UnusableError:
     try:
         category, values = int(words[0]), np.array(words[1:], np.float64)
         points = values.reshape(-1, 2) * size_hw[::-1]
     except ValueError:
         return UnusableError("malformed mask", _FORM)
-    if category < 0 or len(points) < 3:
+    if not 0 <= category < _MOST_CLASSES or len(points) < 3:
         return UnusableError("malformed mask", _FORM)
+    if known and category + 1 not in known:
+        return UnusableError("unknown category", f"class {category}, of which data.yaml has no name")
     (mask,) = read_masks([[points.ravel().tolist()]], size_hw, _OVERHANG)
     return mask if isinstance(mask, UnusableError) else Instance.of_rle(mask, category + 1)

@@ -42,8 +42,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             left behind.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise UserError(f"cannot write {path}, which is no file but a folder or a device; choose another name.")
+    with naming(path):
+        if path.exists() and not path.is_file():
+            raise UserError(f"cannot write {path}, which is no file but a folder or a device; choose another name.")
     with naming(path), _unfinished(path.parent) as folder:
         yield folder / path.name
         with (folder / path.name).open("rb") as file:
@@ -65,8 +66,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     Raises:
         UserError: something is there already, or the disk refuses; nothing is left behind.
     """
-    if path.exists():
-        raise UserError(f"{path} exists already; remove it or choose another folder.")
+    with naming(path):
+        if path.exists():
+            raise UserError(f"{path} exists already; remove it or choose another folder.")
     with naming(path), unfinished_folder(path.parent) as folder:
         yield folder
         folder.rename(path)
@@ -108,6 +110,14 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         advice = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
         raise UserError(f"cannot write {path}: {error.strerror or error}; {advice}.") from error
+
+
+def require_text(path: Path) -> None:
+    """Raises UserError where a name is not UTF-8, as on old disks, which no JSON file could hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"the name of {str(path)!a} is not UTF-8: rename the file.") from error
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 import tensorflow as tf
@@ -171,7 +172,7 @@ def save_pictures(data: Sequence[Path], count: int, config: DataConfig, grid: Wi
         for side in config.shorter_sides:
             p = parts(records, int(number), side, config, grid)
             picture = draw_targets(*p[1:], grid, f"scale: shorter side {min(p.image.shape[:2])} px")
-            write_bytes(output / f"{p.image_id}_{side}.png", encode(picture, "PNG"))
+            write_bytes(output / f"{_in_name(p)}_{side}.png", encode(picture, "PNG"))
 
 
 @naming_damage()
@@ -189,7 +190,12 @@ def save_examples(
     for number, (inputs, targets) in enumerate(examples.as_numpy_iterator()):
         p = example_parts(inputs, targets, network.grid)
         picture = draw_targets(*p[1:], network.grid, f"example {number}: image {p.image_id}", "not sampled")
-        write_bytes(output / f"example_{number:05d}_{p.image_id}.png", encode(picture, "PNG"))
+        write_bytes(output / f"example_{number:05d}_{_in_name(p)}.png", encode(picture, "PNG"))
+
+
+def _in_name(shown: Parts) -> str:
+    """An image's id as a part of a file's name: some data sets have paths for ids."""
+    return quote(shown.image_id, safe="")
 
 
 def example_parts(inputs: Arrays, targets: Arrays, grid: WindowGrid) -> Parts:

@@ -204,7 +204,15 @@ def coco_writer(source: Source, output: Path, images: Path | None = None) -> Wri
             if images is not None:
                 name = name_of_encoded(example.file_name, example.encoded)
                 example = dataclasses.replace(example, file_name=name)
-                write_bytes(images / name, example.encoded)
+                _write_copy(images / name, example.encoded)
             yield example
 
     return lambda examples, report: write_coco(copied(examples), source.categories, output)
+
+
+def _write_copy(path: Path, encoded: bytes) -> None:
+    """Writes a photograph, but never over another one: neither over one of the same name, nor over its own original."""
+    if not path.is_file():
+        write_bytes(path, encoded)
+    elif path.read_bytes() != encoded:
+        raise UserError(f"{path} is there already, and another file: copy into an empty folder, from distinct names.")

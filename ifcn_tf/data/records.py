@@ -179,15 +179,16 @@ class Records:
         partial: list[bool] = []
         categories: dict[int, str] = {}
         for folder in folders:
-            description = _description(folder)
-            index = _read_index(folder, description)
-            index[:, _SHARD] += len(files)
-            indices.append(index)
-            partial.append(bool(description.get("partial", False)))
-            for shard in description["shards"]:
-                files.append(str(_whole(folder / shard["file"], shard["bytes"])))
-                sizes.append(shard["bytes"])
-            categories |= {int(number): name for number, name in description["categories"].items()}
+            with _whole_description(folder):
+                description = _description(folder)
+                index = _read_index(folder, description)
+                index[:, _SHARD] += len(files)
+                indices.append(index)
+                partial.append(bool(description.get("partial", False)))
+                for shard in description["shards"]:
+                    files.append(str(_whole(folder / shard["file"], shard["bytes"])))
+                    sizes.append(shard["bytes"])
+                categories |= {int(number): name for number, name in description["categories"].items()}
         if not sum(map(len, indices)):
             raise UserError(f"{', '.join(map(str, folders)) or 'the list of data'} holds no example; prepare some.")
         numbers = np.repeat(np.arange(len(indices)), [len(index) for index in indices])
@@ -234,6 +235,15 @@ def naming_damage() -> Iterator[None]:
     except tf.errors.OpError as error:
         reason = error.message.partition("\n")[0].rpartition("assertion failed: ")[2]
         raise UserError(f"the prepared data cannot be read: {reason}.") from error
+
+
+@contextlib.contextmanager
+def _whole_description(folder: Path) -> Iterator[None]:
+    """Around what reads the entries of a description: makes of one that is not as it was written a UserError."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / 'dataset.json'} is damaged; prepare the data again.") from error
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ifcn_tf.common.files import BadImageError, UserError
+from ifcn_tf.common.files import UserError
 from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.network import Precision
 from ifcn_tf.config.settings import require
@@ -41,7 +41,7 @@ class LitertPredictor(EnginePredictor):
         **fixed: Any,
     ) -> None:
         require(precision in ("auto", "float32"), f"litert computes in float32, not in {precision}.")
-        self._busy, self._path = threading.Lock(), path
+        self._busy = threading.Lock()
         super().__init__(path, max_pixels, num_proposals, **fixed)
 
     @property
@@ -57,11 +57,6 @@ class LitertPredictor(EnginePredictor):
         self._runner = self._interpreter.get_signature_runner()
         return settings.DataAsNumpy().tobytes().decode()
 
-    def _run(self, image: np.ndarray) -> Arrays:
+    def _compute(self, image: np.ndarray) -> Arrays:
         with self._busy:
-            try:
-                return self._runner(image=image)
-            except (RuntimeError, ValueError) as error:  # such as no memory for this size, or a damaged file
-                raise BadImageError(
-                    f"proposing by {self._path} failed on an image of {image.shape[:2]} px: {error}."
-                ) from error
+            return self._runner(image=image)

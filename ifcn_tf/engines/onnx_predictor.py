@@ -52,7 +52,7 @@ class OnnxPredictor(EnginePredictor):
         self._names = [output.name for output in self._session.get_outputs()]
         return self._session.get_modelmeta().custom_metadata_map[METADATA]
 
-    def _run(self, image: np.ndarray) -> Arrays:
+    def _compute(self, image: np.ndarray) -> Arrays:
         return dict(zip(self._names, self._session.run(self._names, {"image": image}), strict=True))
 
 

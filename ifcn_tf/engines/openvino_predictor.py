@@ -79,7 +79,7 @@ class OpenvinoPredictor(EnginePredictor):
         self._network, self._refiner = network.result(), refiner.result()
         return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
 
-    def _run(self, image: np.ndarray) -> Arrays:
+    def _compute(self, image: np.ndarray) -> Arrays:
         features = self.features(self.pyramid(image))
         if not next(self._photographs) % _GIVES_BACK:
             give_back_memory()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import BadImageError, UserError
 from ifcn_tf.common.pool import usable_cores
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.image_predictor import ImagePredictor
@@ -47,7 +47,7 @@ class EnginePredictor(ImagePredictor):
     def __init__(
         self, path: str | Path, max_pixels: int = MAX_PIXELS, num_proposals: int | None = None, **fixed: Any
     ) -> None:
-        path, self.max_pixels = Path(path), max_pixels
+        path, self._path, self.max_pixels = Path(path), path, max_pixels
         if fixed:
             raise UserError(f"{path} has its own {next(iter(fixed))}, fixed when it was exported: leave it out.")
         content = _read(path)
@@ -59,9 +59,8 @@ class EnginePredictor(ImagePredictor):
         if stored.get("version") != VERSION:
             raise UserError(f"{path} is of another version, the first of which held the network alone: export it anew.")
         self.quantized = bool(stored.get(QUANTIZED))
-        self.config = config.changed(
-            {"num_proposals": min(num_proposals or config.num_proposals, config.num_proposals)}
-        )
+        most = config.num_proposals
+        self.config = config.changed({"num_proposals": most if num_proposals is None else min(num_proposals, most)})
         self.settings = {
             "weights": hashlib.sha256(content).hexdigest(),
             "precision": self.precision,
@@ -86,6 +85,18 @@ class EnginePredictor(ImagePredictor):
     @abc.abstractmethod
     def _load(self, path: Path, content: bytes) -> str:
         """Makes a file ready to run; returns its METADATA."""
+
+    @abc.abstractmethod
+    def _compute(self, image: np.ndarray) -> Arrays:
+        """What `_run` answers; may raise any error of the runtime."""
+
+    def _run(self, image: np.ndarray) -> Arrays:
+        try:
+            return self._compute(image)
+        except Exception as error:  # such as no memory for this size, or a damaged file
+            raise BadImageError(
+                f"proposing by {self._path} failed on an image of {image.shape[:2]} px: {error}."
+            ) from error
 
     def read(self, path: str | Path) -> np.ndarray:
         """See `ImagePredictor`."""

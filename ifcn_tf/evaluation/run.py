@@ -79,18 +79,20 @@ def method_names(patterns: Sequence[str]) -> dict[str, str]:
     Raises:
         UserError: two of them are the same.
     """
-    parts = [_name_parts(pattern) for pattern in patterns]
-    for depth in range(1, max(map(len, parts)) + 1):
-        names = ["_".join(part[-depth:]) for part in parts]
-        if len(set(names)) == len(names):
-            return dict(zip(names, patterns, strict=True))
+    for wildcards in ("", "*?[]"):  # "run/a-*.json" is run, and where that does not tell it from others run_a-
+        parts = [_name_parts(pattern, wildcards) for pattern in patterns]
+        for depth in range(1, max(map(len, parts)) + 1):
+            names = ["_".join(part[-depth:]) for part in parts]
+            if len(set(names)) == len(names):
+                return dict(zip(names, patterns, strict=True))
     raise UserError(f"the proposals {', '.join(patterns)} cannot be told apart: give each file once.")
 
 
-def _name_parts(pattern: str) -> list[str]:
-    """Parts of a path without suffix that can stand in a file name: "run/parts/*.json" gives run, parts."""
+def _name_parts(pattern: str, dropped: str) -> list[str]:
+    """Parts of a path without suffix that can stand in a file name, less some characters: "run/*.json" gives run."""
     path = Path(pattern.removesuffix(".gz").removesuffix(".json"))
-    return [part for part in path.parts if not set(part) & set("*?[]/")] or ["proposals"]
+    parts = [part.translate(dict.fromkeys(map(ord, dropped))) for part in path.parts]
+    return [part for part in parts if part and not set(part) & set("*?[]/")] or ["proposals"]
 
 
 def evaluate_files(

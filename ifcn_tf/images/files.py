@@ -74,7 +74,7 @@ def decode(file: ImageFile, path: Path) -> np.ndarray:
     try:
         picture = _header(file.encoded)
         if file.format == "TIFF":
-            with _unlimited():  # which it looks at once more
+            with unlimited():  # which it looks at once more
                 picture.load()
         if picture.mode.startswith("I"):  # 16-bit gray, whose upper byte TensorFlow takes
             gray = (np.asarray(picture).astype(np.uint32) >> 8).astype(np.uint8)
@@ -97,7 +97,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     """
     try:
         with path.open("rb") as file:
-            with _unlimited():
+            with unlimited():
                 header = Image.open(file, formats=_FORMATS)
             turned = _orientation(header) in (5, 6, 7, 8)
     except _BROKEN as error:
@@ -172,12 +172,12 @@ def _checked_header(encoded: bytes, path: Path, max_pixels: int) -> ImageFile:
 
 def _header(encoded: bytes) -> Image.Image:
     """Opens an image whatever size it states: the limit is ours, and Pillow decodes no pixel yet."""
-    with _unlimited():
+    with unlimited():
         return Image.open(io.BytesIO(encoded), formats=_FORMATS)
 
 
 @contextlib.contextmanager
-def _unlimited() -> Iterator[None]:
+def unlimited() -> Iterator[None]:
     """Pillow without its limit of pixels, and without warnings."""
     with _ONE_AT_A_TIME, warnings.catch_warnings(action="ignore"):
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

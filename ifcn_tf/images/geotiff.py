@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ifcn_tf.common.files import BadImageError
+from ifcn_tf.images.files import unlimited
 
 _PIXEL_SCALE, _TIE_POINT, _TRANSFORMATION, _KEYS = 33550, 33922, 34264, 34735
 _RASTER_TYPE, _GEODETIC, _PROJECTED = 1025, 2048, 3072
@@ -34,8 +35,10 @@ def read_map_place(path: Path) -> MapPlace | None:
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     try:
-        with path.open("rb") as file, Image.open(file, formats=("TIFF",)) as image:
-            return _place(dict(image.tag_v2))  # type: ignore[attr-defined]
+        with path.open("rb") as file, unlimited():
+            return _place(dict(Image.open(file, formats=("TIFF",)).tag_v2))  # type: ignore[attr-defined]
+    except UnidentifiedImageError:  # another kind of image, whatever its name
+        return None
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise BadImageError(f"{path} says of its place on the map what is no GeoTIFF: {error}.") from error
 

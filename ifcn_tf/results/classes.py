@@ -59,10 +59,14 @@ def segment_images(
     for path in track(paths, len(paths), "segmenting"):
         try:
             image = segmenter.read(path)
-            likely = segmenter.probabilities(image) if probabilities else None
-            classes = segmenter.segment(image) if likely is None else likely.argmax(-1).astype(np.uint8)
         except BadImageError as error:
             failures.append(Failure(path, str(error)))
+            continue
+        try:
+            likely = segmenter.probabilities(image) if probabilities else None
+            classes = segmenter.segment(image) if likely is None else likely.argmax(-1).astype(np.uint8)
+        except BadImageError as error:  # which knows the size alone
+            failures.append(Failure(path, f"{path}: {error}"))
             continue
         write_bytes(folder / "labels" / f"{path.stem}.png", encode(class_picture(classes), "PNG"))
         if overlays:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.common.ids import ImageId
-from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.images.files import upright_size
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals, Images
@@ -68,5 +67,5 @@ def chosen(images: Images, min_score: float, distinct: int | None) -> Iterator[I
     for image in images:
         proposals = image.proposals[image.proposals.scores >= min_score]
         if distinct is not None:
-            proposals = proposals.distinct(ShownConfig(distinct, min_score=0.0))
+            proposals = proposals.apart(distinct)
         yield ImageProposals(image.path, proposals)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ifcn_tf.common.files import BadImageError, UserError, read_json, write_json
+from ifcn_tf.common.files import BadImageError, UserError, read_json, require_text, write_json
 from ifcn_tf.common.ids import id_of_file
 from ifcn_tf.common.pool import in_threads
 from ifcn_tf.common.progress import track
@@ -19,7 +19,7 @@ from ifcn_tf.images.bucket import find_in_bucket, is_address
 from ifcn_tf.images.files import OTHER_SUFFIXES, SUFFIXES
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.output import Failure, Output
-from ifcn_tf.results.parts import has_parts, is_done, remove_parts
+from ifcn_tf.results.parts import has_parts, is_done
 from ifcn_tf.results.run_file import PLACES, RUN
 
 
@@ -63,8 +63,10 @@ def _find(pattern: str) -> list[Path]:
             found = [path]
         else:
             found = [file for file in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if file.is_file()]
-    except OSError as error:
-        raise UserError(f"cannot read {pattern}: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:  # such as "**" within a name
+        raise UserError(f"cannot read {pattern}: {getattr(error, 'strerror', None) or error}.") from error
+    for file in found:
+        require_text(file)
     if not found:
         others = f" ({others})" if (others := left_out(pattern)) else ""
         raise UserError(f"no images at {pattern}{others}: give a file, a folder or a pattern of {', '.join(SUFFIXES)}.")
@@ -97,11 +99,7 @@ def in_this_process(predictor: AnyPredictor, in_flight: int = 1) -> Finish:
     def finish(paths: Sequence[Path], output: Output) -> Iterator[Failure | None]:
         answers = in_threads((partial(_propose, predictor, path) for path in paths), in_flight)
         for path, answer in zip(paths, answers, strict=True):
-            if isinstance(answer, Failure):
-                yield answer
-            else:
-                output.write(path, *answer)
-                yield None
+            yield answer if isinstance(answer, Failure) else _write(output, path, *answer)
 
     return finish
 
@@ -136,7 +134,7 @@ def propose_images(
     if resume:
         _require_same_settings(output.folder / RUN, settings)
     else:
-        remove_parts(output.folder)  # or a later --resume would take them for this run's
+        output.remove_earlier()  # or a later --resume would take them for this run's
     write_json(output.folder / RUN, {**settings, **({"places": places} if places else {})})
     waiting = [path for path in paths if not (resume and is_done(output.folder, path))]
     finish = finish or in_this_process(predictor)
@@ -163,6 +161,14 @@ def _resumable() -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{str(error).rstrip('.')}; then run again with --resume, which keeps what is done.") from error
+
+
+def _write(output: Output, path: Path, image: np.ndarray, proposals: Proposals) -> Failure | None:
+    try:
+        output.write(path, image, proposals)
+    except BadImageError as error:  # such as a GeoTIFF without a sensible place on the map
+        return Failure(path, str(error))
+    return None
 
 
 def _propose(predictor: AnyPredictor, path: Path) -> tuple[np.ndarray, Proposals] | Failure:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ifcn_tf.common.files import UserError
+from ifcn_tf.common.files import UserError, naming
 from ifcn_tf.common.progress import track
 from ifcn_tf.config.proposing import ShownConfig
 from ifcn_tf.masks.outlines import simplifier
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
 from ifcn_tf.results.formats.registry import FORMATS, require_writable
-from ifcn_tf.results.parts import merge_parts, parts_folder, read_part, write_part
+from ifcn_tf.results.parts import merge_parts, parts_folder, read_part, remove_parts, write_part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,14 @@ class Output:
     def place(self, name: str) -> Path:
         """The folder or file of a format."""
         return self.folder / (name + FORMATS[name].suffix)
+
+    def remove_earlier(self) -> None:
+        """Removes the files of an earlier run that would be taken for those of the next, should that write none."""
+        remove_parts(self.folder)
+        files = [self.place(name) for name in self.formats if FORMATS[name].suffix]
+        for file in (self.folder / "proposals.json", *files):
+            with naming(file):
+                file.unlink(missing_ok=True)
 
     def written(self, some: bool) -> list[Path]:
         """The files and folders for people, of which there are all where some images have proposals."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ifcn_tf.common.files import atomic_write, read_json, read_text, write_json
+from ifcn_tf.common.files import atomic_write, naming, read_json, read_text, write_json
 from ifcn_tf.common.ids import id_of_file
 from ifcn_tf.images.files import upright_size
 from ifcn_tf.proposals import Proposals
@@ -56,7 +56,8 @@ def has_parts(folder: Path) -> bool:
 def remove_parts(folder: Path) -> None:
     """Removes the results of an earlier run."""
     for part in parts_folder(folder).glob("*.json"):
-        part.unlink()
+        with naming(part):
+            part.unlink()
 
 
 def merge_parts(folder: Path, paths: Iterable[Path]) -> None:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from ifcn_tf.annotations.coco_writer import write_coco
 from ifcn_tf.annotations.sources import SOURCES, open_source
 from ifcn_tf.common.files import UserError
+from ifcn_tf.images.files import encode as encoded
 from ifcn_tf.masks.rle import decode, encode
 from ifcn_tf.proposals import Proposals
 from ifcn_tf.results.formats.image_proposals import ImageProposals
@@ -162,6 +164,7 @@ def test_lvis_names_photographs_by_their_address_and_is_partial(tmp_path):
     assert not open_source("coco", tmp_path, "", annotations=tmp_path / "annotations" / "lvis_v1_train.json").is_partial
 
 
+PICTURE = base64.b64encode(encoded(Image.new("L", (4, 4), 255), "PNG")).decode()
 FAR = [[12, 5], [22, 5], [99, 13]]
 LABELME_FAULTS = {
     "a line": (square(shape_type="line"), "malformed mask", "a shape of type line has no area"),
@@ -169,6 +172,8 @@ LABELME_FAULTS = {
     "no points": ({"label": "cup"}, "malformed mask", "cannot be read"),
     "text": (square(points=[["a", "b"]] * 3), "malformed mask", "cannot be read"),
     "outside": (square(points=FAR), "polygon outside the image", "more than 1 px outside"),
+    "a mask without a place": (square(shape_type="mask", mask=PICTURE, points=[]), "malformed mask", "cannot be read"),
+    "nowhere": (square(shape_type="mask", mask=PICTURE, points=[[math.inf, 0]]), "malformed mask", "cannot be read"),
     "no picture": (square(shape_type="mask", mask="????"), "malformed mask", "cannot be read"),
 }
 
@@ -182,7 +187,27 @@ def test_shapes_of_labelme_that_are_left_out(fault, tmp_path):
     assert "a.json: shape 1: " in problem.where
 
 
-@pytest.mark.parametrize("line", ["0 .1 .1 .5 .5", "0 .1 .1 .5 .5 .4", "cup .1 .1 .5 .5 .1 .5", "0 a b c d e f", "0"])
+def test_classes_of_yolo_that_have_no_name_are_left_out(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [cup, dog]")
+    shares = ".1 .1 .5 .1 .5 .5"
+    examples, (problem,) = load(yolo(tmp_path, [f"1 {shares}", f"2 {shares}"]))
+    assert [instance.category_id for instance in examples["a"].objects] == [2]
+    assert problem.kind == "unknown category"
+    assert problem.where.endswith("a.txt: line 2: class 2, of which data.yaml has no name")
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "images" / "train").mkdir(parents=True)
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    (tmp_path / "images" / "train" / "caf\udce9.jpg").touch()
+    with pytest.raises(UserError, match=r"caf.*is not UTF-8: rename the file"):
+        open_source("yolo", tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f"{10**20} .1 .1 .5 .1 .5 .5", "0 .1 .1 .5 .5", "0 .1 .1 .5 .5 .4", "cup .1 .1 .5 .5 .1 .5", "0 a b c d e f", "0"],
+)
 def test_lines_of_yolo_that_are_left_out(line, tmp_path):
     examples, (problem,) = load(yolo(tmp_path, ["0 .1 .1 .5 .1 .5 .5", line]))
     assert (len(examples["a"].objects), problem.kind) == (1, "malformed mask")

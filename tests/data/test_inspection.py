@@ -140,6 +140,13 @@ def test_commands(tmp_path):
     done = command("prepare_data", "--source=shapes", "--partial", "--format=coco", f"--output={tmp_path / 'a.json'}")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: --partial has no place in a COCO json")
+    for flag, sentence in (
+        ("--names=a.txt", "--names: leave out with --source=shapes"),
+        ("--copy_images=a", "--copy_images: needs --format=coco"),
+    ):
+        done = command("prepare_data", "--source=shapes", flag, f"--output={tmp_path / 'b'}")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert done.stderr.startswith(f"error: {sentence}")
     done = command("prepare_data", "--source=voc", f"--root={tmp_path}", f"--output={tmp_path / 'voc'}")
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot read") and done.stderr.count("\n") == 1
@@ -155,6 +162,19 @@ def test_the_name_of_a_copy_is_that_of_its_content(tmp_path):
     names = [image["file_name"] for image in json.loads((tmp_path / "file.json").read_text())["images"]]
     assert names == ["a.tif.png", "b.png"]
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == names
+
+
+def test_a_copy_takes_the_place_of_no_other_photograph(tmp_path):
+    """Of its own original neither: an upright copy of a photograph that EXIF turns has other bytes."""
+    (example,) = [job().example for job in shapes_source(1, 0).jobs]
+    write = coco_writer(shapes_source(1, 0), tmp_path / "file.json", tmp_path)
+    other = dataclasses.replace(example, encoded=encode(Image.new("RGB", (60, 40)), "PNG"))
+    (tmp_path / example.file_name).write_bytes(other.encoded)
+    with pytest.raises(UserError, match=f"{example.file_name} is there already, and another file"):
+        write([example], Report())
+    assert (tmp_path / example.file_name).read_bytes() == other.encoded
+    assert not (tmp_path / "file.json").exists()
+    write([other], Report())
 
 
 def test_images_are_copied_beside_a_coco_json(tmp_path):

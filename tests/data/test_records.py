@@ -129,6 +129,12 @@ def place_elsewhere(folder, column, value):
     np.save(folder / "index.npy", index)
 
 
+def describe(folder, **entries):
+    """Changes the description."""
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
 def open_a_bracket(path):
     """In the header of an array, which Python's parser reads."""
     path.write_bytes(path.read_bytes().replace(b"}", b"{", 1))
@@ -139,6 +145,9 @@ def open_a_bracket(path):
     [
         (lambda folder: (folder / "dataset.json").unlink(), "holds no dataset.json"),
         (lambda folder: (folder / "dataset.json").write_text("{"), "dataset.json is not valid JSON"),
+        (lambda folder: describe(folder, shards=None), "dataset.json is damaged; prepare the data again"),
+        (lambda folder: describe(folder, categories={"a": "b"}), "dataset.json is damaged"),
+        (lambda folder: describe(folder, shards=[{"file": "a"}] * 2), "dataset.json is damaged"),
         (lambda folder: (folder / "index.npy").unlink(), "cannot read .*index.npy"),
         (lambda folder: np.save(folder / "index.npy", np.zeros((2, 4), np.int64)), "index.npy does not belong"),
         (lambda folder: place_elsewhere(folder, 0, 2), "index.npy does not belong"),  # there are shards 0 and 1

@@ -341,6 +341,7 @@ def test_names_tell_files_apart():
     assert list(method_names(["x/a.json", "y/b.json.gz", "/x/parts/*.json"])) == ["a", "b", "parts"]
     assert list(method_names(["/x/p.json", "y/p.json"])) == ["x_p", "y_p"]
     assert list(method_names(["*.json"])) == ["proposals"]
+    assert list(method_names(["run/a-*.json", "run/b-*.json"])) == ["a-", "b-"]
     with pytest.raises(UserError, match="cannot be told apart"):
         method_names(["x/p.json", "x/p.json"])
 

@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from ifcn_tf.annotations.label_images import open_labels
 from ifcn_tf.common.files import BadImageError
 from ifcn_tf.images import tensors
 from ifcn_tf.images.files import decode, encode, is_lossy_webp, name_of_encoded, open_image, read_pixels
+from ifcn_tf.images.geotiff import read_map_place
 from ifcn_tf.images.tensors import read_image, resize
 
 KINDS = {"webp": "WEBP", "tif": "TIFF"}
@@ -234,6 +236,9 @@ def test_the_limit_of_pixels_is_ours_alone(tmp_path, monkeypatch):
         assert read_image(saved(tmp_path, name, Image.fromarray(scene()))).shape == scene().shape
         with pytest.raises(BadImageError, match="over the limit of 959"):
             read_image(tmp_path / name, max_pixels=959)
+    labels = saved(tmp_path, "labels.png", Image.fromarray(scene()[..., 0]))
+    assert open_labels(labels).shape == scene().shape[:2]
+    assert read_map_place(tmp_path / "a.tif") is None
     assert Image.MAX_IMAGE_PIXELS == 100
 
 

@@ -65,6 +65,12 @@ def test_some_are_chosen(photos, tmp_path):
     assert read(tmp_path, photos, distinct=1, min_score=0.5) == {"cat": pytest.approx([0.9]), 139: []}
 
 
+def test_those_that_hardly_overlap_are_chosen_whatever_their_scores(photos, tmp_path):
+    """Scores of other programs may be logits."""
+    results = [result("cat", square(5, 5, 10), -1.0), result("cat", square(6, 6, 10), -2.0)]
+    assert read(tmp_path, photos, results, distinct=5) == {"cat": [-1.0]}
+
+
 def test_ranks_order_the_proposals_that_state_them(photos, tmp_path):
     results = [result("cat", square(5, 5, 10), 0.4, rank=0), result("cat", square(5, 25, 8), 0.9, rank=1)]
     assert read(tmp_path, photos, results) == {"cat": pytest.approx([0.4, 0.9])}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.common.files import UserError
@@ -81,6 +81,40 @@ def test_coco_results_that_pycocotools_reads(photos, tmp_path):
         colours = np.asarray(picture)
     assert (colours[38, 48] == colours[0, 0]).all()  # untouched outside of the masks
     assert (colours[7, 27] != colours[0, 0]).any()  # inside the third square
+
+
+def test_a_file_that_no_format_can_be_written_of_fails_alone(photos, tmp_path):
+    """Tags that say nothing of a place on the map; the other images have theirs."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[34264], tags.tagtype[34264] = (1.0, 2.0), TiffTags.DOUBLE
+    Image.new("RGB", (50, 40)).save(photos / "map.tif", tiffinfo=tags)
+    (failure,) = run(photos, tmp_path / "out", formats=["geojson"])
+    assert failure.path == photos / "map.tif"
+    assert "map.tif says of its place on the map what is no GeoTIFF" in failure.reason
+    assert len(list((tmp_path / "out" / "geojson").glob("*.geojson"))) == 3
+
+
+def test_a_photograph_that_is_called_a_tiff_has_no_place_on_a_map(tmp_path):
+    Image.new("RGB", (50, 40)).save(tmp_path / "photo.tif", "PNG")
+    assert run(tmp_path / "photo.tif", tmp_path / "out", formats=["geojson"]) == []
+
+
+def test_nothing_of_an_earlier_run_stands_beside_the_next(photos, tmp_path):
+    """Not even where the next one has no proposals."""
+    run(photos, tmp_path / "out", formats=["cvat"])
+    for path in photos.iterdir():
+        path.write_bytes(b"no image")
+    assert len(run(photos, tmp_path / "out", formats=["cvat"])) == 3
+    assert not {"proposals.json", "cvat.xml", "run.json"} & {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"), [("a**", r"cannot read .*a\*\*"), ("caf\udce9.jpg", "caf.* is not UTF-8: rename the file")]
+)
+def test_patterns_and_names_that_cannot_be_used(pattern, sentence, tmp_path):
+    (tmp_path / "caf\udce9.jpg").touch()
+    with pytest.raises(UserError, match=sentence):
+        find_images(str(tmp_path / pattern))
 
 
 def test_further_formats(photos, tmp_path):
