@@ -70,12 +70,13 @@ def main() -> None:
     if SEMANTIC.value:
         _evaluate_semantic(Path(SEMANTIC.value), config)
         return
+    if INSTANCES.value:
+        _cli.refuse((COMPARE, *_OF_RECALL), "of recall, leave out with --instances, which measures mAP^r and COCO's AP")
     proposals = COMPARE.value or PROPOSALS.value
     if not proposals:
         raise UserError("give the proposals to evaluate: --proposals=FILE.json (see --help).")
     truth = _truth.truth()
     if INSTANCES.value:
-        _cli.refuse((COMPARE, *_OF_RECALL), "of recall, leave out with --instances, which measures mAP^r and COCO's AP")
         evaluate_instance_files(method_names(proposals), truth, config, Path(OUTPUT.value))
         return
     show, images, tensorboard = (Path(flag.value) if flag.value else None for flag in (SHOW, IMAGES, TENSORBOARD))

@@ -367,6 +367,13 @@ def test_the_command_compares_two_files(tmp_path: Path):
         ([], "give the proposals"),
         (["--proposals=none.json", "--annotations=none.json"], "cannot read none.json"),
         (["--compare", "a.json"], "--compare takes two files"),
+        (["--compare", "a.json", "b.json", "--show=s"], "--show: leave out, or give the truth"),
+        (["--instances", "--proposals=a.json", "--annotations=b", "--step=3"], "--step: of recall, leave out with"),
+        (["--semantic=a", "--voc_root=.", "--backend=fast"], "--backend: of proposals, leave out with --semantic"),
+        (
+            [f"--semantic={'a' * 300}", "--annotations=."],
+            "aaa/classes.txt: File name too long; change it, or choose another place",
+        ),
         (["--proposals=a.json", "--annotations=b", "--num_proposals=0"], "num_proposals"),
         (["--proposals=a.json", "--annotations=b", "--seed=-1"], "seed must not be negative"),
     ],
