@@ -81,6 +81,22 @@ def test_it_says_what_runs_and_what_determines_the_proposals(predictor, file):
     assert predictor.settings.keys() == {"weights", "precision", "proposer"}
 
 
+def test_an_image_that_a_runtime_fails_on_is_a_bad_one(predictor, monkeypatch):
+    """Such as one that no memory is left for; the errors of runtimes share no class."""
+
+    def fail(image):
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(predictor, "_compute", fail)
+    with pytest.raises(BadImageError, match=r"failed on an image of \(8, 9\) px: no memory"):
+        predictor.propose(np.zeros([8, 9, 3], np.uint8))
+
+
+def test_no_proposals_are_not_all_of_them(file):
+    with pytest.raises(UserError, match="num_proposals"):
+        ifcn_tf.load(file, engine="onnxruntime", num_proposals=0)
+
+
 def test_openvino_says_which_precision_it_takes(file):
     """A trunk that computes in bfloat16 moves masks a little; each proposal has its like among those in float32."""
     require_openvino()
