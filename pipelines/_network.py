@@ -57,6 +57,11 @@ SETTINGS = (
         None,
         "Fit masks to the colours, so many samples a cell's side; 0: do not; with a refiner 2 or 0.",
     ),
+    flags.DEFINE_float(
+        "focus_threshold",
+        None,
+        "Look at fine scales where this share is expected to show objects; 0: everywhere.",
+    ),
     flags.DEFINE_bool("flip", None, "Average over image and mirror image, in twice the time; the weights' own, or no."),
     flags.DEFINE_float("min_area", None, "Smaller masks are dropped [px^2]; 0, only empty ones."),
 )

@@ -82,8 +82,9 @@ def _seconds(predictor: Predictor, image: np.ndarray) -> float:
 
 
 def _times(predictor: Predictor, network: WindowMethod, encoded: Path, image: np.ndarray, rounds: int) -> Iterator[Row]:
-    sizes = predictor.config.pyramid_hw(*SIZE_HW)
-    seconds = in_turn(_steps(predictor, network, encoded, image, sizes), rounds)
+    seen = tf.function(network_proposer(network, predictor.config).seen)(image)
+    sizes = [tuple(resized.shape[1:3]) for resized, _ in seen]
+    seconds = in_turn(_steps(predictor, network, encoded, image, seen), rounds)
     yield {
         "step": "whole",
         "ms": median_ms(seconds["whole"]),
@@ -101,14 +102,14 @@ def _times(predictor: Predictor, network: WindowMethod, encoded: Path, image: np
 
 
 def _steps(
-    predictor: Predictor, network: WindowMethod, encoded: Path, image: np.ndarray, sizes: list[tuple[int, int]]
+    predictor: Predictor, network: WindowMethod, encoded: Path, image: np.ndarray, seen: list[tuple[tf.Tensor, Tensors]]
 ) -> dict[str, Callable[[], Any]]:
     """The whole, and its parts one by one, each on the results of the part before."""
+    sizes, inputs = predictor.config.pyramid_hw(*SIZE_HW), [resized for resized, _ in seen]
     resize_all = tf.function(lambda pixels: [resize(pixels, *size)[None] for size in sizes])
-    inputs = resize_all(image)
     trunk, bare = (on_all_scales(part, inputs) for part in (network.trunk_model, network.map_model))
     asking = network_proposer(network, predictor.config)
-    known = _KnownMaps(asking.model, [asking.model.features(pixels) for pixels in inputs])
+    known = _KnownMaps(asking.model, [features for _, features in seen])
     proposer = dataclasses.replace(asking, model=known)
     assemble = tf.function(proposer.best_windows).get_concrete_function(IMAGE)
     after_network = proposer.compile()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from ifcn_tf.benchmarks.inference import SIZE_HW, on_all_scales, resized
@@ -32,9 +33,9 @@ from ifcn_tf.engines.openvino_predictor import (
     precision_of,
     read_network,
 )
-from ifcn_tf.images.tensors import read_image, resize
+from ifcn_tf.images.tensors import read_image
 from ifcn_tf.predictor import Predictor, load
-from ifcn_tf.proposing.network import load_network
+from ifcn_tf.proposing.network import load_network, network_proposer
 
 #: The photograph as FastSAM takes it, 1,024 px long; both sides are multiples of the network's stride, 32 px.
 PEER_HW = (SIZE_HW[0] * 1024 // SIZE_HW[1], 1024)
@@ -132,7 +133,7 @@ def on_openvino(predictor: OpenvinoPredictor, file: Path, photograph: Photograph
     """The default model from a file and the predictor of this: bare network at one scale and at all, and the whole."""
     network = read_network(model_of(apart(onnx.load_model(file)).network).SerializeToString())
     network.reshape(photograph.longer.shape)  # YOLO's file is of one size, too
-    scales = predictor.pyramid(photograph.image)
+    scales, _ = predictor.seen(photograph.image)
     return {
         Step(DEFAULT, ONE_SCALE, predictor.engine): _inference(compiled(network, streams=1), photograph.longer),
         Step(DEFAULT, ALL_SCALES, predictor.engine): partial(predictor.features, scales),
@@ -143,7 +144,7 @@ def on_openvino(predictor: OpenvinoPredictor, file: Path, photograph: Photograph
 def _on_tensorflow(precision: Precision, settings: ProposerConfig, photograph: Photograph) -> Steps:
     network, config = load_network(precision=precision, **settings.to_dict())
     predictor = Predictor.of_network(network, config)
-    scales = [resize(photograph.image, *size)[None] for size in config.pyramid_hw(*SIZE_HW)]
+    scales = [image for image, _ in tf.function(network_proposer(network, config).seen)(photograph.image)]
     return {
         Step(DEFAULT, ONE_SCALE, predictor.engine): on_all_scales(network.map_model, [photograph.longer]),
         Step(DEFAULT, ALL_SCALES, predictor.engine): on_all_scales(network.map_model, scales),

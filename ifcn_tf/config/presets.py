@@ -182,7 +182,7 @@ PRESETS = {
         data=dataclasses.replace(_CUTS, partial_negatives=0.0, background_cuts=0.3),
         train=_ADAMW,
         proposer=dataclasses.replace(
-            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, edge_samples=2, num_refined=300, pre_nms=9000
+            _RANKED, shorter_sides=_SEVEN_SCALES, mask_threshold=0.35, edge_samples=2, num_refined=300, pre_nms=6000
         ),
     ),
 }

@@ -52,6 +52,9 @@ class ProposerConfig(Settings):
     where it is smaller than `num_proposals`, that many are ranked [count]."""
     pre_nms: int = 12000
     """Windows of highest objectness, over all scales, that enter non-maximum suppression [count]."""
+    focus_threshold: float = 0.02
+    """Where there is a focus (`models.focus`), finer scales are computed in part: in the rectangle that, of its area,
+    more than this share is expected to show objects of their size; 0: whole [0..1]."""
     flip: bool = False
     """Objectness and masks are means over the image and its mirror image (test-time flip), in twice the time."""
     edge_samples: int = 0
@@ -81,6 +84,9 @@ class ProposerConfig(Settings):
         for name in ("num_proposals", "num_ranked", "num_refined", "pre_nms"):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
+        require(
+            0 <= self.focus_threshold < 1, f"focus_threshold must lie in 0..1, below 1, not {self.focus_threshold}."
+        )
         require(0 <= self.edge_samples <= 8, f"edge_samples must lie in 0..8, not {self.edge_samples}.")
         require(
             8 <= self.longer_side_limit <= LONGEST_SIDE,

@@ -1,13 +1,14 @@
 """The whole method as one ONNX file, from the pixels of an image to its proposals; other runtimes take it from there.
 
-The proposer is converted in parts, what is before the network, the network, what is after it, the refiner and ranking:
-the network, which every scale asks, is converted once, and the file has its weights once.
+The proposer is converted in parts, what is before the network, the network, what says where to look at finer scales,
+what is after it, the refiner and ranking: the network, which every scale asks, is converted once, and the file has its
+weights once.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from ifcn_tf.engines.onnx_parts import Parts, joined
 from ifcn_tf.engines.predictor import METADATA
 from ifcn_tf.images.tensors import resize_by_products
 from ifcn_tf.models.method import WindowMethod
+from ifcn_tf.proposing.chips import CHIP
 from ifcn_tf.proposing.network import network_proposer
 from ifcn_tf.proposing.proposer import IMAGE, Proposer, Tensors
 
@@ -54,14 +56,23 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
     image, model = tf.TensorSpec([1, None, None, 3], tf.float32, "image"), proposer.model
     found = tf.function(model.features).get_concrete_function(image).structured_outputs
     scales = [f"scale{i}" for i in range(len(proposer.config.pyramid_hw(1, 1)))]
-    names = [(scale, name) for scale in scales for name in found]
+    coarse = scales[: len(scales) - len(proposer.pyramid.finer)]
+    features = {(scale, name): found[name] for scale in scales for name in found}
+    of_coarse = {key: value for key, value in features.items() if key[0] in coarse}
+    places = {(scale, CHIP): tf.TensorSpec([3, 2], tf.int32) for scale in scales if scale not in coarse}
 
     def pyramid(image: tf.Tensor) -> Tensors:
-        return dict(zip(scales, proposer.pyramid(image), strict=True))
+        return dict(zip(coarse, proposer.pyramid.whole(image), strict=True))
 
-    def rest(image: tf.Tensor, *features: tf.Tensor) -> Tensors:
-        known = dict(zip(names, features, strict=True))
-        each = [{name: known[scale, name] for name in found} for scale in scales]
+    def chips(image: tf.Tensor, *values: tf.Tensor) -> Tensors:
+        parts = proposer.pyramid.chips(image, _by_scale(of_coarse, values))
+        named = dict(zip(scales[len(coarse) :], parts, strict=True))
+        return {scale: part["image"] for scale, part in named.items()} | {
+            f"{scale}/{CHIP}": part[CHIP] for scale, part in named.items()
+        }
+
+    def rest(image: tf.Tensor, *values: tf.Tensor) -> Tensors:
+        each = _by_scale({**features, **places}, values)
         if not proposer.refines:
             return proposer.of_features(image, each)
         kept, asked = proposer.unrefined(image, each)
@@ -70,15 +81,29 @@ def _model(proposer: Proposer) -> onnx.ModelProto:
             _ASKED + name: value for name, value in asked.items()
         }
 
-    signature = [tf.TensorSpec(found[name].shape, found[name].dtype, f"{scale}/{name}") for scale, name in names]
-    after = converted(rest, [IMAGE, *signature])
-    used = {value.name.split("/")[-1] for value in after.input}
+    after = converted(rest, [IMAGE, *_specs({**features, **places})])
+    looking = converted(chips, [IMAGE, *_specs(of_coarse)]) if places else None
+    read = [*after.input, *(looking.input if looking else [])]
+    used = {value.name.split("/")[-1] for value in read}
 
     def network(image: tf.Tensor) -> Tensors:
         return {name: value for name, value in model.features(image).items() if name in used}
 
-    parts = Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after)
+    parts = Parts(converted(pyramid, [IMAGE]), converted(network, [image]), after, looking)
     return joined(parts._replace(**_refining(proposer, after)) if proposer.refines else parts)
+
+
+def _specs(values: Mapping[tuple[str, str], tf.Tensor | tf.TensorSpec]) -> list[tf.TensorSpec]:
+    """The signature of what each scale's features, by scale and name, are given as."""
+    return [tf.TensorSpec(value.shape, value.dtype, "/".join(key)) for key, value in values.items()]
+
+
+def _by_scale(names: Iterable[tuple[str, str]], values: Sequence[tf.Tensor]) -> list[Tensors]:
+    """The features of each scale, in the order of scales."""
+    scales: dict[str, Tensors] = {}
+    for (scale, name), value in zip(names, values, strict=True):
+        scales.setdefault(scale, {})[name] = value
+    return list(scales.values())
 
 
 def _refining(proposer: Proposer, rest: onnx.GraphProto) -> dict[str, onnx.GraphProto]:

@@ -24,6 +24,8 @@ class Parts(NamedTuple):
         network: image -> features.
         rest: the image, and of the pyramid's image named p the features f as "p/f" -> answers; or if there are parts
             after it, what these take.
+        chips: the image and features, likewise -> further images of the pyramid, and of each "p/chip", where it lies;
+            or None.
         refiner: what it is asked -> masks; or None.
         ranking: of the image, `rest` and masks -> answers; or None.
     """
@@ -31,6 +33,7 @@ class Parts(NamedTuple):
     pyramid: onnx.GraphProto
     network: onnx.GraphProto
     rest: onnx.GraphProto
+    chips: onnx.GraphProto | None = None
     refiner: onnx.GraphProto | None = None
     ranking: onnx.GraphProto | None = None
 
@@ -40,14 +43,16 @@ def joined(parts: Parts) -> onnx.ModelProto:
 
     The types of what passes from part to part are kept, so that `apart` finds the parts again.
     """
-    named = {f"{name}/": part for name, part in parts._asdict().items() if part is not None}
+    order = ("pyramid", "network", "chips", "rest", "refiner", "ranking")
+    named = {f"{name}/": part for name in order if (part := getattr(parts, name)) is not None}
     nodes = [node for prefix, part in named.items() for node in _nodes(prefix, part, parts)]
     constants = [_named(tensor, prefix + tensor.name) for prefix, part in named.items() for tensor in part.initializer]
-    after = [part for prefix, part in named.items() if prefix not in ("pyramid/", "network/")]
+    after = [part for part in (parts.rest, parts.refiner, parts.ranking) if part is not None]
     read = {value.name for part in after for value in part.input}
     passed = [value for part in after[:-1] for value in part.output if value.name in read]
     answers = after[-1].output
-    between = [*parts.pyramid.output, *(value for value in parts.rest.input if value.name != _IMAGE), *passed]
+    images = [value for part in (parts.pyramid, parts.chips) if part is not None for value in _images(part)]
+    between = [*images, *(value for value in parts.rest.input if value.name != _IMAGE), *passed]
     for value in (*parts.pyramid.input, *between, *answers):
         for dimension in value.type.tensor_type.shape.dim:
             dimension.ClearField("dim_param")  # names that were made for the parts
@@ -56,11 +61,21 @@ def joined(parts: Parts) -> onnx.ModelProto:
 
 
 def _nodes(prefix: str, part: onnx.GraphProto, parts: Parts) -> list[onnx.NodeProto]:
-    """A part's nodes under a prefix; of the network, those for each image of the pyramid."""
+    """A part's nodes under a prefix; of the network, those for each image that the pyramid begins with."""
     if part is parts.network:
-        return [node for value in parts.pyramid.output for node in _on_image(value.name, part)]
+        return _on_images(parts.pyramid, part)
     ends = {value.name: value.name for value in (*part.input, *part.output)}
-    return _copied(part.node, ends, added=prefix)
+    seen = _on_images(part, parts.network) if part is parts.chips else []
+    return _copied(part.node, ends, added=prefix) + seen
+
+
+def _images(part: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """The images of the pyramid that a part makes."""
+    return [value for value in part.output if "/" not in value.name]
+
+
+def _on_images(part: onnx.GraphProto, network: onnx.GraphProto) -> list[onnx.NodeProto]:
+    return [node for value in _images(part) for node in _on_image(value.name, network)]
 
 
 def _on_image(image: str, network: onnx.GraphProto) -> list[onnx.NodeProto]:
@@ -74,7 +89,7 @@ def apart(model: onnx.ModelProto) -> Parts:
     """The parts of which `joined` made a model."""
     graph = model.graph
     scale = next(value.name for value in graph.value_info if "/" not in value.name)
-    further = {node.name.split("/")[0] for node in graph.node} & {"refiner", "ranking"}
+    further = {node.name.split("/")[0] for node in graph.node} & {"chips", "refiner", "ranking"}
     return Parts(
         _part(graph, "pyramid/"),
         _part(graph, f"{scale}/network/", scale),

@@ -75,12 +75,13 @@ class OpenvinoPredictor(EnginePredictor):
             network = beside.submit(_network, parts.network, **self._hint)
             refiner = beside.submit(lambda: None if parts.refiner is None else _Refiner(parts.refiner, **self._hint))
             self._pyramid, self._rest = _Step(parts.pyramid), _Step(parts.rest)
-            self._ranking = None if parts.ranking is None else _Step(parts.ranking)
+            optional = (parts.chips, parts.ranking)
+            self._chips, self._ranking = (None if part is None else _Step(part) for part in optional)
         self._network, self._refiner = network.result(), refiner.result()
         return next(entry.value for entry in model.metadata_props if entry.key == METADATA)
 
     def _compute(self, image: np.ndarray) -> Arrays:
-        features = self.features(self.pyramid(image))
+        _, features = self.seen(image)
         if not next(self._photographs) % _GIVES_BACK:
             give_back_memory()
         found = self._rest({"image": image, **features})
@@ -88,9 +89,16 @@ class OpenvinoPredictor(EnginePredictor):
             return found
         return self._ranking({"image": image, **found, **self._refiner(found)})
 
-    def pyramid(self, image: np.ndarray) -> Arrays:
-        """Image uint8 [H, W, 3] -> the image at each scale, float32 [1, h, w, 3], by name."""
-        return self._pyramid({"image": image})
+    def seen(self, image: np.ndarray) -> tuple[Arrays, Arrays]:
+        """Image uint8 [H, W, 3] -> the images of the pyramid, and what `Parts.rest` asks of them, by name."""
+        images = self._pyramid({"image": image})
+        features = self.features(images)
+        if self._chips is None:
+            return images, features
+        found = self._chips({"image": image, **features})
+        parts = {name: value for name, value in found.items() if "/" not in name}
+        places = {name: value for name, value in found.items() if name not in parts}
+        return images | parts, features | places | self.features(parts)
 
     def features(self, images: Arrays) -> Arrays:
         """What the network finds in each image of the pyramid, by the names that the rest knows."""

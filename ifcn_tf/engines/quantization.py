@@ -59,7 +59,7 @@ def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agre
     model = onnx.load(file)
     parts = apart(model)
     network, agreements = _in_8_bits(
-        parts.network, _outermost(parts.network), _of_network(predictor, parts.pyramid), photographs
+        parts.network, _outermost(parts.network), _of_network(predictor, model), photographs
     )
     refiner = parts.refiner
     if refiner is not None:
@@ -75,13 +75,12 @@ def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agre
     return agreements
 
 
-def _of_network(predictor: OnnxPredictor, pyramid: onnx.GraphProto) -> Inputs:
+def _of_network(predictor: OnnxPredictor, model: onnx.ModelProto) -> Inputs:
     """What the network sees of photographs, each at every third scale."""
+    names = [value.name for value in model.graph.value_info if "/" not in value.name]
 
     def inputs(photographs: Sequence[Path]) -> Iterator[Fed]:
-        resizing = session(model_of(pyramid).SerializeToString())
-        for number, path in enumerate(photographs):
-            scales = resizing.run(None, {"image": predictor.read(path)})
+        for number, scales in enumerate(_passed(predictor, model, names, photographs)):
             for scale in scales[number % min(_SCALES, len(scales)) :: _SCALES]:
                 yield {"image": scale}
 
@@ -90,18 +89,24 @@ def _of_network(predictor: OnnxPredictor, pyramid: onnx.GraphProto) -> Inputs:
 
 def _of_refiner(predictor: OnnxPredictor, model: onnx.ModelProto, refiner: onnx.GraphProto) -> Inputs:
     """What the refiner is asked of photographs, of each about every so many-th mask."""
+    names = [value.name for value in refiner.input]
 
     def inputs(photographs: Sequence[Path]) -> Iterator[Fed]:
-        asking = onnx.ModelProto()
-        asking.CopyFrom(model)
-        names = [value.name for value in refiner.input]
-        asking.graph.output.extend(value for value in model.graph.value_info if value.name in names)
-        asked = session(asking.SerializeToString())
-        for path in photographs:
-            found = asked.run(names, {"image": predictor.read(path)})
+        for found in _passed(predictor, model, names, photographs):
             yield {name: values[::_MASKS] for name, values in zip(names, found, strict=True)}
 
     return inputs
+
+
+def _passed(
+    predictor: OnnxPredictor, model: onnx.ModelProto, names: Sequence[str], photographs: Sequence[Path]
+) -> Iterator[list[np.ndarray]]:
+    """What passes from part to part of a model, by name, for each photograph."""
+    asking = onnx.ModelProto()
+    asking.CopyFrom(model)
+    asking.graph.output.extend(value for value in model.graph.value_info if value.name in names)
+    asked = session(asking.SerializeToString())
+    return (asked.run(names, {"image": predictor.read(path)}) for path in photographs)
 
 
 def _in_8_bits(

@@ -1,4 +1,4 @@
-"""What is trained after a network, and kept beside its weights: a score head, a refiner.
+"""What is trained after a network, and kept beside its weights: a score head, a refiner, a focus.
 
 Each is a file of arrays, which a section of the weights' `config.json` describes.
 """
@@ -13,8 +13,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError, whole_folder, write_bytes
 from ifcn_tf.models.weights import (
-    REFINER,
-    SCORE_HEAD,
+    BESIDE,
     WEIGHTS,
     beside,
     content_of,
@@ -41,7 +40,7 @@ def save_beside(
     Raises:
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
-    old = without(read_record(weights), {SCORE_HEAD, REFINER}.difference(kept))
+    old = without(read_record(weights), set(BESIDE).difference(kept))
     with whole_folder(folder) as unfinished:
         target = unfinished / WEIGHTS
         write_bytes(target, content_of(weights))

@@ -18,6 +18,7 @@ from ifcn_tf.models.parts.precision import dtype_policy
 from ifcn_tf.models.trunks.trunk import trunk_of
 
 if TYPE_CHECKING:
+    from ifcn_tf.models.focus import Focus
     from ifcn_tf.models.refiner import Refiner
 
 Tensors = dict[str, tf.Tensor]
@@ -92,12 +93,14 @@ class WindowMethod(Method):
             the map -> a dict of float32 objectness_logits [B, N] and mask_logits [B, N, m, m].
         score_head: what tells how good the proposals of these weights are (`models.score_head`), or None.
         refiner: what corrects the masks of these weights (`models.refiner`), or None.
+        focus: what tells where to look at finer scales (`models.focus`), or None.
         scorer: a network of the same windows that scores them in place of this one, or None.
     """
 
     config: WindowConfig
     score_head: keras.Model | None = None
     refiner: Refiner | None = None
+    focus: Focus | None = None
     scorer: WindowMethod | None = None
 
     def build(self, image: keras.KerasTensor) -> tuple[keras.Model, keras.Model]:

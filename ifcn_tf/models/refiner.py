@@ -20,7 +20,7 @@ from ifcn_tf.config.network import Precision
 from ifcn_tf.models.beside import read_beside, save_beside
 from ifcn_tf.models.parts.layers import Conv2D
 from ifcn_tf.models.parts.precision import dtype_policy
-from ifcn_tf.models.weights import REFINER, beside
+from ifcn_tf.models.weights import FOCUS, REFINER, beside
 
 #: Samples that it answers along each side of a cell.
 SAMPLES = 2
@@ -202,7 +202,7 @@ def save_with_refiner(weights: Path, refiner: Refiner, folder: Path, **record: A
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
     arrays = {variable.path: np.array(variable) for variable in refiner.weights}
-    save_beside(weights, arrays, folder, REFINER, **record)
+    save_beside(weights, arrays, folder, REFINER, kept=[FOCUS], **record)
 
 
 def load_refiner(weights: Path, cells: int, precision: Precision) -> Refiner | None:

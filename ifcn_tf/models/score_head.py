@@ -13,7 +13,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.beside import read_beside, save_beside
-from ifcn_tf.models.weights import REFINER, SCORE_HEAD, beside
+from ifcn_tf.models.weights import FOCUS, REFINER, SCORE_HEAD, beside
 
 _HIDDEN = 128
 #: Descriptors are held within so many deviations of their mean.
@@ -21,14 +21,14 @@ FARTHEST = 4.0
 
 
 class Standardized(keras.layers.Layer):
-    """Descriptors [N, D] less their mean and by their deviation, held within FARTHEST.
+    """Descriptors [..., D] less their mean and by their deviation, held within FARTHEST.
 
     Of some features of a trunk a few values in a million are thousands of deviations off; a head would be sure there.
     """
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Makes "mean" and "deviation" [D], which training measures."""
-        options = {"shape": input_shape[1:], "trainable": False}
+        options = {"shape": input_shape[-1:], "trainable": False}
         self.mean = self.add_weight(name="mean", initializer="zeros", **options)
         self.deviation = self.add_weight(name="deviation", initializer="ones", **options)
 
@@ -52,13 +52,13 @@ def build_score_head(num_descriptors: int) -> keras.Model:
 
 
 def save_with_score_head(weights: Path, head: keras.Model, folder: Path) -> None:
-    """Copies a network's weights file with its `config.json` and refiner into a new folder, a score head beside them.
+    """Copies a network's weights file with its `config.json`, refiner and focus into a new folder, and a score head.
 
     Raises:
         UserError: the weights cannot be read, or the folder is there already or cannot be written.
     """
     arrays = {variable.path: np.array(variable) for variable in head.weights}
-    save_beside(weights, arrays, folder, SCORE_HEAD, kept=[REFINER])
+    save_beside(weights, arrays, folder, SCORE_HEAD, kept=[REFINER, FOCUS])
 
 
 def load_score_head(weights: Path) -> keras.Model | None:

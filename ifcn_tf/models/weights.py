@@ -30,7 +30,7 @@ FORMAT_VERSION = 2
 #: The weights' file, and its section of `config.json`.
 WEIGHTS, _SECTION = "model.weights.h5", "weights"
 #: What is trained after a network: sections of `config.json`, each of a file beside the weights (`beside`).
-SCORE_HEAD, REFINER = "score_head", "refiner"
+SCORE_HEAD, REFINER, FOCUS = BESIDE = "score_head", "refiner", "focus"
 
 _Settings = TypeVar("_Settings", bound=Settings)
 
@@ -60,7 +60,7 @@ def beside(weights: Path, section: str) -> Path:
 def store_as_float16(source: Path, folder: Path) -> None:
     """Copies a weights file and its `config.json` into a folder with all values in float16, half the size."""
     arrays = {name: array.astype(np.float16) for name, array in read_weights(source).items()}
-    for section in read_record(source).keys() & {SCORE_HEAD, REFINER}:  # they are small, and stay as they are
+    for section in read_record(source).keys() & set(BESIDE):  # they are small, and stay as they are
         write_bytes(beside(folder / WEIGHTS, section), content_of(beside(source, section)))
     write_arrays(folder / WEIGHTS, arrays, read_record(source))
 
@@ -85,7 +85,7 @@ def average_weights(sources: Sequence[Path], folder: Path) -> None:
         if held != shapes[0]:
             raise UserError(f"{source} holds the weights of another architecture than {sources[0]}.")
     mean = {name: np.asarray(np.mean([arrays[name] for arrays in networks], 0)) for name in shapes[0]}
-    write_arrays(folder / WEIGHTS, mean, without(read_record(sources[-1]), {SCORE_HEAD, REFINER}))
+    write_arrays(folder / WEIGHTS, mean, without(read_record(sources[-1]), BESIDE))
 
 
 def load_weights(network: Method, path: Path) -> None:

@@ -13,11 +13,13 @@ from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import Precision, WindowConfig, network_config, require_windows
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
+from ifcn_tf.models.focus import POOLED, load_focus
 from ifcn_tf.models.method import WindowMethod, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.refiner import SAMPLES, load_refiner
 from ifcn_tf.models.score_head import load_score_head
 from ifcn_tf.models.weights import load_weights, read_network_config, read_proposer_config
+from ifcn_tf.proposing.chips import Focusing
 from ifcn_tf.proposing.mirrored import Mirrored
 from ifcn_tf.proposing.proposer import Proposer
 from ifcn_tf.proposing.scored_by_another import ScoredByAnother
@@ -50,6 +52,7 @@ def load_network(
     else:
         network.score_head = load_score_head(path)
         network.refiner = load_refiner(path, network.config.grid.mask_cells, network.precision)
+        network.focus = load_focus(path)
     return network, config
 
 
@@ -94,13 +97,22 @@ def network_proposer(network: WindowMethod, config: ProposerConfig) -> Proposer:
         model = ScoredByAnother(model, network.scorer.window_model(config))
     if config.flip:
         model = Mirrored(model, network.config.grid)
-    return Proposer(model, config, network.config.grid, head, refiner)
+    return Proposer(model, config, network.config.grid, head, refiner, _focusing(network, config))
+
+
+def _focusing(network: WindowMethod, config: ProposerConfig) -> Focusing | None:
+    """What tells where to look at those finer scales that it knows, None where all are looked at whole."""
+    focus, sides = network.focus, () if config.scale_factors else config.shorter_sides
+    if focus is None or not config.focus_threshold or focus.seen_from not in sides:
+        return None
+    return Focusing(with_constant_weights(focus.network), focus.seen_from, focus.sides, POOLED)
 
 
 def settings_of(network: WindowMethod, config: ProposerConfig) -> dict[str, Any]:
     """What determines the proposals of a network, as JSON types."""
     scorer = None if network.scorer is None else network.scorer.model
-    parts = (network.model, network.score_head, network.refiner, scorer)
+    focus = None if network.focus is None else network.focus.network
+    parts = (network.model, network.score_head, network.refiner, focus, scorer)
     arrays = [np.array(variable) for part in parts if part is not None for variable in part.weights]
     return {
         "weights": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),

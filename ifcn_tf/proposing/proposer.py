@@ -15,7 +15,9 @@ from ifcn_tf.images.tensors import Resize, resize
 from ifcn_tf.masks.edges import enlarge
 from ifcn_tf.masks.paste import logit
 from ifcn_tf.proposing.boxes import quotient, some, suppressed, tight_boxes, within
+from ifcn_tf.proposing.chips import CHIP, Focusing
 from ifcn_tf.proposing.edges import Fitted, follow_edges
+from ifcn_tf.proposing.pyramid import Pyramid
 from ifcn_tf.proposing.ranking import merit, ranked, with_expected_iou
 from ifcn_tf.proposing.scales import Scale, Tensors, dense_windows, of_own_scale
 from ifcn_tf.proposing.statistics import mask_statistics
@@ -38,6 +40,7 @@ class Proposer:
         score_head: from the descriptors [n, D] of proposals to the logits [n] of the IoU that is to be expected of
             them, or None; the model then is a `DescribingModel`.
         refiner: what corrects the masks that are fitted to the picture, or None; likewise.
+        focus: what tells which part of finer scales to look at, or None; the model then is a `DescribingModel`.
         resize: `images.tensors.resize`, or in an operator set that lacks it, `resize_by_products`.
         size_type: of the products of sides. 32 bits, where there are no others, suffice for sides up to
             2^31 / (2 longer_side_limit).
@@ -48,6 +51,7 @@ class Proposer:
     grid: WindowGrid = dataclasses.field(default_factory=WindowGrid)
     score_head: Callable[[tf.Tensor], tf.Tensor] | None = None
     refiner: Refining | None = None
+    focus: Focusing | None = None
     resize: Resize = resize
     size_type: tf.DType = tf.int64
 
@@ -77,7 +81,7 @@ class Proposer:
         return self.of_features(image, self.features(image))
 
     def of_features(self, image: tf.Tensor, features: Sequence[Tensors]) -> Tensors:
-        """As `__call__`, given what the model finds in each image of `pyramid`."""
+        """As `__call__`, given what `features` gives."""
         kept, asked = self.unrefined(image, features)
         return self.ranked(image, kept, self.refined(asked))
 
@@ -103,7 +107,7 @@ class Proposer:
 
         Args:
             image: uint8 [H, W, 3], RGB.
-            features: what the model finds in each image of `pyramid`.
+            features: what the model finds in each image of `pyramid`, as `features` gives it.
             describe: whether the model is asked for descriptors though there is no score head.
 
         Returns:
@@ -170,31 +174,43 @@ class Proposer:
         """
         return self._best(self._scales(image, self.features(image)))
 
-    def pyramid(self, image: tf.Tensor) -> list[tf.Tensor]:
-        """The image at each scale: uint8 [H, W, 3] -> float32 [1, h, w, 3], in 0..255."""
-        return [tf.expand_dims(self.resize(image, *size), 0) for size in self._pyramid_hw(image)]
-
-    def _pyramid_hw(self, image: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        height, width = tf.unstack(tf.shape(image, out_type=self.size_type)[:2])
-        return self.config.pyramid_hw(height, width)
+    @property
+    def pyramid(self) -> Pyramid:
+        """The images in which the model looks."""
+        return Pyramid(self.config, self.grid, self.focus, self.resize, self.size_type)
 
     def features(self, image: tf.Tensor) -> list[Tensors]:
-        """What the model finds in each image of `pyramid`: uint8 [H, W, 3] -> its features, one dict a scale."""
-        return [self.model.features(resized) for resized in self.pyramid(image)]
+        """What the model finds in each image of the pyramid: uint8 [H, W, 3] -> its features, one dict a scale."""
+        return [found for _, found in self.seen(image)]
+
+    def seen(self, image: tf.Tensor) -> list[tuple[tf.Tensor, Tensors]]:
+        """The images that the model sees of one, uint8 [H, W, 3], and the features that it finds in each."""
+        whole = [(resized, self.model.features(resized)) for resized in self.pyramid.whole(image)]
+        chips = self.pyramid.chips(image, [found for _, found in whole])
+        return whole + [(part["image"], self.model.features(part["image"]) | {CHIP: part[CHIP]}) for part in chips]
 
     def _scales(self, image: tf.Tensor, features: Sequence[Tensors]) -> list[Scale]:
-        sizes = self._pyramid_hw(image)
-        return [self._score_windows(image, *size, found) for size, found in zip(sizes, features, strict=True)]
+        sizes, count = self.pyramid.sizes(image), len(features) - len(self.pyramid.finer)
+        chips = [None] * count + [found[CHIP] for found in features[count:]]
+        by_scale = zip(sizes, features, chips, strict=True)
+        return [self._score_windows(image, *size, found, chip) for size, found, chip in by_scale]
 
     def _best(self, scales: list[Scale]) -> Tensors:
         logits = tf.concat([scale.logits for scale in scales], 0)
         best = tf.math.top_k(logits, tf.minimum(self.config.pre_nms, tf.size(logits)), sorted=False).indices
         return self._assemble(scales, tf.sort(best))  # masks are read from memory in its order: a sixth of the time
 
-    def _score_windows(self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors) -> Scale:
-        windows = dense_windows(*self.grid.map_hw(height, width))
+    def _score_windows(
+        self, image: tf.Tensor, height: tf.Tensor, width: tf.Tensor, features: Tensors, chip: tf.Tensor | None
+    ) -> Scale:
         pixel_hw = quotient(tf.shape(image)[:2], tf.stack([height, width]))
-        return Scale(features, windows, self.model.objectness(features, windows), (height, width), pixel_hw)
+        if chip is None:
+            origin, windows = 0, dense_windows(*self.grid.map_hw(height, width))
+        else:
+            origin, first, end = tf.unstack(chip)
+            windows = first + dense_windows(*tf.unstack(end - first))
+        logits = self.model.objectness(features, windows - origin)
+        return Scale(features, windows, logits, (height, width), pixel_hw, origin)
 
     def _assemble(self, scales: list[Scale], best: tf.Tensor) -> Tensors:
         """What `best_windows` returns of the windows numbered `best`, counted through all scales."""
@@ -207,7 +223,7 @@ class Proposer:
             candidates.append(
                 {
                     "logits": tf.gather(scale.logits, chosen),
-                    "mask_logits": self.model.masks(scale.features, windows),
+                    "mask_logits": self.model.masks(scale.features, windows - scale.origin),
                     "windows_yxyx": tf.concat([tf.cast(c, tf.float32) * scale.pixel_hw for c in corners], 1),
                     "scale": tf.fill([tf.size(chosen)], number),
                     "window": windows,

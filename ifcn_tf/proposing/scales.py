@@ -15,10 +15,11 @@ class Scale(NamedTuple):
 
     Attributes:
         features: what the model finds in it.
-        windows: int32 [n, 2], every window of the image, centre cells (y, x).
+        windows: int32 [n, 2], the windows of the image that are judged, centre cells (y, x).
         logits: float32 [n], their objectness.
         size_hw: of the image [px].
         pixel_hw: float32 [2], pixels of the original image per pixel of this one.
+        origin: the first cell (y, x) of the features, int32 [2], where they are of a part.
     """
 
     features: Tensors
@@ -26,6 +27,7 @@ class Scale(NamedTuple):
     logits: tf.Tensor
     size_hw: tuple[tf.Tensor, tf.Tensor]
     pixel_hw: tf.Tensor
+    origin: tf.Tensor | int = 0
 
 
 def of_own_scale(scales: Sequence[Scale], proposals: Tensors, ask: Callable[[Scale, Tensors], tf.Tensor]) -> tf.Tensor:
@@ -34,7 +36,8 @@ def of_own_scale(scales: Sequence[Scale], proposals: Tensors, ask: Callable[[Sca
     Args:
         scales: all.
         proposals: scale, int32 [n], window, int32 [n, 2], and mask_logits, float32 [n, m, m].
-        ask: from a scale and window and mask_logits of its proposals to an answer for each, [c, ...].
+        ask: from a scale and mask_logits of its proposals and window, there as its features count cells, to an answer
+            for each, [c, ...].
 
     Returns:
         [n, ...], in the order of the proposals.
@@ -42,7 +45,8 @@ def of_own_scale(scales: Sequence[Scale], proposals: Tensors, ask: Callable[[Sca
     answers, numbers = [], []
     for number, scale in enumerate(scales):
         chosen = tf.where(proposals["scale"] == number)[:, 0]
-        answers.append(ask(scale, {name: tf.gather(proposals[name], chosen) for name in ("window", "mask_logits")}))
+        window, masks = (tf.gather(proposals[name], chosen) for name in ("window", "mask_logits"))
+        answers.append(ask(scale, {"window": window - scale.origin, "mask_logits": masks}))
         numbers.append(chosen)
     order = tf.concat(numbers, 0)
     places = tf.scatter_nd(order[:, None], tf.range(tf.size(order)), tf.shape(order, tf.int64))

@@ -135,7 +135,7 @@ def test_light_shows_what_quick_shows_and_background_to_a_small_trunk():
             "mask_threshold": 0.35,
             "edge_samples": 2,
             "num_refined": 300,
-            "pre_nms": 9000,
+            "pre_nms": 6000,
         }
     )
     assert (light.model.trunk, light.model.branch_channels) == ("efficientnet_lite2", 256)

@@ -33,6 +33,7 @@ from tests.support.onnx_run import assert_same_features, on_onnxruntime
 from tests.support.tiny import TINY
 from tests.support.whole_method import CONFIG, SIZES_HW, assert_same_proposals, network_with_heads
 
+WHOLE = CONFIG.changed({"focus_threshold": 0})
 #: In the precision of the others.
 OPENVINO = {"engine": "openvino", "precision": "float32"}
 
@@ -51,6 +52,14 @@ def network():
 def file(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
     export_onnx(network, CONFIG, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole_file(network, tmp_path_factory):
+    """One that looks at all scales whole."""
+    path = tmp_path_factory.mktemp("whole") / "model.onnx"
+    export_onnx(network, WHOLE, path)
     return path
 
 
@@ -97,13 +106,13 @@ def test_no_proposals_are_not_all_of_them(file):
         ifcn_tf.load(file, engine="onnxruntime", num_proposals=0)
 
 
-def test_openvino_says_which_precision_it_takes(file):
+def test_openvino_says_which_precision_it_takes(whole_file):
     """A trunk that computes in bfloat16 moves masks a little; each proposal has its like among those in float32."""
     require_openvino()
     from ifcn_tf.engines.openvino_predictor import core
 
     photograph = np.asarray(Image.open(SAMPLE).resize((180, 120)))
-    wanted, found = (ifcn_tf.load(file, **{**OPENVINO, "precision": name}) for name in ("float32", "bfloat16"))
+    wanted, found = (ifcn_tf.load(whole_file, **{**OPENVINO, "precision": name}) for name in ("float32", "bfloat16"))
     capable = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert wanted.settings["precision"] == "float32" and "float32" in wanted.engine
     assert found.settings["precision"] == ("bfloat16" if capable else "float32")
@@ -111,7 +120,7 @@ def test_openvino_says_which_precision_it_takes(file):
     overlaps = coco_mask.iou(found.rles, wanted.rles, [0] * len(wanted))
     assert overlaps.max(1).mean() > 0.98 and overlaps.max(0).mean() > 0.98
     with pytest.raises(UserError, match="precision must be one of auto, float32, bfloat16, not 'half'"):
-        ifcn_tf.load(file, **{**OPENVINO, "precision": "half"})
+        ifcn_tf.load(whole_file, **{**OPENVINO, "precision": "half"})
 
 
 def test_openvino_gives_memory_back_after_some_photographs(file, monkeypatch):
@@ -175,7 +184,7 @@ def test_a_file_is_put_together_of_the_parts_that_it_is_taken_apart_into(file):
     model = onnx.load(file)
     parts = apart(model)
     assert joined(parts).graph == model.graph
-    assert parts.refiner is not None and parts.ranking is not None
+    assert parts.chips is not None and parts.refiner is not None and parts.ranking is not None
     assert {value.name for value in model.graph.output} == {"scores", "boxes_yxyx", "windows_yxyx", "mask_logits"}
     assert [value.name for value in parts.network.input] == ["image"]
     assert {value.name for value in parts.network.output} == {"objectness_logits", "score_maps", "trunk"}
@@ -189,6 +198,15 @@ def test_a_file_of_masks_that_stay_has_no_refiner(network, tmp_path):
         and parts.ranking is None
         and joined(parts).graph == onnx.load(tmp_path / "coarse.onnx").graph
     )
+
+
+def test_a_file_that_looks_at_all_scales_whole_has_no_chips(network, whole_file, expected):
+    parts, image = apart(onnx.load(whole_file)), scene(1, (60, 80))
+    assert parts.chips is None and len(parts.pyramid.output) == len(CONFIG.shorter_sides)
+    whole = Predictor.of_network(network, WHOLE)
+    assert_same_proposals(OnnxPredictor(whole_file), whole, image)
+    # It finds other things than the file that looks at a part of the finer scale.
+    assert whole.propose(image).rles != expected.propose(image).rles
 
 
 def test_photographs_that_are_done_at_once_are_kept_apart(predictor):

@@ -198,7 +198,7 @@ def test_the_benchmark_times_all_that_is_asked_of_a_network():
     """Known maps in place of the network give the same proposals, with score head and refiner."""
     with network_with_heads() as network:
         asking, image = network_proposer(network, WHOLE), tf.constant(scene(0, (60, 80)))
-        maps = [asking.model.features(pixels) for pixels in asking.pyramid(image)]
+        maps = asking.features(image)
         found = dataclasses.replace(asking, model=_KnownMaps(asking.model, maps))(image)
         for name, values in asking(image).items():
             np.testing.assert_allclose(found[name], values, rtol=1e-4, atol=1e-3)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pycocotools import mask as coco_mask
 
 from ifcn_tf.config.proposing import ProposerConfig
+from ifcn_tf.models.focus import Focus, build_focus
 from ifcn_tf.models.refiner import Refiner, build_refiner
 from ifcn_tf.models.score_head import build_score_head
 from tests.support.exported import narrow_network
@@ -26,6 +27,7 @@ CONFIG = ProposerConfig(
     confidence_weight=0.8,
     overlap_penalty=2.0,
     edge_samples=2,
+    focus_threshold=0.5,
 )
 #: Of images: usual ones, long ones, and one of fewer pixels than a cell.
 SIZES_HW = [(60, 80), (97, 61), (40, 300), (7, 9), (230, 180)]
@@ -41,13 +43,22 @@ def random_refiner(channels: int, cells: int = 21) -> Refiner:
     return refiner
 
 
+def random_focus(channels: int) -> Focus:
+    """One that expects something in some places, always the same."""
+    focus, random = build_focus(channels, CONFIG.shorter_sides[0], CONFIG.shorter_sides[1:]), np.random.default_rng(1)
+    kernel, bias = focus.network.get_layer("expected").get_weights()
+    focus.network.get_layer("expected").set_weights([random.normal(0, 1, kernel.shape), bias])
+    return focus
+
+
 @contextlib.contextmanager
 def network_with_heads() -> Iterator:
-    """The narrow network with a score head and a refiner, whose weights are random."""
+    """The narrow network with a score head, a refiner and a focus, whose weights are random."""
     network = narrow_network()
     network.score_head, network.refiner = build_score_head(3 * 16 + 25), random_refiner(16)
+    network.focus = random_focus(16)
     yield network
-    network.score_head = network.refiner = None
+    network.score_head = network.refiner = network.focus = None
 
 
 def assert_same_proposals(predictor, expected, image) -> None:
