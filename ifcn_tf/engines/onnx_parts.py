@@ -51,8 +51,7 @@ def joined(parts: Parts) -> onnx.ModelProto:
     read = {value.name for part in after for value in part.input}
     passed = [value for part in after[:-1] for value in part.output if value.name in read]
     answers = after[-1].output
-    images = [value for part in (parts.pyramid, parts.chips) if part is not None for value in _images(part)]
-    between = [*images, *(value for value in parts.rest.input if value.name != _IMAGE), *passed]
+    between = [*images(parts), *(value for value in parts.rest.input if value.name != _IMAGE), *passed]
     for value in (*parts.pyramid.input, *between, *answers):
         for dimension in value.type.tensor_type.shape.dim:
             dimension.ClearField("dim_param")  # names that were made for the parts
@@ -67,6 +66,11 @@ def _nodes(prefix: str, part: onnx.GraphProto, parts: Parts) -> list[onnx.NodePr
     ends = {value.name: value.name for value in (*part.input, *part.output)}
     seen = _on_images(part, parts.network) if part is parts.chips else []
     return _copied(part.node, ends, added=prefix) + seen
+
+
+def images(parts: Parts) -> list[onnx.ValueInfoProto]:
+    """The images of the pyramid."""
+    return [value for part in (parts.pyramid, parts.chips) if part is not None for value in _images(part)]
 
 
 def _images(part: onnx.GraphProto) -> list[onnx.ValueInfoProto]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError, atomic_write
 from ifcn_tf.config.settings import require
-from ifcn_tf.engines.onnx_parts import apart, joined, model_of, onnx
+from ifcn_tf.engines.onnx_parts import apart, images, joined, model_of, onnx
 from ifcn_tf.engines.onnx_predictor import OnnxPredictor, session
 from ifcn_tf.engines.predictor import METADATA, QUANTIZED
 
@@ -59,7 +59,10 @@ def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agre
     model = onnx.load(file)
     parts = apart(model)
     network, agreements = _in_8_bits(
-        parts.network, _outermost(parts.network), _of_network(predictor, model), photographs
+        parts.network,
+        _outermost(parts.network),
+        _of_network(predictor, model, [value.name for value in images(parts)]),
+        photographs,
     )
     refiner = parts.refiner
     if refiner is not None:
@@ -75,9 +78,8 @@ def quantize(file: Path, photographs: Sequence[Path], output: Path) -> list[Agre
     return agreements
 
 
-def _of_network(predictor: OnnxPredictor, model: onnx.ModelProto) -> Inputs:
-    """What the network sees of photographs, each at every third scale."""
-    names = [value.name for value in model.graph.value_info if "/" not in value.name]
+def _of_network(predictor: OnnxPredictor, model: onnx.ModelProto, names: Sequence[str]) -> Inputs:
+    """What the network sees of photographs, each at every third of the scales that are named."""
 
     def inputs(photographs: Sequence[Path]) -> Iterator[Fed]:
         for number, scales in enumerate(_passed(predictor, model, names, photographs)):

@@ -18,7 +18,7 @@ from ifcn_tf.engines import quantization
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photographs")
-    for number in range(3):
+    for number in range(5):
         Image.fromarray(scene(number, (90, 120))).save(folder / f"{number}.png")
     return sorted(folder.iterdir())
 
