@@ -37,7 +37,7 @@ _SECTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "classifier": ClassifyingConfig.from_dict,
 }
 #: What a run's `config.json` says besides: what it reads, and what it was.
-_PLACES, _RECORDS = "places", ("devices", "versions", "commit", "weights", "score_head", "refiner")
+_PLACES, _RECORDS = "places", ("devices", "versions", "commit", "weights", "score_head", "refiner", "focus")
 #: The setting that says whose the other settings of the network are.
 _METHOD = "model.method"
 
