@@ -2,7 +2,7 @@
 
 python -m pipelines.train_focus --weights=scored/model.weights.h5 --data=prepared/mine --output=focused
 
-A photograph is done in a half to two thirds of the time. All objects of the data must be labelled.
+A photograph is done in about two thirds of the time. All objects of the data must be labelled.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
 
     focus, trust = train_focus(**arguments)
     for side, share, found in zip(focus.sides, trust.shares, trust.found, strict=True):
-        print(f"{side} px: looks at {share:.2f} of a photograph, where {found:.2f} of what fits is seen, held-out ones")
+        print(f"{side} px: {share:.2f} of a held-out photograph is looked at, and {found:.2f} of what fits is there")
     _beside.end()
 
 

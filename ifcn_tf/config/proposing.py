@@ -85,7 +85,8 @@ class ProposerConfig(Settings):
             count = getattr(self, name)
             require(0 < count <= 10**6, f"{name} must lie in 1..1000000, not {count}.")
         require(
-            0 <= self.focus_threshold < 1, f"focus_threshold must lie in 0..1, below 1, not {self.focus_threshold}."
+            0 <= self.focus_threshold < 1,
+            f"focus_threshold must be 0 or more and below 1, not {self.focus_threshold}.",
         )
         require(0 <= self.edge_samples <= 8, f"edge_samples must lie in 0..8, not {self.edge_samples}.")
         require(

@@ -81,7 +81,7 @@ def train_focus(
 
     Raises:
         UserError: a file cannot be used, the folder is there already, objects of the data may not be labelled, there
-            are too few photographs or scales, or the method has no features to look at.
+            are too few photographs, objects that fit, or scales, or the method has no features to look at.
     """
     if folder.exists():
         raise UserError(f"{folder} exists already; remove it or choose another folder.")
@@ -104,10 +104,12 @@ def fitted(network: WindowMethod, config: ProposerConfig, data: Sequence[Path]) 
     keras.utils.set_random_seed(0)  # the same photographs give the same focus
     examples = track(photographs(data, len(records)), len(records), "looking")
     maps = list(collected(network, config, seen_from, sides, examples))
-    learnt = [seen for number, seen in enumerate(maps) if number % _PARTS]
+    learnt, held_out = [seen for number, seen in enumerate(maps) if number % _PARTS], maps[::_PARTS]
+    if not all(any(seen.shows[seen.counts].any() for seen in part) for part in (learnt, held_out)):
+        raise UserError(f"too few objects of {names} fit {' or '.join(map(str, sides))} px: give more photographs.")
     focus = build_focus(maps[0].features.shape[-1], seen_from, tuple(sides))
-    fit(focus.network, learnt, maps[::_PARTS])
-    return focus, trust_in(focus, maps[::_PARTS], config.focus_threshold)
+    fit(focus.network, learnt, held_out)
+    return focus, trust_in(focus, held_out, config.focus_threshold)
 
 
 def collected(
@@ -172,7 +174,7 @@ def fit(network: keras.Model, learnt: Sequence[Map], held_out: Sequence[Map]) ->
     model = keras.Model(cells, x)
     model.compile(keras.optimizers.AdamW(_RATE, weight_decay=0.01), keras.losses.BinaryCrossentropy(from_logits=True))
     stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
-    with ProgressBar("training", _EPOCHS) as bar:
+    with ProgressBar("training", _EPOCHS, "epochs") as bar:
         advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.advance())
         model.fit(features, shows, _BATCH, _EPOCHS, verbose=0, validation_data=watched, callbacks=[stop, advance])
 

@@ -139,7 +139,7 @@ def fit(judged: Judged, held_out: Judged) -> keras.Model:
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
     watched = (held_out.descriptors, held_out.ious)
-    with ProgressBar("training", _EPOCHS) as bar:
+    with ProgressBar("training", _EPOCHS, "epochs") as bar:
         advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.advance())
         model.fit(
             judged.descriptors,

@@ -97,6 +97,9 @@ def test_what_cannot_be_learnt_from_is_refused(data, tmp_path):
         train_focus(weights, [few], tmp_path / "focused")
     with pytest.raises(UserError, match=r"partial: some objects there are not labelled \(--partial\); take other data"):
         train_focus(weights, [data, partial], tmp_path / "focused")
+    large = saved(tmp_path / "large", CONFIG.changed({"shorter_sides": (400, 8000, 9000)}))
+    with pytest.raises(UserError, match=r"too few objects of .*scenes fit 8000 or 9000 px: give more photographs"):
+        train_focus(large, [data], tmp_path / "focused", "float32")
     two = saved(tmp_path / "two", CONFIG.changed({"shorter_sides": (119, 178)}))
     with pytest.raises(UserError, match="a focus needs 3 shorter_sides or more"):
         train_focus(two, [data], tmp_path / "focused")
