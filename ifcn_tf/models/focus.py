@@ -16,7 +16,7 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.beside import read_beside, save_beside
-from ifcn_tf.models.score_head import Standardized
+from ifcn_tf.models.parts.standardized import Standardized
 from ifcn_tf.models.weights import FOCUS, REFINER, SCORE_HEAD, beside
 
 #: Side of the network's cells [cells of the features].

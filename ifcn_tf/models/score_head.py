@@ -13,28 +13,10 @@ import numpy as np
 
 from ifcn_tf.common.files import UserError
 from ifcn_tf.models.beside import read_beside, save_beside
+from ifcn_tf.models.parts.standardized import Standardized
 from ifcn_tf.models.weights import FOCUS, REFINER, SCORE_HEAD, beside
 
 _HIDDEN = 128
-#: Descriptors are held within so many deviations of their mean.
-FARTHEST = 4.0
-
-
-class Standardized(keras.layers.Layer):
-    """Descriptors [..., D] less their mean and by their deviation, held within FARTHEST.
-
-    Of some features of a trunk a few values in a million are thousands of deviations off; a head would be sure there.
-    """
-
-    def build(self, input_shape: tuple[int, ...]) -> None:
-        """Makes "mean" and "deviation" [D], which training measures."""
-        options = {"shape": input_shape[-1:], "trainable": False}
-        self.mean = self.add_weight(name="mean", initializer="zeros", **options)
-        self.deviation = self.add_weight(name="deviation", initializer="ones", **options)
-
-    def call(self, descriptors: keras.KerasTensor) -> keras.KerasTensor:
-        """See the class."""
-        return keras.ops.clip((descriptors - self.mean) / self.deviation, -FARTHEST, FARTHEST)
 
 
 def build_score_head(num_descriptors: int) -> keras.Model:

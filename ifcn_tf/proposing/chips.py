@@ -9,6 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ifcn_tf.geometry import WindowGrid
+from ifcn_tf.models.focus import POOLED
 
 #: Among the features of a scale that is seen in part, which part: its first cell, and the first and end ones of those
 #: whose windows are judged, (y, x) in the map of the whole: int32 [3, 2].
@@ -22,12 +23,11 @@ _ALIGNED = 4
 
 
 class Focusing(NamedTuple):
-    """What tells where to look: a `models.focus.Focus` in a graph, whose cells have so many of the features' a side."""
+    """What tells where to look: a `models.focus.Focus` in a graph."""
 
     network: Callable[[tf.Tensor], tf.Tensor]
     seen_from: int
     sides: tuple[int, ...]
-    cells: int
 
 
 class Chip(NamedTuple):
@@ -63,9 +63,9 @@ def chip_of(blocks: tf.Tensor, seen_hw: tf.Tensor, size_hw: tf.Tensor, grid: Win
     return Chip(origin, first, end, origin * grid.stride, pixels_end)
 
 
-def blocks_of(heat: tf.Tensor, cells: int) -> tf.Tensor:
-    """Means over blocks: float32 [1, h, w, S], each of so many cells of the features a side -> float32 [r, c, S]."""
-    side = BLOCK_CELLS // cells
+def blocks_of(heat: tf.Tensor) -> tf.Tensor:
+    """Means over blocks: float32 [1, h, w, S], of the cells of a focus -> float32 [r, c, S]."""
+    side = BLOCK_CELLS // POOLED
     return tf.nn.avg_pool2d(heat, side, side, "SAME")[0]
 
 

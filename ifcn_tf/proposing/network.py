@@ -13,7 +13,7 @@ from ifcn_tf.config.bundled import weights_file
 from ifcn_tf.config.network import Precision, WindowConfig, network_config, require_windows
 from ifcn_tf.config.proposing import ProposerConfig
 from ifcn_tf.config.settings import require
-from ifcn_tf.models.focus import POOLED, load_focus
+from ifcn_tf.models.focus import load_focus
 from ifcn_tf.models.method import WindowMethod, build_network
 from ifcn_tf.models.parts.constant_weights import with_constant_weights
 from ifcn_tf.models.refiner import SAMPLES, load_refiner
@@ -105,7 +105,7 @@ def _focusing(network: WindowMethod, config: ProposerConfig) -> Focusing | None:
     focus, sides = network.focus, () if config.scale_factors else config.shorter_sides
     if focus is None or not config.focus_threshold or focus.seen_from not in sides:
         return None
-    return Focusing(with_constant_weights(focus.network), focus.seen_from, focus.sides, POOLED)
+    return Focusing(with_constant_weights(focus.network), focus.seen_from, focus.sides)
 
 
 def settings_of(network: WindowMethod, config: ProposerConfig) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Pyramid:
             return []
         whole, finer = self._parted(image)
         seen = [side for side in self.config.shorter_sides if side not in self.finer].index(self.focus.seen_from)
-        blocks = blocks_of(tf.sigmoid(self.focus.network(features[seen][TRUNK])), self.focus.cells)
+        blocks = blocks_of(tf.sigmoid(self.focus.network(features[seen][TRUNK])))
         return [
             self._chip(image, blocks[..., self.focus.sides.index(side)], whole[seen], size)
             for side, size in zip(self.finer, finer, strict=True)

@@ -21,12 +21,12 @@ from ifcn_tf.data.photographs import photographs, pixels_of
 from ifcn_tf.data.records import Records
 from ifcn_tf.models.focus import POOLED, Focus, build_focus, save_with_focus
 from ifcn_tf.models.method import WindowMethod
+from ifcn_tf.models.parts.standardized import spread
 from ifcn_tf.models.weights import read_proposer_config
 from ifcn_tf.proposing.chips import BLOCK_CELLS, blocks_of, densest
 from ifcn_tf.proposing.network import bare_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
 from ifcn_tf.proposing.window_model import TRUNK
-from ifcn_tf.training.scores import spread
 
 #: So many of the finest scales are seen in part, as the one before them tells.
 FINER = 2
@@ -193,7 +193,7 @@ def trust_in(focus: Focus, maps: Sequence[Map], threshold: float) -> Trust:
         heat, looked_at = tf.sigmoid(model(seen.features[None].astype(np.float32))), np.zeros(seen.shows.shape, bool)
         for number in range(len(focus.sides)):
             (top, left), (bottom, right) = (
-                BLOCK_CELLS // POOLED * densest(blocks_of(heat, POOLED)[..., number], threshold).numpy()
+                BLOCK_CELLS // POOLED * densest(blocks_of(heat)[..., number], threshold).numpy()
             )
             looked_at[top:bottom, left:right, number] = True
         shares.append(looked_at.mean((0, 1)))

@@ -21,8 +21,9 @@ from ifcn_tf.evaluation.calibration import Calibration, best_ious
 from ifcn_tf.evaluation.matching import Case, pairwise_ious
 from ifcn_tf.masks.paste import paste
 from ifcn_tf.models.method import WindowMethod
+from ifcn_tf.models.parts.standardized import spread
 from ifcn_tf.models.refiner import load_refiner
-from ifcn_tf.models.score_head import FARTHEST, build_score_head, save_with_score_head
+from ifcn_tf.models.score_head import build_score_head, save_with_score_head
 from ifcn_tf.models.weights import read_proposer_config
 from ifcn_tf.proposing.network import bare_network, network_proposer
 from ifcn_tf.proposing.proposer import IMAGE
@@ -30,8 +31,8 @@ from ifcn_tf.proposing.proposer import IMAGE
 #: Every so many photographs one is held out: it says how long to train, and how sure to be.
 _PARTS = 5
 _BATCH, _EPOCHS, _PATIENCE = 4096, 30, 3
-#: Of every so many proposals one says how descriptors are spread; those that hardly differ are not blown up.
-_SAMPLED, _LEAST_DEVIATION = 7, 1e-3
+#: Of every so many proposals one says how descriptors are spread.
+_SAMPLED = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,10 +152,3 @@ def fit(judged: Judged, held_out: Judged) -> keras.Model:
             callbacks=[stop, advance],
         )
     return head
-
-
-def spread(descriptors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of descriptors [P, D], float32 [D] each, measured where those far out are held nearer."""
-    mean, deviation = descriptors.mean(0), descriptors.std(0) + _LEAST_DEVIATION
-    held = np.clip(descriptors, mean - FARTHEST * deviation, mean + FARTHEST * deviation)
-    return held.mean(0), held.std(0) + _LEAST_DEVIATION

@@ -44,7 +44,7 @@ def test_two_places_are_one_rectangle_where_what_lies_between_is_worth_it():
 
 def test_blocks_are_means_of_the_cells_that_there_are():
     heat = np.arange(9, dtype=np.float32).reshape(1, 3, 3, 1)
-    np.testing.assert_array_equal(blocks_of(tf.constant(heat), 2)[..., 0], [[2, 3.5], [6.5, 8]])
+    np.testing.assert_array_equal(blocks_of(tf.constant(heat))[..., 0], [[2, 3.5], [6.5, 8]])
 
 
 def test_a_chip_by_hand():

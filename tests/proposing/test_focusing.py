@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ifcn_tf.config.proposing import ProposerConfig
-from ifcn_tf.models.focus import POOLED, build_focus
+from ifcn_tf.models.focus import build_focus
 from ifcn_tf.proposing.chips import Focusing
 from ifcn_tf.proposing.mirrored import Mirrored
 from ifcn_tf.proposing.network import network_proposer
@@ -31,7 +31,7 @@ def focusing(*expected):
         tf.debugging.assert_equal(tf.shape(features)[1:3], [15, 20])
         return tf.constant(heat)
 
-    return Focusing(network, 120, (180, 270), POOLED)
+    return Focusing(network, 120, (180, 270))
 
 
 EVERYWHERE = (slice(None), slice(None))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from ifcn_tf.common.files import UserError
+from ifcn_tf.models.parts.standardized import spread
 from ifcn_tf.models.weights import save_weights
 from ifcn_tf.proposing.network import load_network
 from ifcn_tf.training import scores
-from ifcn_tf.training.scores import Judged, correction, fitted, judge, spread, train_scores
+from ifcn_tf.training.scores import Judged, correction, fitted, judge, train_scores
 from tests.support.exported import CONFIG, narrow_network
 from tests.support.prepared import prepare_shapes
 
